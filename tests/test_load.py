@@ -95,6 +95,18 @@ def test_only_the_notebook_folder_imports_ipython(path):
     assert not {name.split(".")[0] for name in imported(path)} & {"IPython", "ipywidgets", "ipykernel"}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_only_one_module_changes_the_filters_of_warnings(path):
+    """Two threads that save them and put them back would leave the user without warnings (`ignored_warnings`)."""
+    names = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    changing = names & {"catch_warnings", "filterwarnings", "resetwarnings", "simplefilter"}
+    assert not changing or named(path) == "process.py"
+
+
 LOADED = f"""
 import sys
 from IPython.core.interactiveshell import InteractiveShell

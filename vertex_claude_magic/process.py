@@ -1,4 +1,4 @@
-"""What belongs to one process: its threads, and what is not shared with a fork or sent to another process.
+"""What belongs to one process: its threads, its filters of warnings, and what no fork or other process may share.
 
 A fork copies memory and one thread. A copied socket would take answers that are the parent's, a copied lock may be
 held by a thread that the child does not have, and a copied SQLite connection may damage the file
@@ -10,8 +10,10 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import warnings
 import weakref
 from collections import deque
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -20,7 +22,7 @@ from vertex_claude_magic.errors import PickleRefused, ThreadUnavailable
 from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     # What a reusable thread takes its work from; None ends it.
     _Work = SimpleQueue[Callable[[], object] | None]
@@ -32,6 +34,7 @@ __all__ = [
     "at_fork",
     "can_connect",
     "check_connect",
+    "ignored_warnings",
     "never_free",
     "process_id",
     "refuse_copies",
@@ -241,6 +244,62 @@ class ReusableThreads:
         with self._lock:
             self._closed = True
         self._end_waiting()
+
+
+class _IgnoredWarnings:
+    """What all threads have the filters of warnings ignore; the first that begins saves them, the last puts them back.
+
+    The filters belong to the process, and `warnings.catch_warnings` puts back what it found: of two threads at once,
+    the one that ends last would leave the user without warnings. The lock is held for the filters only, not while
+    other code runs, which may be the user's and may wait for a thread that comes here too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+        at_fork(self, child=_IgnoredWarnings._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        while self._inside:
+            self.end()
+
+    def begin(self, category: type[Warning], module: str) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+            self._inside += 1
+            warnings.filterwarnings("ignore", category=category, module=module)
+
+    def end(self) -> None:
+        with self._lock:
+            # In a fork, none of those that began before it.
+            if self._inside == 1:
+                self._filters.__exit__(None, None, None)
+            self._inside = max(self._inside - 1, 0)
+
+
+_ignored = _IgnoredWarnings()
+
+
+@contextmanager
+def ignored_warnings(category: type[Warning] = Warning, module: str = "") -> Iterator[None]:
+    """Ignore warnings for a while, in all threads; for what a library says of itself, and not of the user's code.
+
+    Args:
+        category: Which ones.
+        module: A regular expression for the beginning of the name of the module that they are about.
+
+    >>> with ignored_warnings():
+    ...     warnings.warn("Nobody sees this.")
+    """
+    _ignored.begin(category, module)
+    try:
+        yield
+    finally:
+        _ignored.end()
 
 
 def refuse_copies(what: str, cure: str) -> Callable[[object], NoReturn]:

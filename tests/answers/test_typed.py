@@ -296,6 +296,16 @@ def test_what_was_cut_off_is_not_asked_for_again(claude, claude_emulator, way):
     assert len(bodies(claude_emulator)) == 1
 
 
+def test_what_was_cut_off_says_after_how_many_tokens_of_its_own(claude, claude_emulator):
+    """A request has a limit, not a question: those of the answer that was repaired are none of them."""
+    claude_emulator.answer("Oslo. " * 100, Reply(content=GOOD[:-20], stop_reason="max_tokens"))
+    with pytest.raises(errors.AnswerTruncated) as caught:
+        claude.ask("Which?", as_=City)
+    first, last = (each.usage.output_tokens for each in caught.value.reply.rounds)
+    assert f"cut off after {last:,} output tokens" in str(caught.value)
+    assert caught.value.reply.usage.output_tokens == first + last > last
+
+
 def test_what_was_cut_off_behind_the_data_is_whole(claude, claude_emulator):
     """Only the words after it are missing."""
     claude_emulator.answer(Reply(content=f"{GOOD}\n\nAs you can", stop_reason="max_tokens"))

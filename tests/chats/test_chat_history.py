@@ -10,6 +10,7 @@ from journals import client
 from vertex_claude_magic import Reply, errors
 from vertex_claude_magic.chats.entry import answer_message, entry_of
 from vertex_claude_magic.chats.positions import position_of
+from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.session.history import History, SentTurn, with_cache_marks
@@ -17,6 +18,8 @@ from vertex_claude_magic.session.history import History, SentTurn, with_cache_ma
 OPUS, FABLE = "claude-opus-5-5", "claude-fable-5-2"
 THINKING = {"type": "thinking", "thinking": "Well.", "signature": "sig"}
 TEXT = {"type": "text", "text": "Four."}
+# From how many tokens on that model caches a beginning.
+LEAST = 512
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": None}}
 TOOL = {"name": "look", "description": "Look.", "input_schema": {"type": "object"}}
 
@@ -184,6 +187,39 @@ def test_one_follow_up_does_not_fill_the_cache(claude, claude_emulator):
     """That costs more, and nothing may follow."""
     first = claude.ask("word " * 3_000)
     claude.ask("And?", after=first)
+    assert "cache_control" not in json.dumps(claude_emulator.requests[-1].body)
+
+
+def look(at: str | None) -> str:
+    """Look."""
+    return "Nothing."
+
+
+def test_a_conversation_is_as_long_as_its_last_request_and_not_as_all_of_them(claude, claude_emulator):
+    """So a mark that the service would ignore is not set, also by who reads it from the journal."""
+    claude_emulator.answer([CALL], "Four.", "Five.", "Six.")
+    reply = claude.chat("talk").ask("word " * 200, tools=[look])
+    # Each request of a question with tools counts all that goes before it.
+    assert reply.rounds[-1].usage.total_input_tokens < 400 < LEAST < reply.usage.total_input_tokens
+    other = client(claude_emulator, model=OPUS)
+    for each in (claude, other):
+        each.chat("talk").ask("And?")
+        assert "cache_control" not in json.dumps(claude_emulator.requests[-1].body)
+    other.close()
+
+
+def test_a_turn_that_is_not_sent_makes_no_conversation_longer(claude, claude_emulator):
+    """The user has stopped it."""
+    chat = claude.chat("talk")
+    chat.ask("One")
+    claude_emulator.answer(Scripted(content="Half of an answer " * 200, fault=Fault(stall_after=2_000)))
+    stream = chat.stream("word " * 3_000)
+    while not stream.partial().text:
+        stream.wait(5)
+    with pytest.raises(errors.ClaudeInterrupt), stream:
+        raise KeyboardInterrupt
+    chat.ask("Two")
+    assert len(sent(claude_emulator)) == 3
     assert "cache_control" not in json.dumps(claude_emulator.requests[-1].body)
 
 

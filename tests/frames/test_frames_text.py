@@ -172,7 +172,7 @@ def test_a_long_text_goes_out_whole_where_it_fits(make):
 
 
 @pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
-def test_long_texts_that_do_not_fit_share_the_budget_and_are_named(make):
+def test_long_texts_that_do_not_fit_share_the_room_and_are_named(make):
     """All rows stay; the texts are cut at one length, and say how long they are; the tag says how many."""
     texts = [f"{number}{'x' * 20_000}{END}" for number in range(3)]
     found = part(make(texts), tokens=1_000)
@@ -240,7 +240,7 @@ CELLS = st.one_of(
     tokens=st.integers(80, 2_000),
 )
 def test_what_is_said_of_rows_columns_and_cells_is_what_went_out(table, tokens):
-    """For any table and any budget: the CSV is counted and compared with the tag."""
+    """For any table and any limit: the CSV is counted and compared with the tag."""
     frame = pd.DataFrame(
         {str(at): pd.Series([row[at] for row in table], dtype=object) for at in range(len(table[0]))}
     )

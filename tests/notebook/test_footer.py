@@ -41,6 +41,15 @@ STOPS = [
     ({"stop_reason": "end_turn"}, None),
     ({"stop_reason": "stop_sequence"}, None),
     ({"stop_reason": "max_tokens", "usage": Usage(output_tokens=1000)}, "Cut off at 1,000 output tokens."),
+    (
+        # The limit is that of each request.
+        {
+            "stop_reason": "max_tokens",
+            "usage": Usage(output_tokens=1000),
+            "parts": (Reply(usage=Usage(output_tokens=900)), Reply(usage=Usage(output_tokens=100))),
+        },
+        "Cut off at 100 output tokens.",
+    ),
     ({"stop_reason": "max_tokens"}, "--max-tokens"),
     ({"stop_reason": "model_context_window_exceeded"}, "context window"),
     ({"stop_reason": "pause_turn"}, "Ask Claude to continue"),

@@ -330,7 +330,18 @@ def test_json_is_indented_at_the_end(build, screen, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["{'a': 1}", '{"a": ', "Sure: {}", "```json\n{]\n```", "9" * 5_000, "[" * 100_000]
+    "text",
+    [
+        "{'a': 1}",
+        '{"a": ',
+        "Sure: {}",
+        "```json\n{]\n```",
+        "9" * 5_000,
+        "[" * 100_000,
+        "[NaN, 1]",
+        '{"a": -Infinity}',
+        "[1e999]",
+    ],
 )
 def test_what_is_no_json_is_shown_as_it_came(build, screen, text):
     """The text stays, with a note that says why."""

@@ -331,7 +331,7 @@ def test_the_page_is_one_output_that_does_not_grow_with_the_rows(shell, monkeypa
 
 
 PROGRESS = Progress(
-    rows=1000, answered=400, earlier=100, failed={"BadRequest": 7}, input_tokens=9000, output_tokens=4000, cost=0.5,
+    rows=1000, answered=400, asked=307, earlier=100, failed={"BadRequest": 7}, input_tokens=9000, output_tokens=4000, cost=0.5,
     active=12, allowed=16, pause=7.2, seconds=60.0, paused=7.0, median=0.5,
 )  # fmt: skip
 

@@ -34,8 +34,8 @@ def text_of(value: object, tokens: int = 4_000) -> str:
     return message["content"]
 
 
-def part(value: object, **budget) -> Text:
-    (only,) = parts_of(value, ValueLimits(**budget))
+def part(value: object, **limits) -> Text:
+    (only,) = parts_of(value, ValueLimits(**limits))
     return only
 
 
@@ -62,6 +62,16 @@ def test_missing_values_of_every_kind_are_empty_and_counted():
     assert "yes,bool,0,2 true\n" in text
     assert "whole,Int64,1,1 to 3; mean 2\n" in text
     assert '\n2.5,,b,"[1, 2]",False,,\n' in text
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "of", [lambda array: array, list, lambda array: {"a": array}, lambda array: [[array]], set]
+)
+def test_a_float_has_the_digits_of_its_own_width(kind, of):
+    """Wherever it is; as a wider one it would be 0.10000000149011612."""
+    text = text_of(of(np.array([0.1, 0.7], dtype=kind)))
+    assert re.findall(r"0\.\d+", text.partition("mean")[2] or text)[-2:] == ["0.1", "0.7"]
 
 
 ODD_FRAMES = [
@@ -96,7 +106,7 @@ ODD_FRAMES = [
     ("value", "inside"), [row[1:] for row in ODD_FRAMES], ids=[row[0] for row in ODD_FRAMES]
 )
 def test_an_odd_frame_is_told_soundly(value, inside):
-    """The request is valid UTF-8 JSON, and within its budget."""
+    """The request is valid UTF-8 JSON, and within its limit."""
     text = text_of(value)
     assert inside in text
     assert estimate_tokens(text) < 4_200
@@ -217,7 +227,7 @@ def test_ten_million_rows_are_told_in_bounded_memory(library):
      np.zeros((1_000, 5)), {f"key {i}": {"inner": i} for i in range(1_000)}, json, ValueError("x" * 10**5)],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_a_value_keeps_to_its_budget(value, tokens):
+def test_a_value_keeps_to_its_limit(value, tokens):
     """By estimate; what stands around the values needs a little more."""
     told = part(value, tokens=tokens)
     assert estimate_tokens(told.body) <= tokens * 1.1 + 60
@@ -234,7 +244,7 @@ def test_what_was_cut_is_said_in_the_tag_and_below_the_answer():
     assert "value_tokens (100) to send more" in notice
 
 
-def test_a_prompt_has_a_budget_too():
+def test_a_prompt_has_a_limit_too():
     """`prompt_tokens` stops what would cost more than was meant."""
     with pytest.raises(errors.OptionError, match=r"more than prompt_tokens \(1,000\) allows") as caught:
         Claude(project="p", prompt_tokens=1_000).request("word " * 2_000)

@@ -27,8 +27,8 @@ from vertex_claude_magic.prompts.values.convert import parts_of
 if TYPE_CHECKING:
     from shells import Shell
 
-LIMITS = Catalog.load().limits
-BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
+MODEL_TABLE = Catalog.load().limits
+LIMITS = ValueLimits(image=MODEL_TABLE["image"], pdf=MODEL_TABLE["pdf"])
 SMALL = ValueLimits(tokens=20)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, pipes and links are of POSIX")
 
@@ -39,14 +39,14 @@ def shell(shell, monkeypatch, tmp_path) -> Shell:
     return shell
 
 
-def part(value: object, budget: ValueLimits = BUDGET):
-    (only,) = parts_of(value, budget)
+def part(value: object, limits: ValueLimits = LIMITS):
+    (only,) = parts_of(value, limits)
     return only
 
 
-def refused(value: object, budget: ValueLimits = BUDGET) -> errors.OptionError:
+def refused(value: object, limits: ValueLimits = LIMITS) -> errors.OptionError:
     with pytest.raises(errors.OptionError) as caught:
-        parts_of(value, budget)
+        parts_of(value, limits)
     assert caught.value.cure
     assert "\n" not in str(caught.value)
     return caught.value
@@ -427,7 +427,7 @@ def test_a_broken_notebook_is_one_clear_line(tmp_path, data):
 
 
 @pytest.mark.parametrize("letter", ["x", "日"])
-def test_a_notebook_keeps_to_the_budget_and_says_what_it_left_out(letter):
+def test_a_notebook_keeps_to_the_limit_and_says_what_it_left_out(letter):
     """In tokens, which other scripts take more of; the first cell is cut where nothing else would be left."""
     few = part(notebook(*[code(letter * 20)] * 10), ValueLimits(tokens=60))
     kept = few.body.count("# cell")

@@ -32,8 +32,8 @@ with warnings.catch_warnings():
     from matplotlib.figure import Figure
     from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat, PngImagePlugin
 
-LIMITS = Catalog.load().limits
-BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
+MODEL_TABLE = Catalog.load().limits
+LIMITS = ValueLimits(image=MODEL_TABLE["image"], pdf=MODEL_TABLE["pdf"])
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
@@ -43,8 +43,8 @@ def shell(shell, monkeypatch, tmp_path) -> Shell:
     return shell
 
 
-def part(value: object, budget: ValueLimits = BUDGET) -> Media:
-    (only,) = parts_of(value, budget)
+def part(value: object, limits: ValueLimits = LIMITS) -> Media:
+    (only,) = parts_of(value, limits)
     assert isinstance(only, Media)
     return only
 
@@ -55,8 +55,8 @@ def decoded(block) -> Image.Image:
         return image.convert("RGB")
 
 
-def drawn(value: object, budget: ValueLimits = BUDGET) -> Image.Image:
-    return decoded(part(value, budget).block)
+def drawn(value: object, limits: ValueLimits = LIMITS) -> Image.Image:
+    return decoded(part(value, limits).block)
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -65,9 +65,9 @@ def saved(image: Image.Image, kind: str, **options) -> bytes:
     return out.getvalue()
 
 
-def refused(value: object, budget: ValueLimits = BUDGET) -> errors.OptionError:
+def refused(value: object, limits: ValueLimits = LIMITS) -> errors.OptionError:
     with pytest.raises(errors.OptionError) as caught:
-        parts_of(value, budget)
+        parts_of(value, limits)
     assert caught.value.cure
     return caught.value
 
@@ -230,7 +230,7 @@ def test_the_bytes_of_a_picture_are_known_without_a_name(kind, options):
 @pytest.mark.parametrize("text", ["BMW builds cars.", "II*", "MM", "GIF", "RIFF and WEBP"])
 def test_words_that_begin_as_a_picture_does_are_words(text):
     """Two letters are no signature."""
-    (told,) = parts_of(text.encode(), BUDGET)
+    (told,) = parts_of(text.encode(), LIMITS)
     assert told.body == text
 
 
@@ -288,7 +288,7 @@ def test_a_lazy_photograph_is_not_shrunk_by_being_asked_about(tmp_path, load):
         if load:
             image.load()
         info, mode = dict(image.info), image.mode
-        assert drawn(image, replace(BUDGET, image_edge=90)).size == (60, 90)
+        assert drawn(image, replace(LIMITS, image_edge=90)).size == (60, 90)
         assert (image.size, image.mode, image.info) == ((900, 600), mode, info)
         assert image.getexif()[0x0112] == 6
 
@@ -304,8 +304,8 @@ def test_a_picture_is_turned_once(kind, turn):
     data = saved(image, kind, exif=exif)
     with Image.open(io.BytesIO(data)) as again:
         upright = ImageOps.exif_transpose(again).convert("RGB")
-    for budget in (BUDGET, replace(BUDGET, image_edge=20)):
-        shown = drawn(data, budget)
+    for limits in (LIMITS, replace(LIMITS, image_edge=20)):
+        shown = drawn(data, limits)
         assert shown.size == tuple(side * max(shown.size) // 40 for side in upright.size)
         difference = ImageStat.Stat(ImageChops.difference(shown, upright.resize(shown.size)))
         assert max(difference.mean) < 20
@@ -691,5 +691,5 @@ def test_a_huge_chart_is_drawn_no_larger_than_the_model_looks():
 
     data = alt.Data(values=[{"a": 1, "b": 2}])
     chart = alt.Chart(data).mark_point().encode(x="a:Q").properties(width=40_000, height=100)
-    told = part(chart, replace(BUDGET, image_edge=500))
+    told = part(chart, replace(LIMITS, image_edge=500))
     assert max(decoded(told.block).size) <= 501

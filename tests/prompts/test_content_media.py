@@ -22,18 +22,18 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.prompts.parts import ValueLimits
 from vertex_claude_magic.prompts.values.convert import parts_of
 
-LIMITS = Catalog.load().limits
-BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
+MODEL_TABLE = Catalog.load().limits
+LIMITS = ValueLimits(image=MODEL_TABLE["image"], pdf=MODEL_TABLE["pdf"])
 
 
-def media(value: object, budget: ValueLimits = BUDGET):
-    (only,) = parts_of(value, budget)
+def media(value: object, limits: ValueLimits = LIMITS):
+    (only,) = parts_of(value, limits)
     return only
 
 
-def drawn(value: object, budget: ValueLimits = BUDGET) -> Image.Image:
+def drawn(value: object, limits: ValueLimits = LIMITS) -> Image.Image:
     """The picture that goes out, decoded."""
-    block = media(value, budget).block
+    block = media(value, limits).block
     image = Image.open(io.BytesIO(base64.b64decode(block["source"]["data"])))
     image.load()
     assert Image.MIME[image.format] == block["source"]["media_type"]
@@ -46,9 +46,9 @@ def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     return out.getvalue()
 
 
-def refused(value: object, budget: ValueLimits = BUDGET) -> errors.ClaudeError:
+def refused(value: object, limits: ValueLimits = LIMITS) -> errors.ClaudeError:
     with pytest.raises(errors.ClaudeError) as caught:
-        parts_of(value, budget)
+        parts_of(value, limits)
     assert caught.value.cure
     assert "\n" not in str(caught.value)
     return caught.value
@@ -145,7 +145,7 @@ def test_noise_is_sent_within_the_bytes_of_one_image():
     """JPEG of falling quality where PNG is too large."""
     noise = Image.frombytes("RGB", (1500, 1500), os.urandom(1500 * 1500 * 3))
     data = media(noise).block["source"]["data"]
-    assert len(data) <= LIMITS["image"]["base64_bytes"]
+    assert len(data) <= MODEL_TABLE["image"]["base64_bytes"]
 
 
 @pytest.mark.parametrize(("model", "edge"), [("claude-opus-5-5", 2576), ("claude-haiku-4-5", 1568)])

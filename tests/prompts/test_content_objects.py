@@ -162,7 +162,7 @@ def test_what_is_on_one_figure_goes_out_once():
     assert '"b": ["see x[\'a\'] below"]' in text
 
 
-def test_the_budget_is_shared_among_the_frames_of_a_structure():
+def test_the_room_is_shared_among_the_frames_of_a_structure():
     """What is cut of each of them is said."""
     frames = {name: pd.DataFrame({"n": range(1_000)}) for name in "abc"}
     text, notices = sent(frames, tokens=1_000)
@@ -180,7 +180,7 @@ def test_more_frames_than_can_follow_are_said_to_be_missing():
 
 
 def test_the_pixels_of_a_picture_stand_apart():
-    """A list of them would fill the budget of all the rest."""
+    """A list of them would take the room of all the rest."""
     text = text_of({"pixels": np.zeros((200, 300, 3), dtype="uint8"), "after": 3})
     assert '{"pixels": "see x[\'pixels\'] below", "after": 3}' in text
     assert "<data name=\"x['pixels']\"" in text
@@ -493,7 +493,7 @@ def test_a_text_that_its_library_has_shortened_does_not_pass_as_whole(text, wrap
 
 @pytest.mark.parametrize("wrap", [lambda each: each, lambda each: {"w": each}, lambda each: [[each]]])
 def test_a_tensor_whose_text_is_shortened_goes_out_by_its_values(wrap):
-    """As far as the budget goes."""
+    """As far as the limit goes."""
     told, notices = sent(wrap(Tensor()))
     assert re.search(r"\b149,? +150,?\s+151\b", told)
     assert "..." not in told
@@ -523,7 +523,7 @@ def test_what_a_text_only_names_is_said():
 
 
 def test_a_long_text_of_an_object_inside_a_structure_is_whole():
-    """It has the budget of the structure, and the end is what is missing where it does not fit."""
+    """It has the room of the structure, and the end is what is missing where it does not fit."""
     assert "word " * 200 in text_of({"a": Summarizing("word " * 200)})
     text, notices = sent({"a": Summarizing("word " * 20_000)})
     assert 'holds="' in text

@@ -17,6 +17,16 @@ KINDS = {
     "sets in a dict": "x = {'a': {'x', 'y', 'z'}, 'b': [{'q', 'r', 's', 't'}]}",
     "set of mixed types": "x = {1, 'a', None, (2, 'b'), b'c', 2.5, float('nan')}",
     "set of frozensets": "x = {frozenset({'a', 'b'}), frozenset({'c'}), frozenset({'d', 'e', 'f'})}",
+    "a set of what begins alike": (
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass P:\n    text: str\n    id: int\n"
+        "x = {P('x' * 1_100, n) for n in range(6)}"
+    ),
+    "a set of texts that begin alike": "x = {('x' * 1_100 + str(n), None) for n in range(6)}",
+    "a set of what the user has ordered": (
+        "class Job:\n    def __init__(self, name): self.name = name\n    def __repr__(self): return f'Job {self.name}'\n"
+        "    def __lt__(self, other): return False\nx = {'jobs': {Job('a'), Job('b'), Job('c'), Job('d')}}"
+    ),
+    "a set of decimals": "from decimal import Decimal\nx = {Decimal('NaN'), Decimal(1), Decimal(2), Decimal('1e3')}",
     "keys that are sets": "x = {frozenset({'a', 'b', 'c'}): 1, (1, frozenset('xyz')): 2, None: 3, 4: 4}",
     "set of tuples": "x = {('b', 1), ('a', 2), ('c', 0)}",
     "a large set": "x = {str(n) for n in range(200_000)}",
@@ -52,6 +62,9 @@ KINDS = {
     "an exception": "x = TypeError(f'{object()!r} is not callable')",
     "a frame of objects": (
         "import pandas as pd\nx = pd.DataFrame({'a': [{'q', 'r', 's'}, frozenset({'t', 'u'}), print]})"
+    ),
+    "a frame of sets whose elements begin alike": (
+        "import pandas as pd\nx = pd.DataFrame({'a': [{('x' * 250, str(n)) for n in range(6)}]})"
     ),
     "an array of objects": "import numpy as np\nx = np.array([{'q', 'r', 's'}, frozenset({'t', 'u'})], dtype=object)",
     "an enumeration": "import enum\nclass E(enum.Enum):\n    A = frozenset({'a', 'b', 'c'})\nx = E.A",

@@ -8,10 +8,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from journals import client, rows
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
-from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.prompts.secrets import find_secret, searchable
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -130,8 +131,26 @@ def test_allow_secrets_sends_it_all_the_same(shell):
             {"role": "assistant", "content": KEY},
             {"role": "user", "content": "?"},
         ],
+        [
+            {"role": "user", "content": "Hi"},
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {KEY: 1}}],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "1"}]},
+        ],
+        ["Read.", {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": KEY}}],
     ],
-    ids=["text", "object", "block", "message", "blocks of a message", "a turn before"],
+    ids=[
+        "text",
+        "object",
+        "block",
+        "message",
+        "blocks of a message",
+        "a turn before",
+        "a name in an input",
+        "a document of text",
+    ],
 )
 def test_questions_from_python_are_looked_at_too(prompt):
     """Whatever their form."""
@@ -141,11 +160,27 @@ def test_questions_from_python_are_looked_at_too(prompt):
     assert KEY in str(claude.request(prompt, allow_secrets=True).body)
 
 
-def test_the_data_of_pictures_are_not_searched():
-    """Base64 holds any letters by chance."""
-    data = base64.b64encode(b"AKIA").decode() + KEY
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
-    assert Claude(project="p").request(["Look.", image])
+def test_the_data_of_pictures_are_not_searched(claude_emulator, tmp_path):
+    """Base64 holds any letters by chance; a question with them is sent, and it is stored as a call and as a turn."""
+    path = tmp_path / "journal.sqlite3"
+    claude = client(claude_emulator, journal=str(path))
+    image = {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": f"AAA/{KEY}AAA/"},
+    }
+    claude.chat("talk").ask(["Look.", image])
+    assert KEY in str(claude_emulator.requests[-1].body)
+    claude.close()
+    assert len(rows("calls", path)) == len(rows("chat_turns", path)) == 1
+    assert KEY.encode() not in path.read_bytes()
+
+
+def test_a_tool_that_was_called_with_a_value_of_any_depth_is_looked_at():
+    """Without an end of the stack."""
+    deep: list = [KEY]
+    for _ in range(100_000):
+        deep = [deep]
+    assert find_secret(searchable(deep)) == ("an AWS access key", 1)
 
 
 @pytest.mark.parametrize(

@@ -225,10 +225,18 @@ def test_a_program_that_iterates_gets_events_whatever_a_cell_shows(claude_emulat
 
 
 def test_a_reply_in_json_is_read(claude_emulator):
-    """Bare, in a fence, or not JSON at all."""
-    claude_emulator.answer('{"a": 1}', '```json\n{"a": 1}\n```', "none")
+    """Bare, in a fence, or not JSON at all: NaN and Infinity are values of Python's reader only."""
+    read = {
+        '{"a": 1}': {"a": 1},
+        '```json\n{"a": 1}\n```': {"a": 1},
+        " [1.5]\n": [1.5],
+        "none": None,
+        "[NaN, 1]": None,
+        '{"a": -Infinity}': None,
+    }
+    claude_emulator.answer(*read)
     claude = client(claude_emulator, format="json")
-    assert [claude.ask("Hello").data for _ in range(3)] == [{"a": 1}, {"a": 1}, None]
+    assert [claude.ask("Hello").data for _ in read] == [*read.values()]
 
 
 def test_counting_tokens_sends_the_prompt_to_the_chosen_region_only(claude_emulator):

@@ -667,6 +667,29 @@ def test_an_interrupt_gives_what_is_done_in_under_a_second(client, claude_emulat
     assert len(asked(claude_emulator)) <= 10
 
 
+def test_a_row_counts_as_asked_if_it_was_sent_in_this_run(client, claude_emulator):
+    """The rate, the cost of the rest and the time left are worked out from these; no copy, failed or not, costs anything."""
+    rows = [{"x": each} for each in (*["row 1"] * 2, *["row 2"] * 3, *[b"no text"] * 2)]
+    seen: list[Progress] = []
+
+    def run(**options) -> tuple[int, int]:
+        before = len(asked(claude_emulator))
+        client.map(rows, "Repeat {{ x }}", max_active=1, progress=seen.append, **options)
+        return seen[-1].asked, len(asked(claude_emulator)) - before
+
+    assert run(replay="only", fresh=True) == (0, 0)
+    claude_emulator.answer("Good.")
+    claude_emulator.fail(Fault(), 400)
+    assert run() == (2, 2)
+    assert (seen[-1].done, seen[-1].failures, seen[-1].copies) == (7, 5, 1)
+    assert seen[-1].expected == seen[-1].cost
+    claude_emulator.fail(400)
+    assert run() == (1, 1)
+    claude_emulator.answer("Good.")
+    assert run(replay="auto", fresh=True) == (1, 1)
+    assert run(replay="auto", fresh=True) == (0, 0)
+
+
 def test_progress_tells_how_far_a_run_is(client, make_table):
     """At the end everything is done; a report comes from the caller's thread."""
     seen: list[Progress] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import uuid
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from typing import Literal, TypedDict
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import client
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import shape_of
@@ -44,6 +47,11 @@ VALUES = (
     (float("inf"), "inf"),
     (np.int64(3), 3),
     (np.float32(0.5), 0.5),
+    (np.float32(0.1), 0.1),
+    (np.float16(0.1), 0.1),
+    ([np.float32(0.1), {"a": np.float32("nan")}], [0.1, {"a": None}]),
+    (np.array([[0.1, np.inf], [1, 2]], dtype="float32"), [[0.1, "inf"], [1.0, 2.0]]),
+    (pd.array([0.1, None], dtype="Float32"), [0.1, None]),
     (np.bool_(True), True),
     (np.array([1, 2]), [1, 2]),
     (pd.Timestamp("2026-01-31 12:00"), "2026-01-31T12:00:00"),
@@ -81,9 +89,67 @@ def test_a_value_without_a_form_is_refused_by_column(value):
     assert failure.value.cure
 
 
+@pytest.mark.parametrize(
+    "value",
+    [{1: "a", "1": "b"}, [{None: 1, "None": 2}], {"a": {(1,): 1, "[1]": 2}}],
+    ids=["number", "missing", "tuple"],
+)
+def test_two_keys_that_are_one_text_are_refused(value):
+    """One of the two values would be lost."""
+    with pytest.raises(errors.OptionError, match="column 'a' has two keys that are both") as failure:
+        json_value(value, "the column 'a'")
+    assert failure.value.cure == "Use strings as keys, each of them once."
+
+
+class InThisOrder(AbstractSet):
+    """A set in one of the orders that it may have in another process."""
+
+    def __init__(self, elements) -> None:
+        self.elements = elements
+
+    def __contains__(self, value) -> bool:
+        return value in self.elements
+
+    def __iter__(self):
+        return iter(self.elements)
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+
+SETS = {
+    "texts": ["b", "a", "c"],
+    "numbers": [10, 9, 1.5],
+    "texts and numbers": ["1", 1, None],
+    "sets": [InThisOrder("a"), InThisOrder("ba"), InThisOrder("bc")],
+    "long texts that begin alike": [("x" * 1_100, 1), ("x" * 1_100, None), ("x" * 1_100, "2")],
+    "missing values": [float("nan"), 2.0, 1.0],
+}
+
+
+@pytest.mark.parametrize("elements", SETS.values(), ids=SETS.keys())
+def test_a_set_is_the_same_list_in_whatever_order_it_comes(elements):
+    """So that the next process finds the row again."""
+    found = [json_value({"a": InThisOrder(each)}, "x") for each in itertools.permutations(elements)]
+    assert all(each == found[0] for each in found)
+    assert len(found[0]["a"]) == 3
+
+
+def test_sets_within_sets_are_in_order_too():
+    """At every depth, and each is read once."""
+    deep = InThisOrder("ba")
+    for _ in range(30):
+        deep = InThisOrder(["x", deep])
+    found = json_value(deep, "x")
+    for _ in range(30):
+        found, last = found
+        assert last == "x"
+    assert found == ["a", "b"]
+
+
 def prompt_of(table, template, names=None, **options):
     rows = read_rows(table)
-    prompt = read_row_prompt(template, rows, scope=Scope(names=names or {}), budget=ValueLimits(), **options)
+    prompt = read_row_prompt(template, rows, scope=Scope(names=names or {}), limits=ValueLimits(), **options)
     return [prompt.content(record) for record in rows.records(0, rows.count, prompt.places)], prompt
 
 
@@ -399,3 +465,23 @@ def test_any_list_of_dicts_comes_back_in_its_order(records):
     added = [each.name for each in ADDED]
     assert [{name: value for name, value in row.items() if name not in added} for row in out] == records
     assert all(list(row)[-len(added) :] == added for row in out)
+
+
+class Read(dict):
+    """A value that counts how often it is read."""
+
+    times = 0
+
+    def items(self):
+        Read.times += 1
+        return super().items()
+
+
+def test_to_find_the_first_row_that_can_be_asked_no_row_behind_it_is_made_ready(claude_emulator):
+    """Each costs as much as a question where an answer must be data."""
+    claude = client(claude_emulator, journal="off")
+    rows = [{"x": b"no text"}, *({"x": Read(n=number)} for number in range(50))]
+    claude.map(rows, "What is {{ x }}?", limit=2)
+    claude.close()
+    # Once to find it, and once to ask it.
+    assert Read.times == 2

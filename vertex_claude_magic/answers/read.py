@@ -49,7 +49,7 @@ def read_json_text(text: str) -> Json:
     [1, 2]
     """
     try:
-        value: Json = json.loads(unfenced(text))
+        value: Json = DECODER.decode(unfenced(text))
     except (ValueError, RecursionError):
         return None
     return value

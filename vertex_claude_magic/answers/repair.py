@@ -109,8 +109,10 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         return replace(reply, data=question.shape.take(answer.get("input")))
     except AnswerMismatch as misfit:
         if reply.stop_reason in CUT_OFF:
+            # The limit is that of each request.
+            tokens = reply.rounds[-1].usage.output_tokens
             raise errors.AnswerTruncated(
-                f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data is incomplete.",
+                f"The answer was cut off after {tokens:,} output tokens, so the data is incomplete.",
                 cure=spelled("Ask again with a larger {}.", option("max_tokens")),
                 reply=reply,
             ) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +18,7 @@ from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, object_schema, references, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, AnswerType, Data, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.text import message_of, quote
 
 if TYPE_CHECKING:
@@ -219,8 +219,7 @@ def _type_shape(kind: TypeForm[Data]) -> Shape[Data]:
         raise OptionError(f"{name} cannot be used as an answer type.", cure=TYPE_CURE)
     try:
         adapter = TypeAdapter(adapted(kind))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
+        with ignored_warnings(PydanticJsonSchemaWarning):
             rooted, key = object_schema(adapter.json_schema())
     except Exception as error:
         why = quote(message_of(error).strip().partition("\n")[0].removesuffix("."), 120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,7 @@ class Chat:
         text = summary.text.strip() or "(no text)"
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": text})
         entry = last._replace(
-            prompt=question, messages=messages, reply=summary, state="ok", before="", frame=""
+            prompt=question, messages=messages, reply=summary, state="ok", before="", frame="", tokens=0
         )
         forked = Chat(self._session, name)
         forked.begin_with([without_cell(entry)])
@@ -166,22 +167,24 @@ class Chat:
         """Give the conversation another name; cells that name the old one begin a new conversation.
 
         Raises:
-            OptionError: the name is taken, or there is nothing to rename.
+            OptionError: the name is taken, there is nothing to rename, or this thread asks in one of both.
+            ClaudeInterrupt: the user stopped the wait for a question in one of both.
         """
         new, store = check_name(name), store_of(self._session, self._session.target())
-        with_turns = bool(self._entries())
-        if not with_turns or Chat(self._session, new)._entries():  # noqa: SLF001 - of its own kind
-            raise OptionError(
-                f"A conversation named {quote(new, 40)!r} already exists."
-                if with_turns
-                else f"No conversation named {quote(self.name, 40)!r}.",
-                cure="%claude_chat lists those of this notebook.",
-            )
-        hold = take(store, self._home, self.name)
-        try:
+        with ExitStack() as held:
+            # The new name too: a first question may be under way in it. In one order, or two renames could wait for
+            # each other.
+            for each in sorted({self.name, new}):
+                held.callback(take(store, self._home, each).release)
+            with_turns = bool(self._entries())
+            if not with_turns or store.read(self._home, new).turns:
+                raise OptionError(
+                    f"A conversation named {quote(new, 40)!r} already exists."
+                    if with_turns
+                    else f"No conversation named {quote(self.name, 40)!r}.",
+                    cure="%claude_chat lists those of this notebook.",
+                )
             store.rename(self._home, self.name, new)
-        finally:
-            hold.release()
         self.name = new
 
     def remove(self, number: int) -> None:

@@ -10,20 +10,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, is_sent, stored_turn
+from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
-from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
+from vertex_claude_magic.chats.sending import (
+    history_after,
+    history_of,
+    questions_of,
+    tokens_of,
+)
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import field, spelled
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.vertex.digest import without_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.chats.locks import Hold
     from vertex_claude_magic.chats.positions import TurnPosition
@@ -232,27 +238,29 @@ class NamedChat:
             return reply
         own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
+        usage = reply.rounds[-1].usage
         entry = TurnEntry(
             owner=position.owner,
             place=position.place,
             run=self._run,
             prompt=self._prompt,
-            messages=(*map(unmarked_message, own), answer),
+            messages=(*map(without_marks, own), answer),
             reply=reply,
             state=state,
             before=self._digests[position.at],
             model=request.model,
             frame=frame_of(body),
             system=target.system,
-            tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
+            tools=() if typed else tuple(map(without_marks, body.get("tools") or ())),
             confirm=bool(target.confirm),
+            tokens=usage.total_input_tokens + usage.output_tokens,
         )
         entries = placed(self._entries, position, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
-        self._tell(entries, number, reply)
+        self._tell(entries, number)
         return replace(reply, chat=self._name, turn=number)
 
-    def _tell(self, entries: Sequence[TurnEntry], number: int, reply: Reply) -> None:
+    def _tell(self, entries: Sequence[TurnEntry], number: int) -> None:
         position, name = self._position, quote(self._name, 40)
         assert position is not None  # noqa: S101 - it was placed
         if position.replaces and position.owner.startswith("text:") and not self._new:
@@ -276,11 +284,10 @@ class NamedChat:
                 f"{what} {joined_numbers(stale)} of {name} {verb} stale: earlier content has changed. "
                 f"Run {cells} again."
             )
-        usage = reply.rounds[-1].usage
-        used = usage.total_input_tokens + usage.output_tokens
+        used = tokens_of(entries)
         row = self._target.row if self._target is not None else None
         window = row.context_tokens if row is not None else None
-        if window and used > _NEAR * window and all(map(is_sent, entries[-1:])):
+        if window and used > _NEAR * window:
             self._notices.append(
                 f"{name} has {used:,} of the {window:,} tokens that the model accepts. "
                 f"%claude_chat {self._name} --fork NEW --summary starts a new one from a summary."
@@ -298,7 +305,3 @@ def _refuse_messages(target: Target) -> None:
             spelled("{} cannot be used in a conversation, which sends its own messages.", field("messages")),
             cure="Leave one of them out.",
         )
-
-
-def _unmarked(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in tool.items() if name != "cache_control"}

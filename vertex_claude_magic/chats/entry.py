@@ -21,7 +21,7 @@ from vertex_claude_magic.records.recorded_reply import (
     tool_calls_of,
 )
 from vertex_claude_magic.vertex.blocks import THINKING, sent_back
-from vertex_claude_magic.vertex.digest import SentMessage
+from vertex_claude_magic.vertex.digest import SentMessage, without_marks
 from vertex_claude_magic.vertex.encoding import clean
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
@@ -84,6 +84,8 @@ class TurnEntry(NamedTuple):
         system: The system text of its request.
         tools: The tools of its request.
         confirm: Whether the user was asked before each call of them.
+        tokens: How long the conversation is with it, as the service counted its last request and the answer to that; 0
+            where it did not.
         stored: What the journal has of it, None where that is nothing yet.
     """
 
@@ -100,6 +102,7 @@ class TurnEntry(NamedTuple):
     system: str | Sequence[Mapping[str, Any]] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     confirm: bool = False
+    tokens: int = 0
     stored: StoredTurn | None = None
 
     @property
@@ -131,12 +134,8 @@ def is_sent(entry: TurnEntry) -> bool:
 def _bound(message: Mapping[str, Any]) -> list[Any]:
     content = message.get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
-    plain = [
-        {name: part for name, part in block.items() if name != "cache_control"}
-        for block in blocks
-        if isinstance(block, Mapping) and block.get("type") not in THINKING
-    ]
-    return [message.get("role"), plain]
+    plain = [block for block in blocks if isinstance(block, Mapping) and block.get("type") not in THINKING]
+    return [message.get("role"), without_marks(plain)]
 
 
 class Sendable(NamedTuple):

@@ -23,8 +23,10 @@ __all__ = ["Hold", "take"]
 
 # Seconds between two looks: an interrupt is seen at once, and SQLite is asked seldom.
 _LOOK = 0.1
-# Owns a conversation whose question was dropped until its note in the journal is gone; no thread has this number.
-_DROPPED = -1
+# Owns a conversation whose question was dropped until its note in the journal is gone.
+_DROPPED = object()
+# What tells each thread from all others: a later thread may get the number of one that has ended with an open question.
+_own = threading.local()
 
 
 class _Locks:
@@ -34,7 +36,7 @@ class _Locks:
 
     def _begin_anew(self) -> None:
         self.guard = threading.Lock()
-        self.owners: dict[tuple[str, str], int] = {}
+        self.owners: dict[tuple[str, str], object] = {}
         self.free = threading.Condition(self.guard)
 
 
@@ -94,7 +96,7 @@ def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], Non
         OptionError: this thread holds it already, so that it would wait for itself.
         ClaudeInterrupt: the user stopped the wait.
     """
-    key, me, said = (notebook, name), threading.get_ident(), False
+    key, me, said = (notebook, name), vars(_own).setdefault("token", object()), False
 
     def wait(seconds: float) -> None:
         nonlocal said
@@ -105,7 +107,7 @@ def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], Non
 
     try:
         with _locks.guard:
-            if _locks.owners.get(key) == me:
+            if _locks.owners.get(key) is me:
                 raise errors.OptionError(
                     f"A question in {quote(name, 40)!r} is still running in this thread.",
                     cure="Read its answer to the end, or close it, before you ask the next one.",

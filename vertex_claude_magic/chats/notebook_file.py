@@ -206,14 +206,13 @@ def read_notebook(path: Path) -> list[TurnEntry]:
             text = _answer_text(output)
             # Several answers to one prompt are not a turn.
             if found is not None and "answers" not in found and text.strip():
-                *_, before = chain(entries)
-                entries.append(_entry(_text(cell.get("source")), text, found, cell)._replace(before=before))
+                entries.append(_entry(_text(cell.get("source")), text, found, cell))
     if not entries:
         raise OptionError(
             f"{quote_path(str(path))} contains no answer from Claude.",
             cure="Choose a notebook that has some.",
         )
-    return entries
+    return [entry._replace(before=before) for entry, before in zip(entries, chain(entries), strict=False)]
 
 
 def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> TurnEntry:

@@ -19,12 +19,13 @@ from vertex_claude_magic.chats.entry import (
 )
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
+from vertex_claude_magic.vertex.digest import without_marks
 
 if TYPE_CHECKING:
     from vertex_claude_magic.chats.entry import TurnEntry
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["closing", "history_after", "history_of", "questions_of", "unmarked_message"]
+__all__ = ["closing", "history_after", "history_of", "questions_of", "tokens_of"]
 
 Messages = tuple[Mapping[str, Any], ...]
 
@@ -52,9 +53,12 @@ def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] 
         bound = made.thinks and entry.model == model and entry.before == before
         turns.append(SentTurn((*made.sent, *end), (*made.bare, *end), entry.frame if bound else ""))
         tools = entry.tools if made.calls and entry.tools else tools
-    usage = entries[-1].reply.usage if entries else None
-    tokens = usage.total_input_tokens + usage.output_tokens if usage is not None else 0
-    return History(tuple(turns), tools, tokens)
+    return History(tuple(turns), tools, tokens_of(entries))
+
+
+def tokens_of(entries: Sequence[TurnEntry]) -> int:
+    """Return how many tokens a conversation has, as the service counted them; 0 where it did not."""
+    return next((entry.tokens for entry in reversed(entries) if is_sent(entry)), 0)
 
 
 def closing(messages: Messages) -> Messages:
@@ -94,7 +98,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
         raise OptionError(
             f"{name} {what}, so it cannot be followed up.", cure="Ask the question again first."
         )
-    whole = (*map(unmarked_message, asked), answer)
+    whole = (*map(without_marks, asked), answer)
     made = sendable_of(whole)
     end = closing(whole) if made.calls else ()
     lineage = reply.lineage
@@ -103,21 +107,6 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     turn = SentTurn((*made.sent, *end), (*made.bare, *end), frame)
     # Filling the cache costs a quarter more, and one follow-up may be all.
     return History((turn,), tools, goes_on=False)
-
-
-def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a message without cache marks, the attachments as they are.
-
-    >>> unmarked_message({"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {}}]})
-    {'role': 'user', 'content': [{'type': 'text', 'text': 'Hi'}]}
-    """
-    content = message.get("content")
-    if isinstance(content, str):
-        return message
-    blocks = [
-        {name: part for name, part in block.items() if name != "cache_control"} for block in content or ()
-    ]
-    return {**message, "content": blocks}
 
 
 def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:

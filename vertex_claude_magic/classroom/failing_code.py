@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import CodeType
 from typing import TYPE_CHECKING, Literal
 
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.prompts.values.exceptions import is_library_file, short_name
 
@@ -164,8 +164,7 @@ def _string_source(frame: FrameType, before: FrameType | None) -> str:
 def _compiles_to(text: str, code: CodeType) -> bool:
     for mode in ("exec", "eval"):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with ignored_warnings():
                 found = compile(
                     text.lstrip(" \t") if mode == "eval" else text, code.co_filename, mode, dont_inherit=True
                 )

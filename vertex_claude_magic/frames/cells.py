@@ -199,7 +199,8 @@ class _JSON:
 
     def _sort_key(self, value: Any) -> tuple[bool, float, str]:
         number = isinstance(value, (int, float)) and value == value  # noqa: PLR0124 - the definition of NaN
-        return (not number, value if number else 0, cell_of(value, 200, self._where).text)
+        # Of two that are the same for as long as the cell goes on, either may be the first.
+        return (not number, value if number else 0, cell_of(value, self._left + 1, self._where).text)
 
     def _scalar(self, value: Any) -> str:
         name = type(value).__name__

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import narwhals as nw
     from narwhals.dtypes import DType
 
-__all__ = ["nanoseconds", "narrowing", "shortest_float"]
+__all__ = ["float_code", "nanoseconds", "narrowing", "shortest_float"]
 
 # The digits after which a float of 2 or 4 bytes is always read back as itself (IEEE 754).
 _DIGITS = {"e": range(1, 6), "f": range(6, 10)}
@@ -43,6 +43,18 @@ def shortest_float(value: float, code: str) -> float:
         except OverflowError:
             continue
     return value
+
+
+def float_code(dtype: object) -> str:
+    """Return how `struct` names the float of 32 or 16 bits that an array holds; empty if it holds anything else.
+
+    Args:
+        dtype: That of an array or a number of numpy, or of a library that names its types as numpy does.
+
+    >>> float_code("float32"), float_code("torch.float16"), float_code("int32")
+    ('f', 'e', '')
+    """
+    return {"float32": "f", "float16": "e"}.get(str(dtype).rpartition(".")[2].lower(), "")
 
 
 def narrowing(dtype: DType) -> Callable[[Any], Any] | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["Composed", "budget_of", "compose", "estimated", "fenced_data"]
+__all__ = ["Composed", "compose", "estimated", "fenced_data", "value_limits"]
 
 _TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
 # The service takes smaller images where a request holds more than this many (Claude docs, "Vision").
@@ -65,7 +65,7 @@ class _Piece:
     followed: bool = False
 
 
-def budget_of(
+def value_limits(
     catalog: Catalog,
     model: Model | None,
     *,
@@ -90,7 +90,7 @@ def compose(
     *,
     attach: Sequence[Any] = (),
     scope: Scope | None = None,
-    budget: ValueLimits,
+    limits: ValueLimits,
     literal: bool = False,
 ) -> Composed:
     """Put the values into a prompt.
@@ -99,26 +99,26 @@ def compose(
         prompt: A text, or a list of strings, objects and content blocks.
         attach: Variables or paths by name, or objects; they go before the prompt.
         scope: Where names are looked up; without it, templates are not looked for.
-        budget: What one value may take.
+        limits: What one value may take.
         literal: Whether the prompt is sent as it is, templates included.
 
     Raises:
         OptionError: a name is unknown, or a value cannot be sent.
 
-    >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), budget=ValueLimits()).content
+    >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), limits=ValueLimits()).content
     'Mean of <data name="n" kind="list" about="2 items">[1, 2]</data>?'
     """
     takes_templates, scope = scope is not None and not literal, scope or Scope()
-    pieces = _pieces(prompt, attach, scope, budget, takes_templates=takes_templates)
+    pieces = _pieces(prompt, attach, scope, limits, takes_templates=takes_templates)
     if sum(isinstance(piece.part, Media) for piece in pieces) > _MANY:
-        edge = min(budget.image_edge, int(budget.image["pixels_per_side_over_20"]))
-        smaller = replace(budget, image_edge=edge)
+        edge = min(limits.image_edge, int(limits.image["pixels_per_side_over_20"]))
+        smaller = replace(limits, image_edge=edge)
         pieces = _pieces(prompt, attach, scope, smaller, takes_templates=takes_templates)
     media = [piece.part for piece in pieces if isinstance(piece.part, Media)]
-    suffix = "" if budget.long_context else "_under_1m_context"
+    suffix = "" if limits.long_context else "_under_1m_context"
     for count, most, what in (
-        (sum(part.pages == 0 for part in media), budget.image.get(f"count{suffix}"), "images"),
-        (sum(part.pages for part in media), budget.pdf.get(f"pages{suffix}"), "pages of PDF"),
+        (sum(part.pages == 0 for part in media), limits.image.get(f"count{suffix}"), "images"),
+        (sum(part.pages for part in media), limits.pdf.get(f"pages{suffix}"), "pages of PDF"),
     ):
         if most is not None and count > most:
             raise OptionError(
@@ -134,7 +134,7 @@ def compose(
     return Composed(
         content=content,
         attached=len(attached),
-        notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
+        notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, limits))),
         places=tuple(
             SearchedText(
                 piece.place, piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block)
@@ -148,7 +148,7 @@ def _pieces(
     prompt: str | Sequence[Any],
     attach: Sequence[Any],
     scope: Scope,
-    budget: ValueLimits,
+    limits: ValueLimits,
     *,
     takes_templates: bool,
 ) -> list[_Piece]:
@@ -163,7 +163,7 @@ def _pieces(
         # A number, too, needs a name here, because no sentence is around it.
         parts = [
             replace(part, bare=False) if isinstance(part, Text) else part
-            for part in parts_of(found, replace(budget, name=label))
+            for part in parts_of(found, replace(limits, name=label))
         ]
         pieces += _named(label, f"the attachment {label}", parts, attached=True)
     for part in [prompt] if isinstance(prompt, str) else prompt:
@@ -174,13 +174,13 @@ def _pieces(
                     continue
                 name, place = each.source, f"{{{{ {each.source} }}}}"
                 pieces += _named(
-                    name, place, parts_of(value_of(each, scope.names), replace(budget, name=name))
+                    name, place, parts_of(value_of(each, scope.names), replace(limits, name=name))
                 )
         elif isinstance(part, Mapping) and "type" in part:
             pieces.append(_Piece(part=Media(block=part, kind=""), place="a content block"))
         else:
             name = type(part).__name__
-            pieces += _named(name, f"the {name} in the prompt", parts_of(part, replace(budget, name=name)))
+            pieces += _named(name, f"the {name} in the prompt", parts_of(part, replace(limits, name=name)))
     return pieces
 
 
@@ -224,7 +224,7 @@ def _found(name: str, scope: Scope) -> Any:
     return path
 
 
-def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
+def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:
     part, name, notices = piece.part, quote(piece.name, 60), []
     if isinstance(part, Media):
         # That a picture was scaled down is not a loss, because the model sees no more pixels.
@@ -232,7 +232,7 @@ def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
     if part.cut:
         rows = part.cut.startswith("the first ") and part.cut.endswith(" rows")
         sent = f"Sent {part.cut.removeprefix('the first ')} of {name}" if rows else f"{name}: sent {part.cut}"
-        notices.append(f"{sent}. Raise value_tokens ({budget.tokens:,}) to send more.")
+        notices.append(f"{sent}. Raise value_tokens ({limits.tokens:,}) to send more.")
     notices += [f"{name}: {notice}." for notice in (part.caution, part.remark) if notice]
     if piece.name and (hidden := hidden_characters(part.body[:_LOOKED_THROUGH])):
         notices.append(f"{name} contains invisible characters: {', '.join(hidden[:3])}.")

@@ -23,7 +23,7 @@ class Text:
         about: Its measure in a few words, such as `1,000 rows × 3 columns`.
         cut: What was left out, as a short clause such as `the first 40 of 1,000,000 rows`; empty if nothing.
         bare: Whether it is written into the sentence without a fence, as a number is.
-        caution: What the text does not show or may show wrongly, whatever the budget, such as `read as
+        caution: What the text does not show or may show wrongly, whatever the limits, such as `read as
             Windows-1252, which is a guess`; it goes into the tag and below the answer.
         remark: What the user should know and the model need not; it goes below the answer.
         path: Where it was inside the value, such as `['plot']`; empty for the value itself.
@@ -89,7 +89,7 @@ class ValueLimits:
 
     @property
     def characters(self) -> int:
-        """The budget of one value in characters."""
+        """The most characters that the text of one value may take, by estimate."""
         return int(self.tokens * _CHARACTERS_PER_TOKEN)
 
 
@@ -106,16 +106,16 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(size / _CHARACTERS_PER_TOKEN)
 
 
-def shorten(text: str, budget: ValueLimits) -> tuple[str, str]:
-    """Cut a text to the budget at a line end where there is one near; return it and what was left out.
+def shorten(text: str, limits: ValueLimits) -> tuple[str, str]:
+    """Cut a text to the limit at a line end where there is one near; return it and what was left out.
 
     >>> shorten("short", ValueLimits())
     ('short', '')
     >>> shorten("word " * 100, ValueLimits(tokens=10))
     ('word word word word word word word', 'the first 34 of 500 characters')
     """
-    most = budget.characters
-    if len(text) <= most and estimate_tokens(text) <= budget.tokens:
+    most = limits.characters
+    if len(text) <= most and estimate_tokens(text) <= limits.tokens:
         return text, ""
     head = text[:most]
     if not head.isascii():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import warnings
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import re
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from vertex_claude_magic.process import ignored_warnings
 
 __all__ = ["parse_expression", "parse_python"]
+
+# What the parser may warn of in an expression: an escape in a string, and a number that runs into a word.
+_WARNED_OF = re.compile(r"\\|\b\d[\d.]*[^\W\d]")
 
 
 def parse_python(source: str, filename: str = "<unknown>") -> ast.Module:
@@ -26,7 +26,7 @@ def parse_python(source: str, filename: str = "<unknown>") -> ast.Module:
     >>> [type(node).__name__ for node in parse_python("x = 1").body]
     ['Assign']
     """
-    with _quietly():
+    with ignored_warnings():
         return ast.parse(source, filename)
 
 
@@ -39,12 +39,8 @@ def parse_expression(source: str) -> ast.expr:
     >>> ast.dump(parse_expression("x"))
     "Name(id='x', ctx=Load())"
     """
-    with _quietly():
+    if _WARNED_OF.search(source) is None:
+        # Nearly every path of a prompt; the filters, which the user's own threads may be changing, are left alone.
         return ast.parse(source, mode="eval").body
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    with ignored_warnings():
+        return ast.parse(source, mode="eval").body

@@ -91,19 +91,28 @@ def find_secret(text: str) -> tuple[str, int] | None:
     return kind, text.count("\n", 0, start) + 1
 
 
-def searchable(content: Json) -> str:
-    """Return the text of content blocks, without the data of pictures, which may contain any letters by chance.
+def searchable(value: Json) -> str:
+    """Return the texts of a JSON value that may be a secret, names included, in their order and one below the other.
+
+    The data of pictures and documents are none of them: they may contain any letters by chance.
 
     >>> searchable([{"type": "text", "text": "a"}, {"source": {"type": "base64", "data": "b"}}]).split()
-    ['text', 'a', 'base64']
+    ['type', 'text', 'text', 'a', 'source', 'type', 'base64', 'data']
     """
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        return "\n".join(searchable(value) for key, value in content.items() if key != "data")
-    if isinstance(content, (list, tuple)):
-        return "\n".join(map(searchable, content))
-    return ""
+    texts: list[str] = []
+    # No recursion, because a tool may have been called with a value of any depth.
+    waiting: list[Json] = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, Mapping):
+            encoded = part.get("type") == "base64"
+            for name, inner in reversed(list(part.items())):
+                waiting += [name] if encoded and name == "data" else [inner, name]
+        elif isinstance(part, (list, tuple)):
+            waiting += reversed(part)
+    return "\n".join(texts)
 
 
 def check_secrets(places: list[SearchedText]) -> None:

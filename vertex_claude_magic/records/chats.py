@@ -7,12 +7,11 @@ read, the question is not asked: without what was said before, the answer would 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from vertex_claude_magic.errors import JournalError
-from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.prompts.secrets import find_secret, searchable
 from vertex_claude_magic.records.journal import chats
 from vertex_claude_magic.records.journal.chats import ChatRow, StoredChat
 from vertex_claude_magic.records.journal.location import is_there
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.chats import StoredTurn
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.stores import Stores
@@ -87,7 +85,7 @@ class ChatStore:
         if held not in self._known:
             if journal is None:
                 self._tell(_NO_JOURNAL)
-            elif _secret_in([turn for turn in turns if turn.id is None]):
+            elif find_secret(searchable([[each.messages, each.about] for each in turns if each.id is None])):
                 self._tell(
                     f"{name} seems to contain a key or a token, so from now on it exists only in this kernel."
                 )
@@ -156,17 +154,3 @@ class ChatStore:
         except JournalError as error:
             self._tell(str(error))
             return otherwise
-
-
-def _secret_in(turns: Sequence[StoredTurn]) -> bool:
-    texts: list[str] = []
-    waiting: list[Json] = [[turn.messages, turn.about] for turn in turns]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, (list, tuple)):
-            waiting += part
-        elif isinstance(part, Mapping):
-            waiting += part.values()
-    return find_secret("\n".join(texts)) is not None

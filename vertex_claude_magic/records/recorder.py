@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.prompts.secrets import find_secret, searchable
 from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.digest import SentMessage
@@ -260,20 +260,7 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
         value = value.get("content")
         if isinstance(value, list) and len(value) == 1 and value[0].keys() == {"type", "text"}:
             value = value[0]["text"]
-    if isinstance(value, str):
-        return find_secret(value)
-    # All strings, keys included.
-    texts: list[str] = []
-    waiting = [value]
-    for part in waiting:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, dict):
-            waiting += part
-            waiting += part.values()
-        elif isinstance(part, (list, tuple)):
-            waiting += part
-    return find_secret("\n".join(texts))
+    return find_secret(searchable(value))
 
 
 # Digests of requests without their messages in which no secret was found.

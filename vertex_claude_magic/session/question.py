@@ -240,11 +240,11 @@ def _messages(
 
             _check_secrets(target, [SearchedText("the prompt", prompt)])
         return [{"role": "user", "content": prompt}], None
-    from vertex_claude_magic.prompts.compose import budget_of, compose, estimated
+    from vertex_claude_magic.prompts.compose import compose, estimated, value_limits
 
     present = scope.present if scope is not None else None
-    budget = budget_of(target.catalog, target.row, tokens=target.value_tokens, present=present)
-    composed = compose(prompt, attach=target.attach, scope=scope, budget=budget, literal=target.literal)
+    limits = value_limits(target.catalog, target.row, tokens=target.value_tokens, present=present)
+    composed = compose(prompt, attach=target.attach, scope=scope, limits=limits, literal=target.literal)
     tokens, most = estimated(composed.content), target.prompt_tokens
     if most is not None and tokens > most:
         raise errors.OptionError(

@@ -31,7 +31,7 @@ class Outcome:
     """
 
     def __init__(self, questions: RowQuestions) -> None:
-        self.answered = self.earlier = self.copied = self.replayed = 0
+        self.answered = self.asked = self.earlier = self.copied = self.replayed = 0
         # By the kind of the error.
         self.failed: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0

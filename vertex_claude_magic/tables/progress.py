@@ -24,6 +24,7 @@ class Progress:
     Args:
         rows: How many rows there are to ask.
         answered: How many have an answer, by whatever way.
+        asked: How many were sent in this run and are over, answered or failed.
         earlier: How many of them were answered by an earlier run.
         copies: How many of them are the same question as another row.
         replayed: How many of them are recorded answers.
@@ -41,6 +42,7 @@ class Progress:
 
     rows: int
     answered: int = 0
+    asked: int = 0
     earlier: int = 0
     copies: int = 0
     replayed: int = 0
@@ -66,11 +68,6 @@ class Progress:
         return self.answered + self.failures
 
     @property
-    def asked(self) -> int:
-        """How many rows were asked in this run and are over."""
-        return self.done - self.earlier - self.copies - self.replayed
-
-    @property
     def rate(self) -> float:
         """Rows a second that were asked in this run."""
         return self.asked / self.seconds if self.seconds > 0 else 0.0
@@ -90,7 +87,7 @@ class Progress:
     def line(self) -> str:
         """Return one line for a run that goes on.
 
-        >>> Progress(rows=10, answered=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
+        >>> Progress(rows=10, answered=5, asked=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
         '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
         """
         parts = [f"{self.done:,} of {number_of(self.rows, 'row')}"]

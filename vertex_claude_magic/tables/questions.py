@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError, RequestTooLarge
-from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.prompts.parts import estimate_tokens
 from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare
@@ -15,7 +15,7 @@ from vertex_claude_magic.tables.row_prompt import read_row_prompt
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vertex_claude_magic.answers.repair import TypedQuestion
     from vertex_claude_magic.models.observed import Seen
@@ -78,14 +78,16 @@ class RowQuestions:
         """Yield the questions of some rows, a few at a time, from the first to the last or from the end."""
         begins = range(start, stop, _CHUNK)
         for begin in reversed(begins) if backwards else begins:
-            records = self.rows.records(begin, min(begin + _CHUNK, stop), self.prompt.places)
-            yield [self._of(begin + place, record) for place, record in enumerate(records)]
+            yield list(self.some(begin, min(begin + _CHUNK, stop)))
 
-    def _of(self, index: int, record: Mapping[str, Any]) -> RowQuestion:
-        try:
-            return RowQuestion(index, self._question(index, self.prompt.content(record)))
-        except (OptionError, RequestTooLarge) as error:
-            return RowQuestion(index, error=error)
+    def some(self, start: int, stop: int) -> Iterator[RowQuestion]:
+        """Yield the questions of a few rows, which are read together and made ready one by one."""
+        for index, record in enumerate(self.rows.records(start, stop, self.prompt.places), start=start):
+            try:
+                row = RowQuestion(index, self._question(index, self.prompt.content(record)))
+            except (OptionError, RequestTooLarge) as error:
+                row = RowQuestion(index, error=error)
+            yield row
 
     def _question(self, index: int, content: Content) -> Question:
         first = self.first
@@ -159,7 +161,7 @@ def row_questions(
         attach=target.attach,
         opening=opening,
         literal=target.literal,
-        budget=budget_of(
+        limits=value_limits(
             target.catalog,
             row,
             tokens=target.value_tokens,
@@ -193,8 +195,8 @@ def row_questions(
         project=NO_PROJECT,
     )  # fmt: skip
     wrong: OptionError | RequestTooLarge | None = None
-    for chunk in made.chunks(0, rows.count):
-        for each in chunk:
+    for begin in range(0, rows.count, _CHUNK):
+        for each in made.some(begin, min(begin + _CHUNK, rows.count)):
             if each.question is not None:
                 name = project()
                 first = _in_project(each.question, name)

@@ -93,14 +93,12 @@ class RowPrompt:
     Args:
         places: The columns that it names, by their place in the table, in their order.
         notices: What the user should know of the shared part, and of names that are both a column and a variable.
-        shared_tokens: About how many tokens of the content all rows have in common at the beginning.
         pieces: Texts, blocks and fields in their order.
         before: The blocks that go before everything else: attachments, then what opens every prompt.
     """
 
     places: tuple[int, ...]
     notices: tuple[str, ...] = ()
-    shared_tokens: int = 0
     pieces: tuple[_Piece, ...] = ()
     before: tuple[dict[str, Any], ...] = ()
 
@@ -142,7 +140,7 @@ def read_row_prompt(
     attach: Sequence[Any] = (),
     opening: str = "",
     literal: bool = False,
-    budget: ValueLimits,
+    limits: ValueLimits,
     cache_from: int | None = None,
     system_tokens: int = 0,
 ) -> RowPrompt:
@@ -155,7 +153,7 @@ def read_row_prompt(
         attach: Variables or paths by name, or objects; they go before the prompt of every row.
         opening: A text that goes between them and the prompt, with braces that are only braces.
         literal: Whether the prompt is sent as it is, so that all rows are the same question.
-        budget: What one value of the namespace may take; a field of the row is never cut.
+        limits: What one value of the namespace may take; a field of the row is never cut.
         cache_from: From how many tokens on a shared beginning is marked for the prompt cache; None for never.
         system_tokens: About how many tokens of system prompt and tools go before the content.
 
@@ -183,7 +181,7 @@ def read_row_prompt(
             continue
         if part.name not in scope.names:
             raise _no_column(part.name, rows, [name for name in scope.names if not name.startswith("_")])
-        found = compose(f"{{{{ {part.source} }}}}", scope=scope, budget=budget)
+        found = compose(f"{{{{ {part.source} }}}}", scope=scope, limits=limits)
         notices.update(dict.fromkeys(found.notices))
         pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))
     if not literal and not any(isinstance(piece, _Field) for piece in pieces):
@@ -194,7 +192,7 @@ def read_row_prompt(
         )
     before: list[dict[str, Any]] = []
     if attach:
-        composed = compose("-", attach=attach, scope=scope, budget=budget)
+        composed = compose("-", attach=attach, scope=scope, limits=limits)
         notices.update(dict.fromkeys(composed.notices))
         before = list(composed.content)[: composed.attached] if isinstance(composed.content, list) else []
     before += _text_block([opening])
@@ -212,7 +210,6 @@ def read_row_prompt(
     return RowPrompt(
         places=tuple(places),
         notices=tuple(notices),
-        shared_tokens=tokens,
         pieces=tuple(pieces),
         before=tuple(before),
     )

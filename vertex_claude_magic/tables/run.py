@@ -119,6 +119,7 @@ class TableRun:
         return Progress(
             rows=self._stop,
             answered=outcome.answered,
+            asked=outcome.asked,
             earlier=outcome.earlier,
             copies=outcome.copied,
             replayed=outcome.replayed,
@@ -305,11 +306,14 @@ class TableRun:
             if reply.replayed:
                 self._outcome.replayed += 1
             else:
+                self._outcome.asked += 1
                 self._seconds.append(reply.seconds)
             self._outcome.add(index, reply)
             return
         if not isinstance(error, errors.ClaudeError):
             raise error
+        if not (isinstance(error, errors.ReplayMiss) or (error.reply is not None and error.reply.replayed)):
+            self._outcome.asked += 1
         self._outcome.fail(index, error)
         concerns_all = isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired)
         if concerns_all or self._options.on_error == "stop":

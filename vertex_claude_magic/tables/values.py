@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import cell_of
+from vertex_claude_magic.frames.precision import float_code, shortest_float
+from vertex_claude_magic.prompts.values.cells import in_order
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -30,7 +33,8 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
     """Return a value of a table as JSON.
 
     A missing value (None, NaN, `pandas.NA`, `NaT`) is null, a Decimal its digits, a date or time ISO 8601, an Enum its
-    value, an infinite number its name; arrays, sets, tuples, structs and maps are lists and objects.
+    value, an infinite number its name; a float of 32 bits has the digits that it has there; arrays, sets, tuples,
+    structs and maps are lists and objects.
 
     Args:
         value: The value.
@@ -38,7 +42,8 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         depth: How deep inside of another value it is.
 
     Raises:
-        OptionError: it has no form in JSON: bytes, an object without a text of its own, one that is nested too deeply.
+        OptionError: it has no form in JSON: bytes, an object without a text of its own, one that is nested too
+            deeply, or two keys that are the same text.
 
     >>> from datetime import date
     >>> json_value({"n": float("nan"), "d": date(2026, 1, 31), "price": Decimal("1.50")}, "the column 'a'")
@@ -58,12 +63,25 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         return json_value(part, where, depth + 1)
 
     if isinstance(value, Mapping):
-        return {str(inner(name)): inner(part) for name, part in value.items()}
+        found: dict[str, Json] = {}
+        for name, part in value.items():
+            key = str(inner(name))
+            if key in found:
+                raise OptionError(
+                    f"A value of {where} has two keys that are both {quote(key, 60)!r} in JSON.",
+                    cure="Use strings as keys, each of them once.",
+                )
+            found[key] = inner(part)
+        return found
     if isinstance(value, (list, tuple, AbstractSet)):
+        parts = [inner(part) for part in value]
         # A set in an order that the next process has too.
-        return [inner(part) for part in (sorted(value, key=str) if isinstance(value, AbstractSet) else value)]
+        return in_order(parts, len(parts)) if isinstance(value, AbstractSet) else parts
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         # Arrays and scalars of numpy and of what is like it.
+        if code := float_code(value.dtype):
+            several = getattr(value, "ndim", 0)
+            return [inner(each) for each in value] if several else inner(shortest_float(value.item(), code))
         if getattr(value.dtype, "kind", "") not in {"m", "M"}:
             return inner(value.tolist())
         # As texts, because times in nanoseconds would become plain numbers.

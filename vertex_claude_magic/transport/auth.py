@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import at_fork, refuse_copies
+from vertex_claude_magic.process import at_fork, ignored_warnings, refuse_copies
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -233,10 +232,8 @@ class ApplicationDefault:
         # The file of gcloud's login, if that is where google-auth would find credentials.
         file = Path(found_file) if changed is not None and not named else None
         how = {"scopes": [SCOPE], "request": self._request()}
-        with warnings.catch_warnings():
-            # Advice on quota projects comes as a cure if Google ever asks for one; the file is the user's own.
-            warnings.filterwarnings("ignore", category=UserWarning, module="google.auth")
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module="google.auth")
+        # Advice on quota projects comes as a cure if Google ever asks for one; the file is the user's own.
+        with ignored_warnings(module="google.auth"):
             try:
                 blanks = named != os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
                 file = Path(named) if blanks else file

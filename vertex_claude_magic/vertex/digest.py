@@ -41,6 +41,7 @@ __all__ = [
     "unmarked",
     "with_attachments",
     "with_messages",
+    "without_marks",
 ]
 
 BETA_HEADER = "anthropic-beta"
@@ -76,7 +77,7 @@ class SentMessage(dict[str, Any]):
         super().__init__(message)
         self.payload = json.dumps(self, ensure_ascii=False, separators=(",", ":")).encode()
         self.only_text = not any(word in self.payload for word in _TOLD)
-        plain = self if self.only_text else _without_marks(_hashed(dict(self)))
+        plain = self if self.only_text else without_marks(_hashed(dict(self)))
         self.canonical = self if plain == self or not isinstance(plain, Mapping) else SentMessage(plain)
         self.digest: bytes = _hash(self) if self.canonical is self else self.canonical.digest
         self.harmless = False
@@ -114,24 +115,28 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
     {'body': {'system': [{'type': 'text', 'text': 'Hi'}]}}
     """
     body = content["body"]
-    kept = {name: _without_marks(body[name]) for name in ("messages", *_SHARED) if name in body}
+    kept = {name: without_marks(body[name]) for name in ("messages", *_SHARED) if name in body}
     if _MARK not in body and not [name for name, part in kept.items() if part is not body[name]]:
         return content
     return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
 
 
-def _without_marks(value: Json) -> Json:
-    """Return messages, blocks or tools without marks; the same object where there are none."""
+def without_marks(value: Json) -> Any:
+    """Return messages, blocks or tools without cache marks; the same object where there are none.
+
+    >>> without_marks({"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {}}]})
+    {'role': 'user', 'content': [{'type': 'text', 'text': 'Hi'}]}
+    """
     if isinstance(value, (list, tuple)):
         if all(map(_is_plain_message, value)):
             return value
-        parts = [part if _is_plain_message(part) else _without_marks(part) for part in value]
+        parts = [part if _is_plain_message(part) else without_marks(part) for part in value]
         return parts if any(map(is_not, parts, value)) else value
     if not isinstance(value, Mapping):
         return value
     # Not deeper than content goes: the input of a tool may have any names.
     content = value.get("content")
-    inner = _without_marks(content) if isinstance(content, (list, tuple)) else content
+    inner = without_marks(content) if isinstance(content, (list, tuple)) else content
     if _MARK not in value and inner is content:
         return value
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
@@ -226,7 +231,7 @@ def with_messages(parts: Parts, messages: Sequence[Any]) -> Parts:
     >>> with_messages(first, two) == second
     True
     """
-    plain: Any = _without_marks(_hashed(messages))
+    plain: Any = without_marks(_hashed(messages))
     hashes, links = _chain(plain)
     return parts._replace(
         content={**parts.content, "body": {**parts.content["body"], "messages": plain}},

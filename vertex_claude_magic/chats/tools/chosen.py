@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.chats.tools.function import function_tool
 from vertex_claude_magic.chats.tools.loop import FunctionTools
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
 from vertex_claude_magic.text import quote
@@ -86,7 +86,7 @@ def tools_of(
     return FunctionTools(
         list(functions.values()),
         services=list(services.values()),
-        limits=budget_of(
+        limits=value_limits(
             target.catalog,
             target.row,
             tokens=target.value_tokens,

@@ -1,6 +1,6 @@
 """What a function returned, as the `tool_result` of the Messages API: a text, or blocks of text and images.
 
-The values of prompts and the results of functions are converted by the same code, so budgets and notices are the same.
+The values of prompts and the results of functions are converted by the same code, so limits and notices are the same.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
         if cut:
             content, notices = f"{content}\n[cut: {cut}]", (_too_much(name, cut, limits),)
     else:
-        composed = compose([value], budget=limits)
+        composed = compose([value], limits=limits)
         content = composed.content if isinstance(composed.content, str) else list(composed.content)
         if isinstance(content, list) and len(content) == 1 and set(content[0]) == {"type", "text"}:
             content = str(content[0]["text"])

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.python_source import parse_python
 
 if TYPE_CHECKING:
@@ -226,8 +226,7 @@ def _problem(code: str, *, prompts: bool = False) -> str:
         return ""
     try:
         text = code if prompts else _transformed(code)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             compile(text, "<answer>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         return f"it has a syntax error in line {error.lineno}" if error.lineno else "it has a syntax error"

@@ -155,7 +155,9 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
         why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
         line = f"Claude declined to continue{category}{why}. Rephrase the question, or ask another model."
     elif reason == "max_tokens":
-        tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
+        # The limit is that of each request.
+        last = reply.rounds[-1].usage.output_tokens
+        tokens = f"{last:,} output tokens" if last else "max_tokens"
         further = f", or continue with {follow_up}" if alone else ""
         line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
     elif reason == "model_context_window_exceeded":

@@ -297,13 +297,14 @@ def json_answer(text: str) -> tuple[OutputBody, tuple[str, ...]]:
     >>> json_answer('{"a": [1]}')[0].plain
     '{\n  "a": [\n    1\n  ]\n}'
     """
-    from vertex_claude_magic.answers.read import unfenced
+    from vertex_claude_magic.answers.read import DECODER, unfenced
 
     try:
-        value = json.loads(unfenced(text))
-        pretty = json.dumps(value, indent=2, ensure_ascii=False)
+        value = DECODER.decode(unfenced(text))
+        pretty = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large, or nested too deeply"
+        other = "NaN, Infinity, too large, or nested too deeply"
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else other
         shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
         return OutputBody(markdown=shown, plain=text), (
             f"Not valid JSON ({reason}), so it is shown as received.",

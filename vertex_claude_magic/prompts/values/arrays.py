@@ -25,7 +25,7 @@ _LEAST_EDGE = 16
 _TRIES = 8
 
 
-def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
+def array_parts(value: NDArray[Any], limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a numpy array into text: shape, dtype, its range, and the values as far as they go.
 
     Bytes in the shape of a picture (height, width, 3 or 4 channels) that are too many for a text become an
@@ -44,7 +44,7 @@ def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[PromptPart, .
     about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 1_000)}"
     summary = _summary(value)
     body = f"{about}, {summary}" if summary else about
-    text, cut = _values(value, max(budget.characters - len(body), 40))
+    text, cut = _values(value, max(limits.characters - len(body), 40))
     kind = f"numpy.{type(value).__name__}"
     is_picture = value.dtype == "uint8" and value.ndim == 3 and value.shape[2] in {3, 4}
     if cut and is_picture and min(value.shape[:2]) >= _LEAST_EDGE and not hasattr(value, "mask"):
@@ -53,7 +53,7 @@ def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[PromptPart, .
 
             from vertex_claude_magic.prompts.values.images import image_parts
 
-            (part,) = image_parts(Image.fromarray(np.ascontiguousarray(value)), budget)
+            (part,) = image_parts(Image.fromarray(np.ascontiguousarray(value)), limits)
             return (replace(part, kind=f"{kind} drawn as a picture"),)
     return (Text(body=f"{body}\n\n{text}", kind=kind, about=about, cut=cut),)
 

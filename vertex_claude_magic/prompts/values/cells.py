@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any
+from collections import Counter
+from datetime import date, time, timedelta
+from numbers import Number
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.values.stable_text import stable_text
 from vertex_claude_magic.text import quote
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
 __all__ = ["in_order", "short_text"]
 
 _LIMIT = 200
+# Characters within which most elements of a set differ, and as many as a text may have.
+_COMPARED, _LONGEST = 1_000, 2**31
+# Such values have an order of their own that is the same everywhere; numbers of numpy are numbers, too.
+_ORDERED = (str, bytes, Number, date, time, timedelta)
 _MOST_BITS = 13_000
 _DEEPEST = 20
 # Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
@@ -92,13 +100,15 @@ def _leaf(value: Any, limit: int) -> str:
     return stable_text(text[: max(limit, _LIMIT) * 50])
 
 
-def in_order(values: AbstractSet[Any], most: int, text: Callable[[Any], str] | None = None) -> list[Any]:
+def in_order(values: Collection[Any], most: int, text: Callable[[Any, int], str] = short_text) -> list[Any]:
     """Return the first elements of a set in an order that is the same in every process.
 
+    Numbers, texts and dates have an order of their own; anything else goes by its text.
+
     Args:
-        values: The set; what it holds need not be comparable.
+        values: The elements, which need not be comparable.
         most: How many elements are wanted.
-        text: Writes an element that has no order of its own; by default its short text.
+        text: Writes an element, in about as many characters at most as are given.
 
     >>> in_order({3, 1, 2}, 2), in_order({"b", 1, None}, 3)
     ([1, 2], [None, 1, 'b'])
@@ -108,12 +118,20 @@ def in_order(values: AbstractSet[Any], most: int, text: Callable[[Any], str] | N
             return heapq.nsmallest(most, values)
     except TypeError:
         pass
-    write = text or short_text
-    return heapq.nsmallest(most, values, key=lambda each: (type(each).__name__, write(each)))
+    elements = list(values)
+    beginnings = [(type(each).__name__, text(each, _COMPARED)) for each in elements]
+    alike = Counter(beginnings)
+
+    def order(at: int) -> tuple[str, str, str]:
+        # Only the whole text tells those apart that begin alike.
+        whole = text(elements[at], _LONGEST) if alike[beginnings[at]] > 1 else ""
+        return (*beginnings[at], whole)
+
+    return [elements[at] for at in heapq.nsmallest(most, range(len(elements)), key=order)]
 
 
 def _is_ordered(value: Any) -> bool:
-    # Sets compare by inclusion, which is not a total order, and NaN is neither smaller nor larger.
+    # Sets compare by inclusion, and objects of the user's own as they like, which need not tell two of them apart.
     if isinstance(value, tuple):
         return all(_is_ordered(each) for each in value)
-    return not isinstance(value, AbstractSet) and not (isinstance(value, float) and math.isnan(value))
+    return isinstance(value, _ORDERED) and bool(value == value)  # noqa: PLR0124 - NaN is not

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -11,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Converter, PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.data import json_parts, plain_parts, text_or_fields, text_parts
@@ -30,12 +30,12 @@ __all__ = ["parts_of"]
 _DEEPEST = 5
 
 
-def parts_of(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def parts_of(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a live object into parts of a prompt, by its kind.
 
     Args:
         value: Anything; a list that holds frames, images or files becomes the parts of its elements.
-        budget: How many tokens one value may take, and the limits of images and documents.
+        limits: How many tokens one value may take, and the limits of images and documents.
 
     Raises:
         OptionError: the value cannot be sent; the cure says what can.
@@ -44,10 +44,10 @@ def parts_of(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     >>> parts_of({"a": 1}, ValueLimits())[0].kind
     'dict'
     """
-    return tuple(_parts(value, budget, depth=0))
+    return tuple(_parts(value, limits, depth=0))
 
 
-def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPart]:
+def _parts(value: Any, limits: ValueLimits, *, depth: int) -> Iterator[PromptPart]:
     if depth < _DEEPEST and is_mixed(value):
         elements: Iterable[Any] = in_order(value, len(value)) if isinstance(value, AbstractSet) else value
         figures: set[int] = set()
@@ -57,22 +57,21 @@ def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPar
                 # Bars and lines that are drawn on one figure are one picture.
                 continue
             figures.add(id(figure))
-            inner = replace(budget, name=f"{budget.name}[{number}]")
+            inner = replace(limits, name=f"{limits.name}[{number}]")
             for part in _parts(each, inner, depth=depth + 1):
                 yield replace(part, path=f"[{number}]{part.path}")
         return
     if is_listed(type(value)):
-        raise refusal(value, budget.name)
+        raise refusal(value, limits.name)
     kind = kind_of(value)
-    yield from _by_display(value, budget) if kind is None else _converted(kind, value, budget)
+    yield from _by_display(value, limits) if kind is None else _converted(kind, value, limits)
 
 
-def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def _converted(kind: Kind, value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     try:
-        with warnings.catch_warnings():
-            # Warnings of a library about itself do not concern the prompt.
-            warnings.simplefilter("ignore")
-            return _converter(kind)(value, budget)
+        # Warnings of a library about itself, or about a glyph that is missing, do not concern the prompt.
+        with ignored_warnings():
+            return _converter(kind)(value, limits)
     except (ClaudeError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -133,34 +132,34 @@ def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
             }[kind]
 
 
-def _array_parts(value: NDArray[Any] | np.generic, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def _array_parts(value: NDArray[Any] | np.generic, limits: ValueLimits) -> tuple[PromptPart, ...]:
     from vertex_claude_magic.prompts.values.arrays import array_parts
 
     if value.ndim:
-        return array_parts(value, budget)
+        return array_parts(value, limits)
     item = value.item()
     if type(item).__module__ == "numpy":
         # Python has no such number (a float of 80 bits, a time in units of its own).
         return (Text(body=short_text(str(item)), kind="numpy scalar"),)
-    return parts_of(item, budget)
+    return parts_of(item, limits)
 
 
-def _by_display(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def _by_display(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn any other object into what IPython would show of it: an image, a text, or its public fields."""
     kind = kind_name(type(value))
     if is_refused(value):
-        raise refusal(value, budget.name)
+        raise refusal(value, limits.name)
     content = display_content(value)
     if content is not None and not isinstance(content, (str, bytes)):
-        return tuple(replace(part, kind=kind) for part in parts_of(content, budget))
+        return tuple(replace(part, kind=kind) for part in parts_of(content, limits))
     try:
-        shown: Mapping[str, Any] | None = budget.present(value) if budget.present is not None else None
+        shown: Mapping[str, Any] | None = limits.present(value) if limits.present is not None else None
     except Exception as error:
         raise _failed(kind, error) from error
     image = (shown or {}).get("image/png") or (shown or {}).get("image/jpeg")
     if image := image or (content if isinstance(content, bytes) else None):
         data = base64.b64decode(image) if isinstance(image, str) else bytes(image)
-        return tuple(replace(part, kind=kind) for part in image_bytes_parts(data, budget))
+        return tuple(replace(part, kind=kind) for part in image_bytes_parts(data, limits))
     try:
         text, fields = text_or_fields(value, shown)
     except Exception as error:
@@ -168,11 +167,11 @@ def _by_display(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     if fields:
         return tuple(
             replace(part, kind=kind, about="") if not part.path else part
-            for part in _converted("structure", Record(fields), budget)
+            for part in _converted("structure", Record(fields), limits)
         )
     if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
-        return tuple(replace(part, kind=kind) for part in parts_of(array, budget))
+        return tuple(replace(part, kind=kind) for part in parts_of(array, limits))
     if text is None:
-        raise refusal(value, budget.name)
-    body, cut = shorten(text.text, budget)
+        raise refusal(value, limits.name)
+    body, cut = shorten(text.text, limits)
     return (Text(body=body, kind=kind, cut=cut, caution=text.caution),)

@@ -65,13 +65,13 @@ _LINE = 100
 _SHORT = 30
 
 
-def text_parts(value: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
-    """Turn a string into text: as it is, up to the budget."""
-    body, cut = shorten(str(value), budget)
+def text_parts(value: str, limits: ValueLimits) -> tuple[PromptPart, ...]:
+    """Turn a string into text: as it is, up to the limit."""
+    body, cut = shorten(str(value), limits)
     return (Text(body=body, kind="text", about=f"{len(value):,} characters" if cut else "", cut=cut),)
 
 
-def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def plain_parts(value: Scalar, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a number, a date or the like into text that needs no fence; a text of an enumeration needs one.
 
     >>> plain_parts(3.5, ValueLimits())[0].body
@@ -81,22 +81,22 @@ def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[PromptPart, ...]:
         inner = value.value
         if isinstance(inner, (int, float)):
             return (Text(body=str(inner), kind="number", bare=True),)
-        return text_parts(inner if isinstance(inner, str) else short_text(value), budget)
+        return text_parts(inner if isinstance(inner, str) else short_text(value), limits)
     body = short_text(value, _LONGEST_NUMBER + 1)
     if len(body) > _LONGEST_NUMBER:
-        body, cut = shorten(body, budget)
+        body, cut = shorten(body, limits)
         return (Text(body=body, kind=type(value).__name__, cut=cut),)
     return (Text(body=body, kind=type(value).__name__, bare=True),)
 
 
-def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[PromptPart, ...]:
+def json_parts(value: Any, limits: ValueLimits, convert: Converter) -> tuple[PromptPart, ...]:
     """Turn a dict, a list, a data class, a pydantic model or another structure into JSON text.
 
     Frames, figures and images in it, at any depth, follow as parts of their own, under their paths.
 
     Args:
-        value: The structure; it is read only as far as the budget goes.
-        budget: How much of it goes out.
+        value: The structure; it is read only as far as it is written.
+        limits: How much of it goes out.
         convert: Turns what follows into parts.
 
     Raises:
@@ -106,8 +106,8 @@ def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Pro
     '[1, {"a": "NaN"}]'
     """
     if is_refused(value):
-        raise refusal(value, budget.name)
-    writer = _Writer(budget.characters, budget.name)
+        raise refusal(value, limits.name)
+    writer = _Writer(limits.characters, limits.name)
     body = writer.write(value, 0, "")
     try:
         count: int | None = len(value)
@@ -125,10 +125,10 @@ def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Pro
         caution="; ".join(writer.cautions),
     )
     parts: list[PromptPart] = [text]
-    # What the text has left of the budget is shared out evenly.
-    share = (budget.tokens - estimate_tokens(body)) // max(len(writer.apart), 1)
+    # What the text has left of the tokens is shared out evenly.
+    share = (limits.tokens - estimate_tokens(body)) // max(len(writer.apart), 1)
     for path, each in writer.apart.values():
-        inner = replace(budget, tokens=max(share, _LEAST_SHARE), name=f"{budget.name}{path}")
+        inner = replace(limits, tokens=max(share, _LEAST_SHARE), name=f"{limits.name}{path}")
         parts += [replace(part, path=f"{path}{part.path}") for part in convert(each, inner)]
     return tuple(parts)
 
@@ -227,7 +227,7 @@ class _Writer:
             # Each element takes a character at least, beside its comma and line end.
             most, name = max(self._left, 0) // 4 + 2, f"an element of {self._name}{path}"
             ordered = in_order(
-                value, min(most, len(value)), lambda each: _Writer(1_000, name).write(each, 0, "")
+                value, min(most, len(value)), lambda each, limit: _Writer(limit, name).write(each, 0, "")
             )
             return _Lazy(ordered, len(value))
         kind = type(value)
@@ -240,12 +240,15 @@ class _Writer:
             return _Lazy(value, len(value))
         if not kind.__module__.startswith(("numpy", "pandas", "polars")) or not hasattr(value, "__array__"):
             return None
-        if getattr(getattr(value, "dtype", None), "kind", "") in {"m", "M"}:
+        of = getattr(getattr(value, "dtype", None), "kind", "")
+        if of in {"m", "M"}:
             # As a list, dates in nanoseconds would be whole numbers.
             return _Lazy(
                 (each if getattr(each, "ndim", 0) else short_text(each) for each in value), len(value)
             )
-        return _Lazy(value.tolist() if hasattr(value, "tolist") and value.size < 10**5 else value, len(value))
+        # A list of Python has floats of 64 bits, which give narrower ones digits that they do not have.
+        listed = of != "f" and hasattr(value, "tolist") and value.size < 10**5
+        return _Lazy(value.tolist() if listed else value, len(value))
 
     def _joined(self, marks: str, entries: _Lazy | Sequence[Any], depth: int, path: str, steps: str) -> str:
         """Write elements, or keys and values; `steps` is how a path goes on from here to one of them."""
@@ -332,7 +335,10 @@ def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
     if library == "numpy" and name in {"datetime64", "timedelta64"}:
         return _json(short_text(value))
     if library == "numpy" and getattr(value, "ndim", None) == 0:
-        return _scalar(value.item())
+        from vertex_claude_magic.frames.precision import float_code, shortest_float
+
+        code = float_code(value.dtype)
+        return _scalar(shortest_float(value.item(), code) if code else value.item())
     if library == "pandas" and name in {"NAType", "NaTType"}:
         return "null"
     if library in {"decimal", "uuid", "fractions"} or (library == "pandas" and name in _PANDAS_SCALARS):

@@ -34,16 +34,16 @@ _MAGIC_CALL = re.compile(r"get_ipython\(\)\.run_(cell|line)_magic\(u?'(\w+)', u?
 _CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
-def failure_parts(value: BaseException, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def failure_parts(value: BaseException, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn an exception into its traceback.
 
     >>> failure_parts(ValueError("no"), ValueLimits())[0].body
     'ValueError: no'
     """
     text = traceback_text(value)
-    if len(text) <= budget.characters:
+    if len(text) <= limits.characters:
         return (Text(body=text, kind="Python exception", about=type(value).__name__),)
-    half = budget.characters // 2
+    half = limits.characters // 2
     body = f"{text[:half]}\n[…]\n{text[-half:]}"
     cut = f"the beginning and the end of {len(text):,} characters"
     return (Text(body=body, kind="Python exception", about=type(value).__name__, cut=cut),)

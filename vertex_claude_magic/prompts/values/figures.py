@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
@@ -60,7 +59,7 @@ class _Chart(Protocol):
 
 
 def figure_parts(
-    value: Artist | NDArray[Any] | _Grid | _PlotlyFigure | _Chart, budget: ValueLimits
+    value: Artist | NDArray[Any] | _Grid | _PlotlyFigure | _Chart, limits: ValueLimits
 ) -> tuple[PromptPart, ...]:
     """Turn a figure, or anything that belongs to one, into an image block.
 
@@ -73,10 +72,7 @@ def figure_parts(
         "matplotlib",
     )
     try:
-        with warnings.catch_warnings():
-            # Missing glyphs and tight layouts do not concern the prompt.
-            warnings.simplefilter("ignore")
-            data = _DRAW[library](value, budget)
+        data = _DRAW[library](value, limits)
     except (OptionError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -84,10 +80,10 @@ def figure_parts(
             f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
             cure="Show it in a cell of its own to see what is wrong.",
         ) from error
-    return image_bytes_parts(data, budget, kind=f"{library} figure")
+    return image_bytes_parts(data, limits, kind=f"{library} figure")
 
 
-def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> bytes:
+def _matplotlib(value: Artist | NDArray[Any] | _Grid, limits: ValueLimits) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
 
@@ -104,7 +100,7 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> by
         )
     width, height = map(float, figure.get_size_inches())
     # As large as the model looks at, and no larger than it is.
-    dpi = max(min(float(figure.dpi), _MOST_DPI, budget.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
+    dpi = max(min(float(figure.dpi), _MOST_DPI, limits.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
     if width * height * dpi**2 > _MOST_PIXELS:
         raise OptionError(
             f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
@@ -182,7 +178,7 @@ def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
     return results[0]
 
 
-def _altair(value: _Chart, budget: ValueLimits) -> bytes:
+def _altair(value: _Chart, limits: ValueLimits) -> bytes:
     try:
         import vl_convert
     except ImportError:
@@ -203,7 +199,7 @@ def _altair(value: _Chart, budget: ValueLimits) -> bytes:
     svg = _OUTSIDE.sub('href=""', svg)
     size = _SIZE.search(svg)
     longest = max(map(float, size.groups())) if size else 1.0
-    data: bytes = vl_convert.svg_to_png(svg, scale=min(1.0, budget.image_edge / max(longest, 1.0)))
+    data: bytes = vl_convert.svg_to_png(svg, scale=min(1.0, limits.image_edge / max(longest, 1.0)))
     return data
 
 

@@ -64,7 +64,7 @@ _NOTEBOOK = re.compile(
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[PromptPart, ...]:
+def path_parts(value: os.PathLike[str], limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a file into parts of a prompt, by its content first and its name second.
 
     Raises:
@@ -88,7 +88,7 @@ def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[PromptPart
         raise OptionError(f"{quote(path.name, 80)} is not a regular file.", cure=_CAN_BE_GIVEN)
     try:
         with path.open("rb") as file:
-            return _file_parts(file, found.st_size, path.name, budget)
+            return _file_parts(file, found.st_size, path.name, limits)
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -117,7 +117,7 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
 
 
 def bytes_parts(
-    value: bytes | bytearray | memoryview | BinaryIO | io.TextIOBase, budget: ValueLimits
+    value: bytes | bytearray | memoryview | BinaryIO | io.TextIOBase, limits: ValueLimits
 ) -> tuple[PromptPart, ...]:
     """Turn bytes, or an open file, into parts of a prompt by their content.
 
@@ -131,14 +131,14 @@ def bytes_parts(
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)
-        return _file_parts(io.BytesIO(data), len(data), "", budget)
+        return _file_parts(io.BytesIO(data), len(data), "", limits)
     start = value.tell() if value.seekable() else None
     try:
         if start is not None:
             value.seek(0)
         if isinstance(value, io.TextIOBase):
             text = value.read(_MOST_CHARACTERS)
-            body, cut = shorten(text, budget)
+            body, cut = shorten(text, limits)
             if len(text) >= _MOST_CHARACTERS:
                 # How many there are in all is not known.
                 cut = f"the first {len(body):,} characters"
@@ -150,13 +150,13 @@ def bytes_parts(
         if isinstance(value, _SIZED) and value.seekable():
             size = value.seek(0, io.SEEK_END)
             value.seek(0)
-        return _file_parts(value, size, name, budget)
+        return _file_parts(value, size, name, limits)
     finally:
         if start is not None:
             value.seek(start)
 
 
-def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def _file_parts(file: BinaryIO, size: int | None, name: str, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a file, open at its beginning, into parts; of a text no more is read than goes out."""
     start = file.read(_LOOKED_AT)
     if not start:
@@ -167,22 +167,22 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits
     if is_image(start) or (suffix in _IMAGES and not is_text):
         if size is None:
             data = _whole(file, start, size, name, _MOST_BYTES)
-            return image_file_parts(io.BytesIO(data), len(data), budget)
+            return image_file_parts(io.BytesIO(data), len(data), limits)
         file.seek(0)
-        return image_file_parts(file, size, budget)
+        return image_file_parts(file, size, limits)
     if start.startswith(b"%PDF-") or (b"%PDF-" in start[:1024] and not is_text):
-        check_pdf_size(size or 0, budget)
-        return pdf_parts(_whole(file, start, size, name, _MOST_BYTES), budget, name=name)
+        check_pdf_size(size or 0, limits)
+        return pdf_parts(_whole(file, start, size, name, _MOST_BYTES), limits, name=name)
     if suffix == ".ipynb" or (_NOTEBOOK.match(start) and (size or 0) <= _MOST_NOTEBOOK):
         data = _whole(file, start, size, name, _MOST_NOTEBOOK)
         if suffix == ".ipynb" or (b'"nbformat"' in data and (b'"cells"' in data or b'"worksheets"' in data)):
-            return notebook_parts(data, budget, name=name)
-        return (_text(data[: _LOOKED_AT + budget.characters * 4], name, budget, len(data)),)
+            return notebook_parts(data, limits, name=name)
+        return (_text(data[: _LOOKED_AT + limits.characters * 4], name, limits, len(data)),)
     if not is_text:
         what = f"The file {quote(name, 80)}" if name else "The bytes"
         cure = _CURES.get(suffix, _NOT_UTF8 if suffix in _TEXTS else _CAN_BE_GIVEN)
         raise OptionError(f"{what} cannot be sent: not an image, PDF or text.", cure=cure)
-    return (_text(start + file.read(budget.characters * 4), name, budget, size),)
+    return (_text(start + file.read(limits.characters * 4), name, limits, size),)
 
 
 def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int) -> bytes:
@@ -221,11 +221,11 @@ def _is_text(start: bytes) -> bool:
     return controls <= len(start) // 100
 
 
-def _text(data: bytes, name: str, budget: ValueLimits, size: int | None) -> Text:
+def _text(data: bytes, name: str, limits: ValueLimits, size: int | None) -> Text:
     # Where the file goes on, its last character may be cut here.
-    ends = len(data) < _LOOKED_AT + budget.characters * 4 if size is None else len(data) >= size
+    ends = len(data) < _LOOKED_AT + limits.characters * 4 if size is None else len(data) >= size
     decoded, caution, remark = _decoded(data, ends=ends)
-    body, cut = shorten(decoded, budget)
+    body, cut = shorten(decoded, limits)
     if cut or (size is not None and len(data) < size):
         cut = f"the first {len(body):,} characters" + (f" of {size:,} bytes" if size else "")
     about = f"{size:,} bytes" if size else ""

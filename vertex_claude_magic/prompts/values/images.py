@@ -10,12 +10,12 @@ import contextlib
 import io
 import math
 import struct
-import warnings
 from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import quote
 
@@ -70,18 +70,18 @@ def is_image(data: bytes) -> bool:
     return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
 
 
-def image_parts(value: Image, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def image_parts(value: Image, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a PIL image into an image block; the image itself is not changed."""
-    return (_drawn(value, budget, kind="image"),)
+    return (_drawn(value, limits, kind="image"),)
 
 
-def image_bytes_parts(data: bytes, budget: ValueLimits, *, kind: str = "image") -> tuple[PromptPart, ...]:
+def image_bytes_parts(data: bytes, limits: ValueLimits, *, kind: str = "image") -> tuple[PromptPart, ...]:
     """Turn the bytes of an image file into an image block; the rest as `image_file_parts`."""
-    return image_file_parts(io.BytesIO(data), len(data), budget, kind=kind)
+    return image_file_parts(io.BytesIO(data), len(data), limits, kind=kind)
 
 
 def image_file_parts(
-    file: BinaryIO, length: int, budget: ValueLimits, *, kind: str = "image"
+    file: BinaryIO, length: int, limits: ValueLimits, *, kind: str = "image"
 ) -> tuple[PromptPart, ...]:
     """Turn an image file into an image block.
 
@@ -91,7 +91,7 @@ def image_file_parts(
     Args:
         file: The file, open at its beginning.
         length: Its bytes.
-        budget: It knows the limits of images.
+        limits: Those of images are looked at.
         kind: What it shows.
 
     Raises:
@@ -103,16 +103,16 @@ def image_file_parts(
     file.seek(0)
     try:
         with _pillow(file) as image:
-            untouched = media_type in _UNTOUCHED and _fits(image.size, length, budget)
+            untouched = media_type in _UNTOUCHED and _fits(image.size, length, limits)
             if untouched and not _frames(image) and _is_clean(image):
                 file.seek(0)
                 return (_media(file.read(), str(media_type), image.size, kind),)
-            return (_drawn(image, budget, kind=kind, ours=True),)
+            return (_drawn(image, limits, kind=kind, ours=True),)
     except ImportError:
         if media_type == "image/png" and len(start) >= 24:
             # Bytes 16 to 24 of a PNG file are width and height (PNG specification, third edition, 11.2.1).
             width, height = struct.unpack(">II", start[16:24])
-            if _fits((width, height), length, budget):
+            if _fits((width, height), length, limits):
                 data = file.read()
                 if not any(mark in data for mark in _NOTES):
                     return (_media(data, "image/png", (width, height), kind),)
@@ -150,9 +150,9 @@ def _is_clean(image: Image) -> bool:
         raise _unreadable(error) from error
 
 
-def _fits(size: tuple[int, int], length: int, budget: ValueLimits) -> bool:
-    most = int(budget.image.get("base64_bytes", _DEFAULT_BYTES))
-    return max(size) <= budget.image_edge and -(-length // 3) * 4 <= most
+def _fits(size: tuple[int, int], length: int, limits: ValueLimits) -> bool:
+    most = int(limits.image.get("base64_bytes", _DEFAULT_BYTES))
+    return max(size) <= limits.image_edge and -(-length // 3) * 4 <= most
 
 
 @contextmanager
@@ -160,8 +160,7 @@ def _pillow(file: BinaryIO) -> Iterator[Image]:
     """Open an image, whatever its size claims to be, without decoding it yet."""
     from PIL import Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ignored_warnings():
         try:
             image = Image.open(file)
         except Image.DecompressionBombError:
@@ -186,7 +185,7 @@ def _unreadable(error: Exception) -> OptionError:
     )
 
 
-def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) -> Media:
+def _drawn(image: Image, limits: ValueLimits, *, kind: str, ours: bool = False) -> Media:
     """Encode an image again as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:
@@ -196,11 +195,9 @@ def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) 
     if width * height > _MOST_PIXELS:
         raise _too_large(f"{width:,} × {height:,}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frame = _frames(image)
-            small = _flat(_scaled(image, budget.image_edge, ours=ours))
-            data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
+        frame = _frames(image)
+        small = _flat(_scaled(image, limits.image_edge, ours=ours))
+        data, media_type = _encoded(small, int(limits.image.get("base64_bytes", _DEFAULT_BYTES)))
     except OptionError:
         raise
     except MemoryError as error:

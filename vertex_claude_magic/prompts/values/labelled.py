@@ -64,7 +64,7 @@ class _Section:
     name: str = ""
 
 
-def xarray_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def xarray_parts(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a Dataset, DataArray, DataTree or Variable of xarray into text."""
     kind = type(value).__name__
     if hasattr(value, "subtree"):
@@ -82,7 +82,7 @@ def xarray_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
         sections = [_variable("coordinate", short_text(name), each) for name, each in value.items()]
     sizes = getattr(value, "sizes", None) or {}
     about = ", ".join(f"{short_text(name, 40)} {size:,}" for name, size in sizes.items())
-    return _text(f"xarray.{kind}", sections, about, budget)
+    return _text(f"xarray.{kind}", sections, about, limits)
 
 
 def _dataset(value: _Dataset, title: str) -> Iterator[_Section]:
@@ -112,7 +112,7 @@ def _attributes(attributes: Mapping[Any, Any]) -> tuple[str, ...]:
     )
 
 
-def hdf_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def hdf_parts(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn an open HDF5 file, group or dataset into text.
 
     Raises:
@@ -120,7 +120,7 @@ def hdf_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """
     if not value:
         raise OptionError(
-            f"{budget.name} belongs to a closed HDF5 file.", cure="Open it again, and use that."
+            f"{limits.name} belongs to a closed HDF5 file.", cure="Open it again, and use that."
         )
     if hasattr(value, "shape"):
         sections = [_hdf_section(value.name or "dataset", value)]
@@ -134,7 +134,7 @@ def hdf_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
 
         value.visititems(visit)
         sections = found
-    return _text(kind_name(type(value)), sections, "", budget)
+    return _text(kind_name(type(value)), sections, "", limits)
 
 
 def _hdf_section(name: str, value: _Named) -> _Section:
@@ -144,7 +144,7 @@ def _hdf_section(name: str, value: _Named) -> _Section:
     return _Section(title=f"dataset {name}", lines=_attributes(value.attrs), values=value, name=name)
 
 
-def sparse_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def sparse_parts(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a sparse matrix or array of scipy into text: the place and value of each element that is stored."""
     stored = value.tocoo()
     coordinates = getattr(stored, "coords", None) or (stored.row, stored.col)
@@ -154,7 +154,7 @@ def sparse_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
         ["row", "column"] if len(coordinates) == 2 else [f"axis {axis}" for axis in range(len(coordinates))]
     )
     lines = [f"sparse, {about}; all others are 0", ",".join([*names, "value"])]
-    left, count = budget.characters - sum(map(len, lines)), 0
+    left, count = limits.characters - sum(map(len, lines)), 0
     for place in range(stored.nnz):
         line = ",".join(short_text(each[place].item()) for each in (*coordinates, stored.data))
         left -= len(line) + 1
@@ -166,17 +166,17 @@ def sparse_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     return (Text(body="\n".join(lines), kind=kind_name(type(value)), about=about, cut=cut),)
 
 
-def _text(kind: str, sections: Sequence[_Section], about: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
-    """Write the sections one below the other; what their titles leave of the budget is shared out evenly."""
+def _text(kind: str, sections: Sequence[_Section], about: str, limits: ValueLimits) -> tuple[PromptPart, ...]:
+    """Write the sections one below the other; what their titles leave of the room is shared out evenly."""
     heads = ["\n".join([each.title, *each.lines]) for each in sections]
-    left = budget.tokens - sum(estimate_tokens(head) + 4 for head in heads)
+    left = limits.tokens - sum(estimate_tokens(head) + 4 for head in heads)
     waiting = sum(each.values is not None for each in sections)
     written: list[str] = []
     cuts: list[str] = []
     cautions: list[str] = []
     used = 0
     for number, (section, head) in enumerate(zip(sections, heads, strict=True)):
-        if used > budget.tokens and number:
+        if used > limits.tokens and number:
             cuts.append(f"the first {number:,} of {len(sections):,} arrays and groups")
             break
         if section.values is None:
@@ -184,7 +184,7 @@ def _text(kind: str, sections: Sequence[_Section], about: str, budget: ValueLimi
             used += estimate_tokens(head)
             continue
         share = max(left // max(waiting, 1), _LEAST_SHARE)
-        values, cut, caution = _values(section, replace(budget, tokens=share))
+        values, cut, caution = _values(section, replace(limits, tokens=share))
         waiting -= 1
         left -= estimate_tokens(values)
         used += estimate_tokens(head) + estimate_tokens(values)
@@ -197,7 +197,7 @@ def _text(kind: str, sections: Sequence[_Section], about: str, budget: ValueLimi
     )
 
 
-def _values(section: _Section, budget: ValueLimits) -> tuple[str, str, str]:
+def _values(section: _Section, limits: ValueLimits) -> tuple[str, str, str]:
     """Return the values of an array as text, what was cut, and what else is missing."""
     import numpy as np
 
@@ -219,11 +219,11 @@ def _values(section: _Section, budget: ValueLimits) -> tuple[str, str, str]:
             read = read.asstr()
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
-        return f"dtype {array.dtype}: {short_text(array.item(), budget.characters)}", "", ""
-    part = array_parts(array, budget)[0]
+        return f"dtype {array.dtype}: {short_text(array.item(), limits.characters)}", "", ""
+    part = array_parts(array, limits)[0]
     if not isinstance(part, Text):
         # A picture has no place among other arrays; as rows of numbers it is none.
-        part = array_parts(array.reshape(len(array), -1), budget)[0]
+        part = array_parts(array.reshape(len(array), -1), limits)[0]
     if not isinstance(part, Text):
         return "", "not the values", ""
     cut = part.cut

@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
+def notebook_parts(data: bytes, limits: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
     """Turn a notebook file into text: each cell with its kind, and what it printed, shortened.
 
     Raises:
@@ -65,14 +65,14 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
             cure="Open it in Jupyter and save it.",
         ) from error
     fitting: list[str] = []
-    left, short = budget.tokens, ""
+    left, short = limits.tokens, ""
     for text in texts:
         left -= estimate_tokens(text) + 1
         if left < 0:
             break
         fitting.append(text)
     if texts and not fitting:
-        first, short = shorten(texts[0], budget)
+        first, short = shorten(texts[0], limits)
         fitting = [first]
     cuts = [f"the first {len(fitting):,} of {len(texts):,} cells"] if len(fitting) < len(texts) else []
     if shortened:

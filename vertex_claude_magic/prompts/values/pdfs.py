@@ -6,10 +6,10 @@ import base64
 import io
 import logging
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import number_of, quote
 
@@ -25,20 +25,20 @@ _LOCK = re.compile(rb"/Encrypt\s*(?:\d{1,10}\s+\d{1,5}\s+R\b|<<)")
 _MOST_COUNTED = 3_000
 
 
-def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
+def pdf_parts(data: bytes, limits: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
     """Turn the bytes of a PDF file into a document block.
 
     Args:
         data: The file.
-        budget: It knows how many pages the model takes.
+        limits: How many pages the model takes is among them.
         name: The title of the document.
 
     Raises:
         OptionError: it has a password, too many pages, is too large, or is broken.
     """
-    check_pdf_size(len(data), budget)
+    check_pdf_size(len(data), limits)
     pages = _pages(data)
-    most = budget.pdf.get("pages" if budget.long_context else "pages_under_1m_context")
+    most = limits.pdf.get("pages" if limits.long_context else "pages_under_1m_context")
     if most is not None and pages > most:
         raise OptionError(
             f"The PDF has {pages:,} pages, but the model accepts only {most:,} in one request.",
@@ -52,14 +52,14 @@ def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[Prom
     return (Media(block=block, kind="PDF", about=about, pages=max(pages, 1)),)
 
 
-def check_pdf_size(size: int, budget: ValueLimits) -> None:
+def check_pdf_size(size: int, limits: ValueLimits) -> None:
     """Check that a PDF file of this size, in bytes, may fit into a request.
 
     Raises:
         OptionError: it cannot.
     """
-    if size > budget.request_bytes:
-        most = f"{budget.request_bytes / 1e6:.0f} MB"
+    if size > limits.request_bytes:
+        most = f"{limits.request_bytes / 1e6:.0f} MB"
         raise OptionError(
             f"The PDF is {size / 1e6:,.0f} MB, but Vertex AI accepts only {most} in one request.",
             cure="Use a part of it, such as one chapter, or save it with smaller images.",
@@ -77,8 +77,7 @@ def _pages(data: bytes) -> int:
     logger.addHandler(handler)
     try:
         # pypdf would write warnings about the file to stderr.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             return _page_count(pypdf.PdfReader(io.BytesIO(data), strict=False))
     except OptionError:
         raise

@@ -22,7 +22,7 @@ __all__ = ["module_parts", "source_parts"]
 _MOST_NAMES = 300
 
 
-def source_parts(value: Callable[..., Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
+def source_parts(value: Callable[..., Any], limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a function or class into its source; one without source into its signature and description.
 
     >>> print(source_parts(len, ValueLimits())[0].body)
@@ -42,7 +42,7 @@ def source_parts(value: Callable[..., Any], budget: ValueLimits) -> tuple[Prompt
     if isinstance(value, functools.partial):
         source = f"# partial with {short_text(value.args)} and {short_text(value.keywords)}\n{source}"
     kind = "class" if isinstance(inner, type) else "function"
-    body, cut = shorten(source, budget)
+    body, cut = shorten(source, limits)
     return (Text(body=body, kind=f"Python {kind}", about=name, cut=cut),)
 
 
@@ -79,7 +79,7 @@ def _description(value: Callable[..., Any] | ModuleType) -> str:
         return ""
 
 
-def module_parts(value: ModuleType, budget: ValueLimits) -> tuple[PromptPart, ...]:
+def module_parts(value: ModuleType, limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a module into a short help: its docstring, and a line for each public name."""
     names = getattr(value, "__all__", None) or [name for name in dir(value) if not name.startswith("_")]
     names = [name for name in names if isinstance(name, str)]
@@ -95,7 +95,7 @@ def module_parts(value: ModuleType, budget: ValueLimits) -> tuple[PromptPart, ..
             lines.append(short_text(f"{name}{signature}: {first}" if first else f"{name}{signature}", 160))
         else:
             lines.append(short_text(f"{name} = {short_text(member, 80)}", 120))
-    body, cut = shorten("\n".join([_description(value), "", *lines]).strip(), budget)
+    body, cut = shorten("\n".join([_description(value), "", *lines]).strip(), limits)
     if not cut and len(names) > _MOST_NAMES:
         cut = f"the first {_MOST_NAMES:,} of {len(names):,} names"
     return (Text(body=body, kind="Python module", about=short_text(value.__name__, 80), cut=cut),)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["frame_parts"]
 
 
-def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
+def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], limits: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a data frame, a series or an index of any library into text.
 
     Raises:
@@ -25,5 +25,5 @@ def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], budget: ValueLimi
     >>> frame_parts(pd.DataFrame({"n": [1, 2]}), ValueLimits())[0].about
     '2 rows × 1 column'
     """
-    found = frame_text(value, budget.characters)
+    found = frame_text(value, limits.characters)
     return (Text(body=found.body, kind=found.kind, about=found.about, cut=found.cut),)
