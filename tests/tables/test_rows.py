@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import keyword
 import uuid
 from decimal import Decimal
 from enum import Enum
@@ -110,6 +111,12 @@ def test_a_name_that_is_no_identifier_is_named_through_the_row(make_table):
     ]
 
 
+def test_a_column_may_be_called_like_a_word_of_pythons_grammar(make_table):
+    """`{{ class }}` and `{{ row.class }}`, as any other name."""
+    for word in keyword.kwlist:
+        assert prompt_of(make_table({word: [7]}), f"{{{{ {word} }}}} {{{{ row.{word} }}}}")[0] == ["7 7"]
+
+
 def test_an_element_of_a_list_of_strings_is_the_item():
     """And a list of dicts has its keys as columns; a key that a row lacks is missing there."""
     assert prompt_of(["a", "b"], "{{ item }}!")[0] == [
@@ -127,6 +134,11 @@ WRONG_PROMPTS = (
     ("no field", "no column"),
     ("", "empty"),
     ("{{ text.upper() }}", "call"),
+    (
+        "{{ text }} {{ else }}",
+        r"no column 'else'. Columns: text, Customer name. \\{{ sends the braces themselves, and --literal",
+    ),
+    ("{{ text }} {{ row.class }}", r"no column 'class'"),
 )
 
 

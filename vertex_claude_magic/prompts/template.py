@@ -13,6 +13,7 @@ import ast
 import contextlib
 import difflib
 import functools
+import keyword
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import message_of, quote
 
 __all__ = [
+    "LITERALLY",
     "Attribute",
     "Index",
     "Placeholder",
@@ -40,6 +42,10 @@ _STARTS_LIKE_PATH = re.compile(r"[^\W\d]\w*")
 _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Attribute,
                 ast.NamedExpr)  # fmt: skip
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+# Words of Python's grammar, where a path has a name: a column may be called `class`, and a key `from`. Python's parser
+# takes each for a name with this letter behind it, which ends no name.
+_KEYWORD = re.compile(rf"{_QUOTED.pattern}|((?:^|(?<=\.))(?:{'|'.join(keyword.kwlist)})\b)")
+_AS_NAME = "\N{LATIN LETTER SINOLOGICAL DOT}"
 _LONGEST_PATH = 400
 # Keys that are looked through for one that is spelt like the wrong one.
 _MOST_KEYS = 10_000
@@ -47,7 +53,8 @@ _MOST_KEYS = 10_000
 _COMPILED_METHODS = frozenset(
     {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
 )
-_LITERALLY = r"\{{ sends the braces themselves, and --literal sends the whole body unchanged"
+# How braces are sent that are no template, for the cure of an error.
+LITERALLY = r"\{{ sends the braces themselves, and --literal sends the whole body unchanged"
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
 
 
@@ -128,7 +135,7 @@ def parse_path(text: str) -> Placeholder | None:
     from vertex_claude_magic.prompts.python_source import parse_expression
 
     try:
-        node = parse_expression(text)
+        node = parse_expression(_KEYWORD.sub(lambda found: found[0] + _AS_NAME * bool(found[1]), text))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     first = min(
@@ -141,7 +148,7 @@ def parse_path(text: str) -> Placeholder | None:
         if isinstance(node, ast.Attribute):
             if node.attr.startswith("_"):
                 raise _refused(text, f"{quote(node.attr, 40)!r} is private")
-            steps.append(Attribute(node.attr))
+            steps.append(Attribute(node.attr.removesuffix(_AS_NAME)))
         elif isinstance(node, ast.Subscript):
             key = None
             # Python's reader of literals takes `+1` too, which nobody writes for a place.
@@ -160,13 +167,13 @@ def parse_path(text: str) -> Placeholder | None:
     if re.search(r"\s", _QUOTED.sub("", text)):
         # Go templates write `{{ range .Items }}`.
         return None
-    return Placeholder(source=text, name=node.id, steps=tuple(reversed(steps)))
+    return Placeholder(source=text, name=node.id.removesuffix(_AS_NAME), steps=tuple(reversed(steps)))
 
 
 def _refused(text: str, why: str) -> OptionError:
     return OptionError(
         f"{{{{ {quote(text, 60)} }}}} is not a path: {why}.",
-        cure=f"{_MAY_HOLD}; assign anything else to a variable first. {_LITERALLY}.",
+        cure=f"{_MAY_HOLD}; assign anything else to a variable first. {LITERALLY}.",
     )
 
 
@@ -258,4 +265,4 @@ def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str)
     hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
     # A name alone is already in the message.
     whole = f" (in {{{{ {quote(placeholder.source, 60)} }}}})" if placeholder.steps else ""
-    return OptionError(f"{what}{whole}.", cure=f"{hint}{_LITERALLY}.")
+    return OptionError(f"{what}{whole}.", cure=f"{hint}{LITERALLY}.")
