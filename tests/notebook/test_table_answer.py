@@ -61,6 +61,26 @@ TABLES = [
 ]  # fmt: skip
 
 
+FRAMES = [
+    (["n", "n", "s"], [[10, 20, "x"], [30, 40, None]],
+     "| n | n | s |\n|---|---|---|\n| 10 | 20 | x |\n| 30 | 40 |  |\n"),
+    (["x", "y", "x"], [[None, "2026-01-31", 1.5], [1, None, None], ["nan", None, None]],
+     "| x | y | x |\n|---|---|---|\n|  | 2026-01-31 00:00:00 | 1.5 |\n| 1 |  |  |\n| nan |  |  |\n"),
+    (["i", "b", "d"], [[None, None, None], [1, True, "2026-01-31"]],
+     "| i | b | d |\n|---|---|---|\n|  |  |  |\n| 1 | True | 2026-01-31 00:00:00 |\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "rows", "table"), FRAMES, ids=["text", "object", "nullable"])
+def test_a_frame_is_shown_as_it_is(shell, columns, rows, table):
+    """Each cell in its own column, also below two of one name; what is missing is blank, whatever pandas writes."""
+    shell.emulator.answer(json.dumps({"columns": columns, "rows": rows}))
+    reply = shell.ok("%%claude answer --as df\nWhat?")
+    assert list(reply.df.columns) == columns
+    assert shell.page.outputs[-1]["text/markdown"].startswith(safe_markdown(table).rstrip())
+    assert table_of(reply.df) == table
+
+
 @pytest.mark.parametrize(
     ("data", "table"), TABLES, ids=[f"{number}-{type(row[0]).__name__}" for number, row in enumerate(TABLES)]
 )

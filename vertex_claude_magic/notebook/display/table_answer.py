@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.answers.partial_json import Growing
 from vertex_claude_magic.answers.repair import CUT_OFF
+from vertex_claude_magic.frames.cells import is_missing
 from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ class GrowingTable:
             head = f"{_line(self._columns)}|{'---|' * len(self._columns)}\n"
         else:
             head = ""
-        named = (
-            dict(zip(self._columns, cells.values(), strict=False))
-            if isinstance(row, (list, tuple))
-            else cells
-        )
-        return head + _line([named.get(column, "") for column in self._columns])
+        if isinstance(row, (list, tuple)):
+            # By position, because two columns may have one name.
+            shown = [*cells.values(), *[""] * len(self._columns)][: len(self._columns)]
+        else:
+            shown = [cells.get(column, "") for column in self._columns]
+        return head + _line(shown)
 
     def end(self) -> str:
         """Return the lines below the table."""
@@ -125,7 +126,7 @@ def _literal(found: re.Match[str]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, Enum):
         value = value.value
-    if value is None:
+    if is_missing(value):
         return ""
     if isinstance(value, str):
         return value[: _CELL * 8]
