@@ -33,7 +33,7 @@ _MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
 
 
 class GrowingTable:
-    r"""A growing Markdown table; the first row decides on the columns.
+    r"""A growing Markdown table; where no columns are given, the first row decides on them.
 
     >>> table = GrowingTable()
     >>> print(table.add({"city": "Oslo", "people": 700_000}), end="")
@@ -47,6 +47,7 @@ class GrowingTable:
     def __init__(self, columns: Sequence[str] = ()) -> None:
         self.rows = 0
         self._columns = [str(column) for column in columns[:_COLUMNS]]
+        self._more_columns = max(0, len(columns) - _COLUMNS)
 
     def add(self, row: Any) -> str:
         """Return the Markdown that one more row adds; nothing once there are enough."""
@@ -70,8 +71,9 @@ class GrowingTable:
         """Return the lines below the table."""
         if not self.rows:
             return "No rows.\n"
-        more = self.rows - _ROWS
-        return f"\n… and {number_of(more, 'more row')}, all in `.data` and `.df`.\n" if more > 0 else ""
+        hidden = [(self.rows - _ROWS, "more row"), (self._more_columns, "more column")]
+        more = " and ".join(number_of(count, noun) for count, noun in hidden if count > 0)
+        return f"\n… and {more}, all in `.data` and `.df`.\n" if more else ""
 
 
 def table_of(data: Any) -> str:
@@ -87,7 +89,9 @@ def table_of(data: Any) -> str:
             data.itertuples(index=False, name=None),
         )
     elif isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields"):
-        table, rows = GrowingTable(), data
+        rows = [_cells(row) for row in data]
+        # A row may lack what another has.
+        table = GrowingTable(list(dict.fromkeys(name for row in rows for name in row)))
     else:
         table, rows = GrowingTable(("field", "value")), [list(pair) for pair in _cells(data).items()]
     return "".join([*(table.add(row) for row in rows), table.end()])
