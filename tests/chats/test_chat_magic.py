@@ -265,6 +265,8 @@ def test_rename_fork_remove_and_clear(shell):
 
 WRONG = [
     ("talk --remove 3", "talk has no turn 3."),
+    ("talk --remove 1,2", "The value of --remove is not a whole number: '1,2'. Give the number of a turn."),
+    ("talk --keep 1,2", "The value of --keep is not a whole number: '1,2'."),
     ("talk --keep 1", "Turn 1 was not interrupted."),
     ("talk --fork talk", "A conversation named 'talk' already exists."),
     ("talk --rename other", "A conversation named 'other' already exists."),

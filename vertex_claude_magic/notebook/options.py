@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -242,8 +243,10 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
     """
     match option.value if option.kind == "fields" else option.kind:
         case "integer":
+            # A list such as 1,2 is not a number with commas.
+            grouped = re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+", text)
             try:
-                return int(text.replace("_", "").replace(",", ""))
+                return int(text.replace(",", "") if grouped else text)
             except ValueError:
                 raise OptionError(
                     f"The value of {option.long} is not a whole number: {quote(text, 40)!r}.",
