@@ -162,6 +162,9 @@ def resolve_target(
                 break
     for name, value in here.items():
         values[name], origins[name] = value, "option" if given.get(name) is not None else "setting"
+    if given.get("system") == "":
+        # It says that there is none: also not that of the conversation, of a saved prompt or of a policy's defaults.
+        values["system"], origins["system"] = "", "option"
     overruled: list[str] = []
     ruled = policy is not OPEN
     if ruled:
