@@ -289,6 +289,14 @@ def test_rename_fork_remove_and_clear(shell):
 
 WRONG = [
     ("talk --remove 3", "talk has no turn 3."),
+    *(
+        (f"talk --{action} {number}", f"talk has no turn {number}.")
+        for action in ("remove", "keep")
+        for number in (0, -1)
+    ),
+    ("--remove 0", "--remove needs the name of a conversation."),
+    ("talk --rename ''", "'' is not a valid conversation name."),
+    ("talk --remove 0 --keep 0", "--remove and --keep cannot be combined."),
     ("talk --remove 1,2", "The value of --remove is not a whole number: '1,2'. Give the number of a turn."),
     ("talk --keep 1,2", "The value of --keep is not a whole number: '1,2'."),
     ("talk --keep 1", "Turn 1 was not interrupted."),
