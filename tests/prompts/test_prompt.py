@@ -284,6 +284,22 @@ def test_of_a_frame_columns_are_suggested_and_no_methods(shell):
     assert "Did you mean" not in shell.error("%%claude -q\n{{ table.nope }}").cure
 
 
+def test_for_a_level_of_the_index_the_cure_is_to_make_it_a_column(shell):
+    shell.ip.user_ns["table"] = pd.DataFrame({"g": [1], "v": [2]}).set_index("g")
+    for path in ("table.g", "table['g']"):
+        assert (
+            "'g' is in the index: assign the table with .reset_index()"
+            in shell.error(f"%%claude -q\n{{{{ {path} }}}}").cure
+        )
+
+
+def test_of_an_attachment_nothing_is_said_about_templates(shell):
+    """It stands in no braces."""
+    shell.ip.user_ns["table"] = {"price": 1}
+    error = shell.error("%%claude -q -a table.prise\nHi")
+    assert str(error) == "This dict has no key 'prise' (in table.prise). Did you mean price?"
+
+
 def test_stop_passes_through_a_property():
     """It belongs to the user, not to the prompt."""
 

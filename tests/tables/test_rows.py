@@ -149,6 +149,22 @@ def test_a_prompt_that_fits_no_table_is_refused_before_anything_is_sent(make_tab
         prompt_of(make_table({"text": ["a"], "Customer name": ["b"]}), template)
 
 
+LEVELS = {
+    "one": (pd.DataFrame({"v": [1.0]}, index=pd.Index(["a"], name="g")), "g"),
+    "several": (pd.DataFrame({"g": [1], "h": [2], "v": [3]}).set_index(["g", "h"]), "h"),
+    "without a name": (pd.DataFrame({"v": [1.0]}, index=["a"]), "index"),
+}
+
+
+@pytest.mark.parametrize("path", ["{}", "row.{}", "row['{}']"])
+@pytest.mark.parametrize(("frame", "level"), LEVELS.values(), ids=LEVELS.keys())
+def test_for_a_level_of_the_index_the_cure_is_to_make_it_a_column(frame, level, path):
+    with pytest.raises(errors.OptionError, match=r"is in the index: .*\.reset_index\(\)") as failure:
+        prompt_of(frame, f"{{{{ v }}}} {{{{ {path.format(level)} }}}}")
+    assert "--literal" not in failure.value.cure
+    assert prompt_of(frame.reset_index(), f"{{{{ {path.format(level)} }}}}")[0]
+
+
 ADDED = (
     Added("label", "string", "label"),
     Added("n_", "integer", "n_"),

@@ -202,7 +202,7 @@ def _named(name: str, place: str, parts: Sequence[PromptPart], *, attached: bool
 
 def _found(name: str, scope: Scope) -> Any:
     """Return the variable of this name, else the path of a file."""
-    placeholder = parse_path(name) if is_path(name) else None
+    placeholder = parse_path(name, in_braces=False) if is_path(name) else None
     path = Path(name)
     if name.startswith("~"):
         with contextlib.suppress(RuntimeError):
