@@ -294,13 +294,15 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     import difflib
 
-    longer = [each for each in known if name.startswith("--") and each.startswith(name)]
-    near = longer or difflib.get_close_matches(name, known, n=1)
+    # What the command reads only to refuse it, is no advice.
+    offered = [each for each, row in known.items() if "line" in row.places]
+    longer = [each for each in offered if name.startswith("--") and each.startswith(name)]
+    near = longer or difflib.get_close_matches(name, offered, n=1)
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
     own = (
-        "%%claude? lists all options; -- ends them."
+        "%%claude --help all lists all options; -- ends them."
         if LINE_OPTIONS.keys() <= known.keys()
-        else f"Known are {', '.join(known)}."
+        else f"Known are {', '.join(offered)}."
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own
     raise OptionError(f"{what}.", cure=cure)
