@@ -161,7 +161,9 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
     near = difflib.get_close_matches(name, [*public, *_KNOWN, *typing.__all__], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
-        spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
+        spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))),
+        cure=hint,
+        details={"name": name},
     )
 
 

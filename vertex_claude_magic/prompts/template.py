@@ -207,7 +207,9 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     if placeholder.name not in names:
         known = [name for name in names if not name.startswith("_")]
         what = f"No variable named {quote(placeholder.name, 60)!r}"
-        raise _unknown(placeholder, what, known, placeholder.name)
+        error = _unknown(placeholder, what, known, placeholder.name)
+        error.details["name"] = placeholder.name
+        raise error
     value = names[placeholder.name]
     for step in placeholder.steps:
         owner = value
