@@ -303,7 +303,7 @@ class Comparison:
         if total > most:
             raise errors.CostLimitExceeded(
                 f"The columns may cost up to ${usd(total, 'short', unknown='?')} together, more than the limit of "
-                f"${most:g} (estimates).",
+                f"${usd(most, 'price')} (estimates).",
                 cure=spelled(
                     "Lower {}, compare fewer, or raise {}.", option("max_tokens"), option("max_cost")
                 ),

@@ -180,8 +180,8 @@ def usd(
         amount: USD, None or infinite where it is not known.
         form: "column" has four decimals, so that sums align, and two significant digits where those would show
             nothing; "short" has two significant digits below a dollar, for one figure in a text; "price" has the
-            digits of the price table. A sum below a thousandth of a cent is only called that, because a row of
-            zeros is misread.
+            digits that somebody wrote, in the price table or as a limit. A sum below a thousandth of a cent is only
+            called that, because a row of zeros is misread.
         unknown: What is written where the amount is not known.
 
     >>> usd(1234.5), usd(0.0), usd(0.000097), usd(None)
@@ -190,13 +190,14 @@ def usd(
     ('<0.00001', '<0.00001')
     >>> usd(0.00213, "short"), usd(1.005, "short"), usd(0.0, "short")
     ('0.0021', '1.00', '0')
-    >>> usd(0.11, "price"), usd(10.0, "price"), usd(None, "price", unknown="?")
-    ('0.11', '10', '?')
+    >>> usd(0.11, "price"), usd(10.0, "price"), usd(1e-05, "price"), usd(None, "price", unknown="?")
+    ('0.11', '10', '0.00001', '?')
     """
     if amount is None or not math.isfinite(amount):
         return unknown
     if form == "price":
-        return f"{amount:g}"
+        # Without an exponent, which a float has below 0.0001.
+        return f"{float(f'{amount:g}'):.12f}".rstrip("0").rstrip(".")
     if amount <= 0:
         return "0"
     if amount < _LEAST:

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.models.prices import cost, usd
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.spelling import option, spelled
@@ -208,8 +208,8 @@ class Budget:
                 # What this machine answers has cost nothing; a limit can be tried with it all the same.
                 cost = "At Google this session would have cost" if local else "This session has cost"
                 raise errors.CostLimitExceeded(
-                    f"{cost} about ${spent:.4f}, and this question may cost up to ${held:.4f}: "
-                    f"together more than its limit of ${limit:g} (estimates).",
+                    f"{cost} about ${usd(spent)}, and this question may cost up to ${usd(held)}: "
+                    f"together more than its limit of ${usd(limit, 'price')} (estimates).",
                     cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
                 )
             self._next += 1

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import sum_of_costs
+from vertex_claude_magic.models.prices import sum_of_costs, usd
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
@@ -196,7 +196,8 @@ class SessionRecords:
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
-                    f"This question may cost up to ${whole:.4f} (an estimate), more than --max-cost {limits.call:g}.",
+                    f"This question may cost up to ${usd(whole)} (an estimate), more than --max-cost "
+                    f"{usd(limits.call, 'price')}.",
                     cure=spelled(
                         "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
                     ),

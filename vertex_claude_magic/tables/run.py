@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.process import ReusableThreads
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
@@ -171,9 +172,9 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                spent = self._outcome.spent or 0.0
+                spent, limit = usd(self._outcome.spent or 0.0), usd(self._max_cost, "price")
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+                    f"The next row could exceed --max-cost {limit}: ${spent} is spent (estimates).",
                     cure=spelled(
                         "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
                         "makes the worst case of a row smaller.",

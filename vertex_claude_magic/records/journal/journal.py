@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal import calls, runs
@@ -452,8 +453,8 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         # What this machine answers costs nothing; a limit can be tried with it all the same.
         cost = "At Google today's questions would cost" if local else "Today's questions cost"
         raise CostLimitExceeded(
-            f"{cost} about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
-            f"daily limit of ${limit:g} (estimates).",
+            f"{cost} about ${usd(spent.usd)}, and this one up to ${usd(most)}: together more than the "
+            f"daily limit of ${usd(limit, 'price')} (estimates).",
             cure=spelled("Lower {}, wait for tomorrow, or raise max_daily_cost.", option("max_tokens")),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.prices import usd, usd_estimate
 from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
@@ -57,10 +57,12 @@ def check_limits(context: Context, most: float | None) -> None:
     cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
-        raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
+        raise errors.CostLimitExceeded(
+            f"{worst}, more than --max-cost {usd(limits.call, 'price')}.", cure=cure
+        )
     if spent is not None and limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
-            f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
+            f"{worst}; with what was spent today that is more than the daily limit of ${usd(limits.day, 'price')}.",
             cure=cure,
         )
 

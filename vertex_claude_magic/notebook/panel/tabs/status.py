@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
 from vertex_claude_magic.text import quote
@@ -124,8 +125,7 @@ def spend_table(spend: Spend) -> str:
     from vertex_claude_magic.records.usage import amount
 
     body = [
-        Row((row.name, amount(row.spent), "no limit" if row.limit is None else f"{row.limit:g}"))
-        for row in spend.rows
+        Row((row.name, amount(row.spent), usd(row.limit, "price", unknown="no limit"))) for row in spend.rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
     caption = "Spending against limits (USD, estimated)."
