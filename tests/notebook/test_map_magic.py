@@ -178,6 +178,25 @@ def test_an_interrupt_leaves_a_usable_table(shell):
     assert threading.active_count() <= before + 5
 
 
+STOPPED = {
+    "": "Run it again to ask only the rest.",
+    "--fresh": "Run it again without --fresh to ask only the rest.",
+    "journal off": "Run it again to ask all rows, because no answer is stored.",
+}
+
+
+@pytest.mark.parametrize(("how", "said"), STOPPED.items())
+def test_an_interrupt_says_how_only_the_rest_is_asked(shell, how, said):
+    """With --fresh the same cell asks all rows again, and where nothing is stored any cell does."""
+    if how == "journal off":
+        shell.ok("%config ClaudeMagics.journal = 'off'")
+    shell.emulator.fail(*[Fault(delay=30.0)] * 9)
+    with interrupt_while_waiting(shell.emulator):
+        error = shell.error(f"%%claude_map labels reviews {how if how == '--fresh' else ''}{PROMPT}")
+    assert isinstance(error, KeyboardInterrupt)
+    assert str(error).endswith(f"labels contains the finished rows. {said}")
+
+
 def test_what_concerns_all_rows_leaves_what_is_done(shell):
     """The cell fails with that error."""
     shell.emulator.answer("zero", Fault(status=403), "never")

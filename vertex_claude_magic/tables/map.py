@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.session.question import NO_PROJECT
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.tables.options import map_options, refuse_options
 from vertex_claude_magic.tables.progress import Bar
 from vertex_claude_magic.tables.questions import row_questions
@@ -101,7 +102,8 @@ def finished_table(run: TableRun, name: str = "") -> MadeTable:
         progress = run.progress
         where = f"; {name} contains the finished rows" if name else ""
         rows = number_of(progress.rows, "row")
-        done = f"Stopped after {progress.done:,} of {rows}{where}. Run it again to ask only the rest."
+        again = run.resumption if name else in_python(run.resumption)
+        done = f"Stopped after {progress.done:,} of {rows}{where}. Run it again {again}."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:
         error.details["table"] = run.table()

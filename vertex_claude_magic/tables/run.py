@@ -24,7 +24,7 @@ from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
@@ -137,6 +137,15 @@ class TableRun:
         """The limit that ended the run before its end, None if it went through."""
         return self._stopped_by
 
+    @property
+    def resumption(self) -> str:
+        """What comes behind "Run it again", for a run that ended early."""
+        if self._sources.journal is None and self._sources.recording is None:
+            return "to ask all rows, because no answer is stored"
+        if self._options.fresh:
+            return spelled("without {} to ask only the rest", flag("fresh"))
+        return "to ask only the rest"
+
     def table(self) -> MadeTable:
         """Return the table with what is known so far; the rows without an answer are empty there."""
         return self._outcome.table()
@@ -176,9 +185,10 @@ class TableRun:
                 self._stopped_by = errors.CostLimitExceeded(
                     f"The next row could exceed --max-cost {limit}: ${spent} is spent (estimates).",
                     cure=spelled(
-                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                        "makes the worst case of a row smaller.",
+                        "The rest is empty. Raise {} and run it again {}. A lower {} makes the worst case of a row "
+                        "smaller.",
                         option("max_cost"),
+                        self.resumption,
                         option("max_tokens"),
                     ),
                 )
