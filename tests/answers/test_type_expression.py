@@ -232,6 +232,11 @@ def test_what_names_no_type_is_an_error_of_one_line(text, capsys):
         ("Litteral['a']", "Did you mean Literal?"),
         ("zzzzzz", "Run the cell that defines it first."),
         ("number", "not a type"),
+        *(
+            (name, f"{name} cannot be used as an answer type. Use a pydantic model, a data class")
+            for name in ("bytes", "object", "range", "sum")
+        ),
+        ("list[memoryview]", "memoryview cannot be used as an answer type."),
         ("City()", "Use a pydantic model, a data class"),
         ("list[f(1)]", "f(1)"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import typing
 from enum import Enum
 from typing import Any, Literal, NamedTuple
@@ -283,6 +284,22 @@ def test_wrong_twice_is_an_error_that_keeps_the_text(claude, claude_emulator, wa
     assert error.reply.data is None
     assert len(bodies(claude_emulator)) == 2
     assert error.reply.usage.output_tokens > 5
+
+
+ONE_SENTENCE = {
+    "a number": (Literal[42], '{"value": 51}'),
+    "a field": (City, '{"name": 1}'),
+    "several": (City, "{}"),
+    "no JSON": (City, "I do not know."),
+}
+
+
+@pytest.mark.parametrize(("kind", "answer"), ONE_SENTENCE.values(), ids=ONE_SENTENCE.keys())
+def test_what_does_not_match_is_a_sentence_before_its_cure(claude, claude_emulator, kind, answer):
+    claude_emulator.answer(answer, answer)
+    with pytest.raises(errors.AnswerInvalid) as caught:
+        claude.ask("Which?", as_=kind)
+    assert re.search(r"[^.]\. The raw text is in", str(caught.value)), str(caught.value)
 
 
 @every_way

@@ -110,6 +110,30 @@ def test_the_system_text_belongs_to_the_conversation(shell):
     assert shell.body["system"] == "Be kind."
 
 
+REMOVED = {
+    "cell": """%%claude -c talk -s ''\nThree""",
+    "line": """%claude -c talk --system="" Three""",
+    "Python": "Claude().chat('talk').ask('Three', system='')",
+}
+
+
+@pytest.mark.parametrize("cell", REMOVED.values(), ids=REMOVED.keys())
+def test_an_empty_system_text_removes_that_of_the_conversation(shell, cell):
+    """From there on, and not what the settings say to other questions; None says nothing."""
+    shell.ok("%config ClaudeMagics.system = 'From the settings.'")
+    shell.ip.user_ns["Claude"] = Claude
+    shell.ok("%%claude -c talk -s 'Be brief.'\nOne")
+    shell.ok("Claude().chat('talk').ask('Two', system=None)")
+    assert shell.body["system"] == "Be brief."
+    shell.ok(cell)
+    assert texts(shell.body)[-1] == ("user", "Three")
+    assert "system" not in shell.body
+    shell.ok("%%claude -c talk\nFour")
+    assert "system" not in shell.body
+    shell.ok("%%claude -c talk -s 'Be kind.'\nFive")
+    assert shell.body["system"] == "Be kind."
+
+
 def test_without_cell_ids_the_same_text_takes_the_place_of_its_turn(shell):
     """As in a terminal; the page says so, and which turns are stale now."""
     shell.emulator.answer("1", "2", "1 again")
@@ -265,6 +289,16 @@ def test_rename_fork_remove_and_clear(shell):
 
 WRONG = [
     ("talk --remove 3", "talk has no turn 3."),
+    *(
+        (f"talk --{action} {number}", f"talk has no turn {number}.")
+        for action in ("remove", "keep")
+        for number in (0, -1)
+    ),
+    ("--remove 0", "--remove needs the name of a conversation."),
+    ("talk --rename ''", "'' is not a valid conversation name."),
+    ("talk --remove 0 --keep 0", "--remove and --keep cannot be combined."),
+    ("talk --remove 1,2", "The value of --remove is not a whole number: '1,2'. Give the number of a turn."),
+    ("talk --keep 1,2", "The value of --keep is not a whole number: '1,2'."),
     ("talk --keep 1", "Turn 1 was not interrupted."),
     ("talk --fork talk", "A conversation named 'talk' already exists."),
     ("talk --rename other", "A conversation named 'other' already exists."),

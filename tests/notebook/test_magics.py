@@ -386,6 +386,35 @@ def _texts(shell: Shell) -> list[str]:
     return [data["text/plain"] for data in shell.page.outputs]
 
 
+# A line of a function that has the variables `loc`, `path` and `City`, and what of them is not found.
+LOCALS = {
+    "%claude -q hey {{ loc }}": "No variable named 'loc'.",
+    "%claude -q hey {{ loc.n }}": "No variable named 'loc' (in {{ loc.n }}).",
+    "%claude -q -a path hey": "'path' is neither a variable nor a file.",
+    "%claude -q --as list[City] hey": "--as refers to 'City', which is not defined.",
+    "%claude_compare -m haiku,sonnet hey {{ loc }}": "No variable named 'loc'.",
+}
+
+
+@pytest.mark.parametrize(("line", "said"), LOCALS.items())
+def test_of_a_variable_of_a_function_it_is_said_that_only_those_of_the_notebook_are_seen(shell, line, said):
+    """With what sees it; nothing is sent."""
+    shell.ok(f"def f():\n    loc, path, City = 7, 'x', int\n    {line}")
+    name = said.split("'")[1]
+    assert str(shell.error("f()")) == (
+        f"{said} {name} is a variable of a function, and a magic uses only those of the notebook; in a function write "
+        "Claude().ask(prompt, names=locals())."
+    )
+    assert not shell.asked
+
+
+def test_of_what_is_no_variable_of_the_function_either_the_nearest_is_suggested(shell):
+    shell.ok("local = 7\ndef f():\n    location = 7\n    %claude -q hey {{ locl }}")
+    assert shell.error("f()").cure.startswith("Did you mean local?")
+    assert shell.error("%claude -q hey {{ locl }}").cure.startswith("Did you mean local?")
+    assert not shell.asked
+
+
 def test_inside_another_magic_the_answer_stays_where_it_belongs(shell):
     """Case 68: nested in `%%time` it is drawn in one output, and nothing is cleared."""
     shell.emulator.answer("Nested.")

@@ -53,6 +53,36 @@ def test_the_same_cell_again_asks_nothing(shell):
     assert len(shell.asked) == 12
 
 
+class Broken:
+    @property
+    def table(self):
+        raise ValueError("no data yet")
+
+
+NO_TABLE = (
+    ("reviews.head(1)", "reviews.head(1) is not a path: it contains a call, and expressions are not evaluated. Assign it to a"),
+    ("reviews[0:1]", "reviews[0:1] is not a path: an index is a whole number or a quoted string. Assign it to a variable first"),
+    ("reviews+reviews", "reviews+reviews is not a path: it contains an operator"),
+    ("reviews._x", "reviews._x is not a path: '_x' is private"),
+    ("[1,2]", "'[1,2]' is not the name of a table. Assign the table to a variable first"),
+    ("data.reviws", "This dict has no key 'reviws' (in data.reviws). Did you mean reviews?"),
+    ("data['x']", "This dict has no item at 'x' (in data['x']). Look at it in a cell of its own."),
+    ("reviews.head", "reviews.head is a method, and its result is not known before it is called. Assign reviews.head() to"),
+    ("broken.table", "broken.table failed with ValueError: no data yet. Look at it in a cell of its own."),
+    ("reviws", "No variable named 'reviws'. Did you mean reviews?"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "said"), NO_TABLE)
+def test_a_name_of_no_table_is_refused_with_advice_about_tables(shell, table, said):
+    """None about templates: it stands in no braces, and none of them could be sent."""
+    shell.ip.user_ns.update(data={"reviews": [{"text": "a"}]}, broken=Broken())
+    error = str(shell.error(f"%%claude_map labels {table}{PROMPT}"))
+    assert error.startswith(said)
+    assert "{{" not in error
+    assert "--literal" not in error
+
+
 LINES = (
     ("labels reviews -m opus", ("labels", "reviews", {"model": "opus"})),
     ("labels data.reviews", ("labels", "data.reviews", {})),
@@ -146,6 +176,25 @@ def test_an_interrupt_leaves_a_usable_table(shell):
     assert labels["error"].isna().all()
     assert "not asked" in shell.page.text
     assert threading.active_count() <= before + 5
+
+
+STOPPED = {
+    "": "Run it again to ask only the rest.",
+    "--fresh": "Run it again without --fresh to ask only the rest.",
+    "journal off": "Run it again to ask all rows, because no answer is stored.",
+}
+
+
+@pytest.mark.parametrize(("how", "said"), STOPPED.items())
+def test_an_interrupt_says_how_only_the_rest_is_asked(shell, how, said):
+    """With --fresh the same cell asks all rows again, and where nothing is stored any cell does."""
+    if how == "journal off":
+        shell.ok("%config ClaudeMagics.journal = 'off'")
+    shell.emulator.fail(*[Fault(delay=30.0)] * 9)
+    with interrupt_while_waiting(shell.emulator):
+        error = shell.error(f"%%claude_map labels reviews {how if how == '--fresh' else ''}{PROMPT}")
+    assert isinstance(error, KeyboardInterrupt)
+    assert str(error).endswith(f"labels contains the finished rows. {said}")
 
 
 def test_what_concerns_all_rows_leaves_what_is_done(shell):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 
 import pytest
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.commands.help import full_page
+from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
@@ -52,6 +54,8 @@ CELL_LINES = [
     ("-n 500", None, {"max_tokens": 500}),
     ("-n 1_000", None, {"max_tokens": 1000}),
     ("-n 1,000", None, {"max_tokens": 1000}),
+    ("-n 16,000 --top-k 1,234,567", None, {"max_tokens": 16_000, "top_k": 1_234_567}),
+    ("-n -16,000", None, {"max_tokens": -16_000}),
     ("-n -5", None, {"max_tokens": -5}),
     ("-t 0.5 --top-p .9 --top-k 40", None, {"temperature": 0.5, "top_p": 0.9, "top_k": 40}),
     ("-t -1", None, {"temperature": -1.0}),
@@ -117,7 +121,25 @@ REFUSED = [
     ("-s --dry-run", ("--system", "needs a value")),
     ("-n many", ("many", "whole number")),
     ("-n 1.5", ("1.5", "whole number")),
+    *(
+        (f"-n {each}", ("--max-tokens", each, "whole number"))
+        for each in (
+            "1,2",
+            "5,10",
+            "1,00",
+            "1000,000",
+            "1,0000",
+            "1,000,00",
+            ",100",
+            "100,",
+            "1,,000",
+            "1_,000",
+            "1__0",
+            "_1",
+        )
+    ),
     ("-t warm", ("warm", "number")),
+    ("-t 0,5", ("0,5", "number")),
     ("-q=yes", ("--quiet", "takes no value")),
     ("--set x", ("KEY=JSON",)),
     ("--set =1", ("KEY=JSON",)),
@@ -164,6 +186,48 @@ def test_a_line_that_cannot_be_meant_is_refused_with_a_suggestion(line, words):
 RESERVED = sorted(
     {*keyword.kwlist, *(name for name in dir(builtins) if name.isidentifier()), "In", "Out", "_", "__"}
 )
+
+
+# How a magic is written that refuses options of a question, and what it refuses.
+REFUSING = {
+    "%%claude_map labels reviews": ("chat", "new", "after", "tools"),
+    "%%claude_batch labels reviews --to gs://rows/run": (
+        "chat", "new", "after", "tools", "max_rounds", "replay", "no_stream", "timeout", "header", "wait", "cancel",
+        "collect", "retry_failed"),
+    "%%claude_compare -m haiku,sonnet": ("chat", "new", "after", "tools"),
+    "%claude_fix": ("prompt", "with_"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "refused"), REFUSING.items(), ids=[line.split()[0] for line in REFUSING])
+def test_an_option_that_is_refused_is_not_suggested(shell, written, refused):
+    """It is read, so that its own error gives the reason; one that is misspelt gets another suggestion, or none."""
+    shell.ip.user_ns["reviews"] = [{"text": "a"}]
+    body = "" if written.startswith("%claude") else "\nRepeat {{ text }}"
+    known = {row.name: row for row in COMMANDS[written.split()[0].strip("%")].by_name.values()}
+    names = {known[name].long for name in refused}
+    for name in refused:
+        row = known[name]
+        value = {"flag": "", "integer": "1", "number": "1", "fields": "a:b=c"}.get(row.kind, "x")
+        assert f"{row.long}" in (said := str(shell.error(f"{written} {row.long} {value}{body}")))
+        assert "does not" in said
+        for misspelt in {
+            row.long[:-1],
+            row.long[:-2],
+            f"{row.long}s",
+            row.long.replace("-", "_").replace("__", "--"),
+        }:
+            if misspelt not in {each.long for each in known.values()}:
+                cure = shell.error(f"{written} {misspelt} {value}{body}").cure
+                assert not names & set(re.findall(r"--[a-z][a-z-]*", cure)), (misspelt, cure)
+    assert not shell.asked
+
+
+def test_what_lists_all_options_is_named(shell):
+    """`%%claude?` lists those that are used most."""
+    assert "%%claude --help all lists all options" in shell.error("%claude -x").cure
+    shell.ok("%%claude --help all")
+    assert all(row.long in shell.page.text for row in LINE_OPTIONS.values())
 
 
 @pytest.mark.parametrize("name", RESERVED)

@@ -55,10 +55,32 @@ TABLES = [
     (5, "| field | value |\n|---|---|\n| value | 5 |\n"),
     ([{"x": Kind.A, "y": None}], "| x | y |\n|---|---|\n| a |  |\n"),
     ([{"x": ["a", "b"], "y": [1, 2]}], "| x | y |\n|---|---|\n| a, b | 1, 2 |\n"),
-    ([{"x": 1}, {"y": 2, "x": 3}], "| x |\n|---|\n| 1 |\n| 3 |\n"),
+    ([{"x": 1}, {"y": 2}, {"x": 3, "z": 4}], "| x | y | z |\n|---|---|---|\n| 1 |  |  |\n|  | 2 |  |\n| 3 |  | 4 |\n"),
+    ([{"x": 1}, [2, 3]], "| x | 0 | 1 |\n|---|---|---|\n| 1 |  |  |\n|  | 2 | 3 |\n"),
+    ([[1], [2, 3]], "| 0 | 1 |\n|---|---|\n| 1 |  |\n| 2 | 3 |\n"),
     ([{"x": Failing()}], "| x |\n|---|\n| \\<Failing\\> |\n"),
     ([], "No rows.\n"),
 ]  # fmt: skip
+
+
+FRAMES = [
+    (["n", "n", "s"], [[10, 20, "x"], [30, 40, None]],
+     "| n | n | s |\n|---|---|---|\n| 10 | 20 | x |\n| 30 | 40 |  |\n"),
+    (["x", "y", "x"], [[None, "2026-01-31", 1.5], [1, None, None], ["nan", None, None]],
+     "| x | y | x |\n|---|---|---|\n|  | 2026-01-31 00:00:00 | 1.5 |\n| 1 |  |  |\n| nan |  |  |\n"),
+    (["i", "b", "d"], [[None, None, None], [1, True, "2026-01-31"]],
+     "| i | b | d |\n|---|---|---|\n|  |  |  |\n| 1 | True | 2026-01-31 00:00:00 |\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "rows", "table"), FRAMES, ids=["text", "object", "nullable"])
+def test_a_frame_is_shown_as_it_is(shell, columns, rows, table):
+    """Each cell in its own column, also below two of one name; what is missing is blank, whatever pandas writes."""
+    shell.emulator.answer(json.dumps({"columns": columns, "rows": rows}))
+    reply = shell.ok("%%claude answer --as df\nWhat?")
+    assert list(reply.df.columns) == columns
+    assert shell.page.outputs[-1]["text/markdown"].startswith(safe_markdown(table).rstrip())
+    assert table_of(reply.df) == table
 
 
 @pytest.mark.parametrize(
@@ -104,9 +126,15 @@ def test_no_more_rows_than_anybody_reads_are_shown():
 
 
 def test_no_more_columns_than_a_page_holds_are_shown():
-    """The first row decides which."""
+    """Of all rows those that come first, and how many there are besides; all of them are in the data."""
     first = GrowingTable().add({f"c{number}": number for number in range(500)}).splitlines()[0]
     assert first.count("|") == 21
+    for data in (rows := [{f"c{number}": number} for number in range(60)], pd.DataFrame(rows)):
+        text = table_of(data)
+        assert text.splitlines()[0].count("|") == 21
+        assert text.endswith("\n… and 10 more rows and 40 more columns, all in `.data` and `.df`.\n")
+    one = {f"c{number}": number for number in range(21)}
+    assert table_of([one]).endswith("\n… and 1 more column, all in `.data` and `.df`.\n")
 
 
 class View:

@@ -164,6 +164,21 @@ def test_a_path_that_leads_nowhere_is_one_clear_line(path):
     refused(pathlib.Path(path))
 
 
+def test_of_a_path_that_leads_nowhere_the_cure_is_about_this_path(tmp_path, home):
+    """One that starts at the root or at home has nothing to do with the notebook's folder."""
+    (tmp_path / "full").mkdir()
+    assert refused(pathlib.Path("nope.csv")).cure == "Paths start at the notebook's folder; see %pwd."
+    assert refused(tmp_path / "full/nope.csv").cure == f"Check the path: {tmp_path}/full has no such file."
+    assert (
+        refused(tmp_path / "none/nope.csv").cure
+        == f"Check the path: {tmp_path}/none is no folder that can be read."
+    )
+    assert (
+        refused(pathlib.Path("~/none/nope.csv")).cure
+        == "Check the path: ~/none is no folder that can be read."
+    )
+
+
 def test_a_path_may_start_at_home(shell, home):
     """As a variable and as an attachment."""
     (home / "notes.txt").write_text("At home.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import keyword
 import re
 from types import SimpleNamespace
 
@@ -72,6 +73,8 @@ VERBATIM = [
     "{{ .Values.x }}", "{{- .x -}}", "{{#if x}}yes{{/if}}", "{{/each}}", "{{> partial}}", "{{{x}}}", "{{{ x }}}",
     "{{{{x}}}}", "{% if x %}a{% endif %}", "{# x #}", "{{ 'quoted' }}", "{{ 5 }}", "{{! a comment }}", "{{ $x }}",
     "{{ x y }}", "{{ if x }}", "{{ range .Items }}", "{{ else if x }}", "{{ rows [0] . n }}", "{{ template \"x\" . }}", "<% x %> <%= {{}} %>",
+    "{{ with .Items }}", "{{ not .x }}", "{{ if (eq .x 1) }}", "{{ else with x }}", "{{ for x in items }}", "{{ not x }}",
+    "{{ lambda x: n }}", "{{ class x }}", "{{ in.x y }}",
     "{{\nx\n}}", "{{ x", "x }}", "} } { {", "}}{{", "{{ x }", "{ { x } }", "{ {x} }",
     # CSS, C, R, Go, Vue, GraphQL
     "a { b { color: red } }", "@media x {{a{b:c}}", "int main() { if (x) { return {0}; } }", "x <- function(a) {{ 1 }}",
@@ -185,6 +188,15 @@ def test_the_line_magic_and_the_cell_magic_agree(named, body, shown):
     assert named.body["messages"][0]["content"] == shown
 
 
+@pytest.mark.parametrize("word", keyword.kwlist)
+def test_a_word_of_pythons_grammar_is_a_name_like_any_other(named, word):
+    """Of a variable, a key, an attribute and a column; within quotes nothing of it changes."""
+    frame = pd.DataFrame({word: [10]})
+    names = {word: [7], "keys": {word: 8, f"a.{word}": 9}, "space": SimpleNamespace(**{word: 6}), "df": frame}
+    body = f"{{{{ {word}[0] }}}} {{{{ keys.{word} }}}} {{{{ keys['a.{word}'] }}}} {{{{space.{word}.real}}}} {{{{ df.{word}[0] }}}}"
+    assert Claude().request(body, names=names).body["messages"][0]["content"] == "7 8 9 6 10"
+
+
 # What is refused, before anything is sent
 
 
@@ -233,6 +245,12 @@ REFUSED = [
     ("{{ x|upper }}", "an operator", "a variable first"),
     ("{{ n if n else 0 }}", "an operator", "a variable first"),
     ("{{ n and n }}", "an operator", "a variable first"),
+    ("{{ table.class() }}", "a call", "a variable first"),
+    ("{{ class + 1 }}", "an operator", "a variable first"),
+    ("{{ table.from.__class__ }}", "'__class__' is private", "a name with .attributes"),
+    ("{{ table.class }}", "This dict has no key 'class'", r"\{{"),
+    ("{{ else }}", "No variable named 'else'", r"\{{ sends the braces themselves, and --literal"),
+    ("{{ None }}", "No variable named 'None'", r"\{{ sends the braces themselves, and --literal"),
     ("{{ rows[0:1] }}", "an index is a whole number or a quoted string", ""),
     ("{{ rows[n] }}", "an index is a whole number or a quoted string", ""),
     ("{{ rows[1.5] }}", "an index is a whole number or a quoted string", ""),
@@ -264,6 +282,22 @@ def test_of_a_frame_columns_are_suggested_and_no_methods(shell):
     assert "Did you mean price?" in shell.error("%%claude -q\n{{ table.prise }}").cure
     # The frame has a method `ne`.
     assert "Did you mean" not in shell.error("%%claude -q\n{{ table.nope }}").cure
+
+
+def test_for_a_level_of_the_index_the_cure_is_to_make_it_a_column(shell):
+    shell.ip.user_ns["table"] = pd.DataFrame({"g": [1], "v": [2]}).set_index("g")
+    for path in ("table.g", "table['g']"):
+        assert (
+            "'g' is in the index: assign the table with .reset_index()"
+            in shell.error(f"%%claude -q\n{{{{ {path} }}}}").cure
+        )
+
+
+def test_of_an_attachment_nothing_is_said_about_templates(shell):
+    """It stands in no braces."""
+    shell.ip.user_ns["table"] = {"price": 1}
+    error = shell.error("%%claude -q -a table.prise\nHi")
+    assert str(error) == "This dict has no key 'prise' (in table.prise). Did you mean price?"
 
 
 def test_stop_passes_through_a_property():

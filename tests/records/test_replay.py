@@ -258,9 +258,10 @@ MISSES = [
     ({"beta": ["context-1m-2025-08-07"]}, "the betas"),
     ({"effort": "low"}, "output_config"),
     ({"prompt": "What is 2 + 3?"}, "the prompt ('…at is 2 + 3?', recorded '…at is 2 + 2?')"),
-    ({"prompt": "What is  2 + 2?"}, "the prompt (whitespace, at 'What is 2 + 2?', not as recorded)"),
-    ({"prompt": "What is 2 + 2?\n"}, "the prompt (whitespace, at '…is 2 + 2?'"),
-    ({"system": "Be brief. "}, "the system prompt (whitespace, at 'Be brief.'"),
+    ({"prompt": "What is  2 + 2?"}, "the prompt (only spaces differ, at 'What is 2 + 2?')"),
+    ({"prompt": "What is 2 + 2?\n"}, "the prompt (only spaces differ, at '…is 2 + 2?')"),
+    ({"prompt": "What is 2 +\u200b 2?"}, "the prompt (characters that are not seen differ, at '…hat is 2 + 2?')"),
+    ({"system": "Be brief. "}, "the system prompt (only spaces differ, at 'Be brief.')"),
     ({"prompt": [picture(PIXEL + b"\0"), "What is 2 + 2?"]}, "the prompt"),
     ({"prompt": [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"},
                  {"role": "user", "content": "Sure?"}]}, "the number of messages (3, recorded 1)"),
@@ -286,6 +287,42 @@ def test_a_miss_names_the_part_that_differs_from_the_nearest_record(
     assert "recorded" in caught.value.message
     assert 'replay="auto"' in caught.value.cure
     assert len(claude_emulator.requests) == sent
+
+
+# The cells of a conversation that run again, and what is said of the last of them.
+NOT_RUN = {
+    "the first": ([1], "the number of messages (1, recorded 3; an earlier turn was not run)"),
+    "the middle": ([0, 2], "the number of messages (3, recorded 5; an earlier turn was not run)"),
+    "all before": ([2], "the number of messages (1, recorded 5; an earlier turn was not run)"),
+    "the prompt changed": ([0, 1, 3], "the prompt ('Third?', recorded 'Third')"),
+}
+
+
+@pytest.mark.parametrize(("run", "words"), NOT_RUN.values(), ids=NOT_RUN.keys())
+def test_a_miss_of_a_turn_says_that_an_earlier_one_was_not_run(claude_emulator, tmp_path, run, words):
+    """Also where the same prompts are recorded as questions of their own."""
+    recording, prompts = str(tmp_path / "r.claude"), ("First", "Second", "Third", "Third?")
+    live = client(claude_emulator, recording=recording, journal="off")
+    for prompt in prompts[:3]:
+        live.ask(prompt)
+        live.chat("talk").ask(prompt)
+    again = offline(replay="only", recording=recording, journal="off")
+    chat = again.chat("talk")
+    chat.clear()
+    for at in run[:-1]:
+        chat.ask(prompts[at])
+    with pytest.raises(errors.ReplayMiss) as caught:
+        chat.ask(prompts[run[-1]])
+    assert f"differs in {words}." in caught.value.message
+
+
+def test_a_miss_of_a_turn_that_is_recorded_outside_of_a_conversation_says_so(claude_emulator):
+    claude = client(claude_emulator)
+    claude.ask("Hello")
+    with pytest.raises(errors.ReplayMiss) as caught:
+        claude.chat("talk").ask("Hello", replay="only")
+    form = "the form of the prompt (a turn of a conversation, recorded as a question of its own)"
+    assert f"differs in {form}." in caught.value.message
 
 
 def test_a_miss_names_an_attachment_that_changed(claude_emulator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import Budget, token_bound, worst_case
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
 CATALOG = Catalog.load()
@@ -123,6 +125,38 @@ def test_a_call_that_could_cross_a_limit_is_refused_before_it_is_sent(claude_emu
     assert claude._session.records.budget.spent(local=True) == 0
     # 1,000 tokens at 0.50 a million, and the prompt.
     assert claude.ask("Hello", max_tokens=1 * K, **{limit: 0.00051}).complete
+
+
+# Sums of an error: neither with an exponent nor as a row of zeros.
+BADLY_WRITTEN = re.compile(r"[0-9]e-?[0-9]|\$?0\.0+(?![0-9])")
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("amount", [0.00001, 0.000001, 0.0000123])
+def test_a_small_limit_is_written_as_it_was_given(claude_emulator, limit, amount):
+    """And what was spent so far is $0, where nothing was."""
+    with pytest.raises(errors.CostLimitExceeded) as caught:
+        client(claude_emulator).ask("Hello", **{limit: amount})
+    said = str(caught.value)
+    assert f"{amount:.7f}".rstrip("0") in said
+    assert not BADLY_WRITTEN.search(said), said
+    assert ("about $0," in said) == (limit != "max_cost")
+
+
+def test_the_limits_of_a_table_and_of_a_comparison_are_written_so_too(claude_emulator, caplog):
+    claude = client(claude_emulator)
+    claude.map(["a", "b"], "{{ item }}", max_cost=0.00001)
+    with pytest.raises(errors.CostLimitExceeded, match=r"limit of \$0\.00001 ") as caught:
+        claude.compare("Hello", models=["haiku", "sonnet"], max_cost=0.00001)
+    assert "exceed --max-cost 0.00001: $0 is spent" in caplog.text
+    assert not BADLY_WRITTEN.search(caplog.text + str(caught.value))
+    assert asked(claude_emulator) == []
+
+
+def test_a_ceiling_of_a_policy_is_written_so_too():
+    for name, most, written in [("max_cost", 0.00001, "0.00001"), ("max_tokens", 1_234_567, "1,234,567")]:
+        with pytest.raises(errors.OptionError, match=f"{name} is limited to {written} by the course"):
+            Policy(ceilings={name: most}, origin="the course").admit(name, most * 2, "option")
 
 
 @pytest.mark.parametrize("limit", LIMITS)

@@ -62,6 +62,13 @@ def test_the_keys_without_a_value_are_all_listed():
     )
 
 
+def test_a_key_may_be_a_word_of_pythons_grammar():
+    """As any other name."""
+    saved = parse_prompt("{{ class }} of {{ from.in }}", "p", Path())
+    assert saved.keys() == ("class", "from")
+    assert saved.filled({"class": 3, "from": {}}, {}) == {"class": 3, "from": {}}
+
+
 def test_a_value_for_no_key_is_refused():
     """It is a slip, and its prompt would be another one than was meant."""
     with pytest.raises(OptionError, match=r"has no key 'wrod'\. Its keys are word\."):

@@ -63,6 +63,17 @@ def test_an_empty_value_says_nothing(name):
     assert target.origins[name] == "default"
 
 
+def test_an_empty_system_text_of_a_question_is_none_at_all():
+    """It takes the place of that of the settings, of a saved prompt and of a policy, unless that is locked."""
+    given, saved, policy = {"system": ""}, {"system": "saved"}, Policy(defaults={"system": "policy"})
+    target = resolve_target(
+        AskOptions(system="setting"), given, environment=NOTHING, saved=saved, policy=policy
+    )
+    assert (target.system, target.origins["system"]) == ("", "option")
+    with pytest.raises(OptionError, match="locked"):
+        resolve_target(AskOptions(), given, environment=NOTHING, policy=Policy(locks={"system": ("policy",)}))
+
+
 # The gate of a policy. What is locked, what is given, and what comes of it: the value and its origin, or the error.
 LOCKED = [
     ({"model": ("haiku",)}, {}, {}, {}, ("haiku", "policy")),

@@ -327,6 +327,18 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert len(asked(claude_emulator)) == 9
 
 
+def test_a_fresh_run_that_stops_at_its_limit_says_how_only_the_rest_is_asked(client, claude_emulator, caplog):
+    """Without `fresh`, which would ask all rows again."""
+    run(client, texts_frame(9))
+    out = run(client, texts_frame(9), max_active=1, max_cost=worst_of(client) * 1.6, fresh=True)
+    done = sum(answer is not None for answer in column(out, "answer"))
+    assert 2 <= done < 9
+    assert "run it again without fresh=True to ask only the rest." in caplog.text
+    assert len(asked(claude_emulator)) == 9 + done
+    run(client, texts_frame(9), max_cost=1.0)
+    assert len(asked(claude_emulator)) == 9 + done
+
+
 def worst_of(client) -> float:
     from vertex_claude_magic.records.budget import token_bound, worst_case
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import keyword
 import uuid
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
@@ -183,7 +184,7 @@ def test_an_answer_in_a_row_is_its_text(template, value, wanted, make):
         "polars": lambda: pl.DataFrame({"answer": pl.Series([value], dtype=pl.Object)}),
     }
     rows = read_rows(tables[make]())
-    prompt = read_row_prompt(template, rows, budget=ValueLimits())
+    prompt = read_row_prompt(template, rows, limits=ValueLimits())
     assert prompt.content({"answer": value}) == wanted
 
 
@@ -204,6 +205,12 @@ def test_a_name_that_is_no_identifier_is_named_through_the_row(make_table):
     ]
 
 
+def test_a_column_may_be_called_like_a_word_of_pythons_grammar(make_table):
+    """`{{ class }}` and `{{ row.class }}`, as any other name."""
+    for word in keyword.kwlist:
+        assert prompt_of(make_table({word: [7]}), f"{{{{ {word} }}}} {{{{ row.{word} }}}}")[0] == ["7 7"]
+
+
 def test_an_element_of_a_list_of_strings_is_the_item():
     """And a list of dicts has its keys as columns; a key that a row lacks is missing there."""
     assert prompt_of(["a", "b"], "{{ item }}!")[0] == [
@@ -221,6 +228,11 @@ WRONG_PROMPTS = (
     ("no field", "no column"),
     ("", "empty"),
     ("{{ text.upper() }}", "call"),
+    (
+        "{{ text }} {{ else }}",
+        r"no column 'else'. Columns: text, Customer name. \\{{ sends the braces themselves, and --literal",
+    ),
+    ("{{ text }} {{ row.class }}", r"no column 'class'"),
 )
 
 
@@ -229,6 +241,22 @@ def test_a_prompt_that_fits_no_table_is_refused_before_anything_is_sent(make_tab
     """With the nearest column."""
     with pytest.raises(errors.OptionError, match=wanted):
         prompt_of(make_table({"text": ["a"], "Customer name": ["b"]}), template)
+
+
+LEVELS = {
+    "one": (pd.DataFrame({"v": [1.0]}, index=pd.Index(["a"], name="g")), "g"),
+    "several": (pd.DataFrame({"g": [1], "h": [2], "v": [3]}).set_index(["g", "h"]), "h"),
+    "without a name": (pd.DataFrame({"v": [1.0]}, index=["a"]), "index"),
+}
+
+
+@pytest.mark.parametrize("path", ["{}", "row.{}", "row['{}']"])
+@pytest.mark.parametrize(("frame", "level"), LEVELS.values(), ids=LEVELS.keys())
+def test_for_a_level_of_the_index_the_cure_is_to_make_it_a_column(frame, level, path):
+    with pytest.raises(errors.OptionError, match=r"is in the index: .*\.reset_index\(\)") as failure:
+        prompt_of(frame, f"{{{{ v }}}} {{{{ {path.format(level)} }}}}")
+    assert "--literal" not in failure.value.cure
+    assert prompt_of(frame.reset_index(), f"{{{{ {path.format(level)} }}}}")[0]
 
 
 ADDED = (

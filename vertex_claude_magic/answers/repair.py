@@ -120,7 +120,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
             str(block.get("partial_json") or block.get("input")) for block in tools
         )
         raise errors.AnswerInvalid(
-            f"The answer does not match {question.shape.name}: {misfit.problem}",
+            f"The answer does not match {question.shape.name}: {misfit.problem.rstrip('.')}.",
             cure="The raw text is in the error's reply. Ask again, or use a less strict type.",
             details={"problem": misfit.problem, "advice": misfit.advice, "text": text[:_SHOWN]},
             reply=reply,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import datetime as dt
 import decimal
 import difflib
@@ -157,11 +158,15 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
             spelled("{} refers to {}, which is not a type.", option("as_"), repr(quote(name, 40))),
             cure=TYPE_CURE,
         )
+    if hasattr(builtins, name):
+        raise _no_type(name)
     public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
     near = difflib.get_close_matches(name, [*public, *_KNOWN, *typing.__all__], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
-        spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
+        spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))),
+        cure=hint,
+        details={"name": name},
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import quote
 
-__all__ = ["Cell", "cell_of", "number_text"]
+__all__ = ["Cell", "cell_of", "is_missing", "number_text"]
 
 # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
 _MOST_BITS = 13_000
@@ -88,6 +89,19 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
     except Exception as error:
         raise _unreadable(value, error, where) from error
     return Cell("".join(writer.written))
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value says that there is none: None, NaN, `pandas.NA` or `NaT`.
+
+    >>> is_missing(float("nan")), is_missing("nan"), is_missing(0)
+    (True, False, False)
+    """
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def number_text(value: float) -> str:

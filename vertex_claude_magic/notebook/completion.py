@@ -141,7 +141,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif takes:
         offered = _VALUES[takes]()
     elif word.startswith("-"):
-        offered = _typed("option", dict.fromkeys(each.long for each in known.by_name.values()))
+        rows = [each for each in known.by_name.values() if "line" in each.places]
+        offered = _typed("option", dict.fromkeys(each.long for each in rows))
     elif known.words:
         if known.words == ("families",):
             own = _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))

@@ -9,7 +9,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
@@ -18,6 +26,7 @@ from vertex_claude_magic.settings.loaded import policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -68,8 +77,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.observe(lambda _: self.tell_missing_recording(), ["recording", "replay"])
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def claude(self, line: str, cell: str | None = None) -> Reply | None:
+    def claude(
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Reply | None:
         """Ask a Claude model on Google Vertex AI; the answer streams in below as Markdown.
 
         The prompt is in the lines below, and `answer`, if given, is the variable that gets the reply::
@@ -90,8 +102,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # Before the line is parsed, which may fail too.
         self._guard()
         from vertex_claude_magic.notebook.commands.ask import ask_from_cell, ask_from_line
+        from vertex_claude_magic.notebook.plain_errors import telling_locals
 
-        return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
+        with telling_locals(local_ns):
+            return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
 
     @no_var_expand
     @line_magic
@@ -223,8 +237,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         return hint_from_line(self, line)
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def claude_compare(self, line: str, cell: str | None = None) -> Replies | None:
+    def claude_compare(
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Replies | None:
         """Ask the same question of several models, or with several values of an option, side by side.
 
         Examples::
@@ -252,8 +269,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """
         self._guard()
         from vertex_claude_magic.notebook.commands.compare import compare_from_line
+        from vertex_claude_magic.notebook.plain_errors import telling_locals
 
-        return compare_from_line(self, line, cell)
+        with telling_locals(local_ns):
+            return compare_from_line(self, line, cell)
 
     @no_var_expand
     @line_magic

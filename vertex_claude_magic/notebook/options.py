@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -242,8 +243,10 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
     """
     match option.value if option.kind == "fields" else option.kind:
         case "integer":
+            # A list such as 1,2 is not a number with commas.
+            grouped = re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+", text)
             try:
-                return int(text.replace("_", "").replace(",", ""))
+                return int(text.replace(",", "") if grouped else text)
             except ValueError:
                 raise OptionError(
                     f"The value of {option.long} is not a whole number: {quote(text, 40)!r}.",
@@ -291,13 +294,15 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     import difflib
 
-    longer = [each for each in known if name.startswith("--") and each.startswith(name)]
-    near = longer or difflib.get_close_matches(name, known, n=1)
+    # What the command reads only to refuse it, is no advice.
+    offered = [each for each, row in known.items() if "line" in row.places]
+    longer = [each for each in offered if name.startswith("--") and each.startswith(name)]
+    near = longer or difflib.get_close_matches(name, offered, n=1)
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
     own = (
-        "%%claude? lists all options; -- ends them."
+        "%%claude --help all lists all options; -- ends them."
         if LINE_OPTIONS.keys() <= known.keys()
-        else f"Known are {', '.join(known)}."
+        else f"Known are {', '.join(offered)}."
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own
     raise OptionError(f"{what}.", cure=cure)

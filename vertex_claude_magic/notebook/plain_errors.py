@@ -7,20 +7,40 @@ handler IPython asks first. So our errors are custom exceptions too, in front of
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["guard_errors", "release_errors"]
+__all__ = ["guard_errors", "release_errors", "telling_locals"]
 
 _OURS = (ClaudeError, ClaudeInterrupt)
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
+
+
+@contextmanager
+def telling_locals(names: Mapping[str, Any] | None) -> Iterator[None]:
+    """Say of a name that is not found that it is a variable of the function in which a magic runs.
+
+    Args:
+        names: The variables where the magic runs, as IPython gives them; in a cell those of the notebook.
+    """
+    try:
+        yield
+    except OptionError as error:
+        if (name := str(error.details.get("name"))) in (names or {}):
+            error.cure = (
+                f"{quote(name, 40)} is a variable of a function, and a magic uses only those of the notebook; in a "
+                "function write Claude().ask(prompt, names=locals())."
+            )
+        raise
 
 
 class _PlainErrors:

@@ -202,7 +202,7 @@ def _named(name: str, place: str, parts: Sequence[PromptPart], *, attached: bool
 
 def _found(name: str, scope: Scope) -> Any:
     """Return the variable of this name, else the path of a file."""
-    placeholder = parse_path(name) if is_path(name) else None
+    placeholder = parse_path(name, in_braces=False) if is_path(name) else None
     path = Path(name)
     if name.startswith("~"):
         with contextlib.suppress(RuntimeError):
@@ -220,7 +220,11 @@ def _found(name: str, scope: Scope) -> Any:
         known = [each for each in scope.names if not each.startswith("_")]
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
-        raise OptionError(f"{quote(name, 60)!r} is neither a variable nor a file.", cure=hint)
+        raise OptionError(
+            f"{quote(name, 60)!r} is neither a variable nor a file.",
+            cure=hint,
+            details={"name": placeholder.name},
+        )
     return path
 
 

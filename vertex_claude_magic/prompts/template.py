@@ -13,10 +13,11 @@ import ast
 import contextlib
 import difflib
 import functools
+import keyword
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
@@ -24,9 +25,11 @@ from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import message_of, quote
 
 __all__ = [
+    "LITERALLY",
     "Attribute",
     "Index",
     "Placeholder",
+    "index_cure",
     "is_path",
     "parse_path",
     "parse_template",
@@ -41,6 +44,10 @@ _STARTS_LIKE_PATH = re.compile(r"[^\W\d]\w*")
 _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Attribute,
                 ast.NamedExpr)  # fmt: skip
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+# Words of Python's grammar, where a path has a name: a column may be called `class`, and a key `from`. Python's parser
+# takes each for a name with this letter behind it, which ends no name.
+_KEYWORD = re.compile(rf"{_QUOTED.pattern}|((?:^|(?<=\.))(?:{'|'.join(keyword.kwlist)})\b)")
+_AS_NAME = "\N{LATIN LETTER SINOLOGICAL DOT}"
 _LONGEST_PATH = 400
 # Keys that are looked through for one that is spelt like the wrong one.
 _MOST_KEYS = 10_000
@@ -48,7 +55,8 @@ _MOST_KEYS = 10_000
 _COMPILED_METHODS = frozenset(
     {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
 )
-_LITERALLY = spelled(
+# How braces are sent that are no template, for the cure of an error.
+LITERALLY = spelled(
     r"\{{{{ sends the braces themselves, and {} sends the whole body unchanged", flag("literal")
 )
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
@@ -70,11 +78,21 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placeholder:
-    """A path in a prompt: its source text, the name it starts from, and the steps."""
+    """A path: its source text, the name it starts from, and the steps.
+
+    `in_braces` says that it is a template of a prompt; the name of a table or of an attachment is not.
+    """
 
     source: str
     name: str
     steps: tuple[Attribute | Index, ...] = ()
+    in_braces: bool = True
+
+    @property
+    def written(self) -> str:
+        """How the user wrote it, for errors."""
+        source = quote(self.source, 60)
+        return f"{{{{ {source} }}}}" if self.in_braces else source
 
 
 def parse_template(text: str) -> tuple[str | Placeholder, ...]:
@@ -120,8 +138,12 @@ def is_path(text: str) -> bool:
         return False
 
 
-def parse_path(text: str) -> Placeholder | None:
+def parse_path(text: str, *, in_braces: bool = True) -> Placeholder | None:
     """Read a path; None for what is not a path at all.
+
+    Args:
+        text: The text.
+        in_braces: Whether it is a template of a prompt.
 
     Raises:
         OptionError: it starts like a path and goes on otherwise.
@@ -131,7 +153,7 @@ def parse_path(text: str) -> Placeholder | None:
     from vertex_claude_magic.prompts.python_source import parse_expression
 
     try:
-        node = parse_expression(text)
+        node = parse_expression(_KEYWORD.sub(lambda found: found[0] + _AS_NAME * bool(found[1]), text))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     first = min(
@@ -139,12 +161,13 @@ def parse_path(text: str) -> Placeholder | None:
     )
     if not isinstance(node, (ast.Name, *_EXPRESSIONS)) or not isinstance(first, ast.Name):
         return None
+    whole = Placeholder(source=text, name=text, in_braces=in_braces)
     steps: list[Attribute | Index] = []
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Attribute):
             if node.attr.startswith("_"):
-                raise _refused(text, f"{quote(node.attr, 40)!r} is private")
-            steps.append(Attribute(node.attr))
+                raise _refused(whole, f"{quote(node.attr, 40)!r} is private")
+            steps.append(Attribute(node.attr.removesuffix(_AS_NAME)))
         elif isinstance(node, ast.Subscript):
             key = None
             # Python's reader of literals takes `+1` too, which nobody writes for a place.
@@ -152,24 +175,25 @@ def parse_path(text: str) -> Placeholder | None:
                 with contextlib.suppress(ValueError, TypeError):
                     key = ast.literal_eval(node.slice)
             if isinstance(key, bool) or not isinstance(key, (int, str)):
-                raise _refused(text, "an index is a whole number or a quoted string")
+                raise _refused(whole, "an index is a whole number or a quoted string")
             steps.append(Index(key))
         else:
             what = "a call" if isinstance(node, ast.Call) else "an operator"
-            raise _refused(text, f"it contains {what}, and expressions are not evaluated")
+            raise _refused(whole, f"it contains {what}, and expressions are not evaluated")
         node = node.value
     if node.id.startswith("__") and node.id.strip("_"):
-        raise _refused(text, f"{quote(node.id, 40)!r} is private")
+        raise _refused(whole, f"{quote(node.id, 40)!r} is private")
     if re.search(r"\s", _QUOTED.sub("", text)):
         # Go templates write `{{ range .Items }}`.
         return None
-    return Placeholder(source=text, name=node.id, steps=tuple(reversed(steps)))
+    return replace(whole, name=node.id.removesuffix(_AS_NAME), steps=tuple(reversed(steps)))
 
 
-def _refused(text: str, why: str) -> OptionError:
+def _refused(path: Placeholder, why: str) -> OptionError:
+    in_prompts = spelled("{}; assign anything else to a variable first. {}.", _MAY_HOLD, LITERALLY)
     return OptionError(
-        f"{{{{ {quote(text, 60)} }}}} is not a path: {why}.",
-        cure=spelled("{}; assign anything else to a variable first. {}.", _MAY_HOLD, _LITERALLY),
+        f"{path.written} is not a path: {why}.",
+        cure=in_prompts if path.in_braces else "Assign it to a variable first, and write its name.",
     )
 
 
@@ -186,7 +210,9 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     if placeholder.name not in names:
         known = [name for name in names if not name.startswith("_")]
         what = f"No variable named {quote(placeholder.name, 60)!r}"
-        raise _unknown(placeholder, what, known, placeholder.name)
+        error = _unknown(placeholder, what, known, placeholder.name)
+        error.details["name"] = placeholder.name
+        raise error
     value = names[placeholder.name]
     for step in placeholder.steps:
         owner = value
@@ -210,14 +236,13 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
             if isinstance(error, (AttributeError, KeyError, IndexError, TypeError)) and not failed:
                 raise _missing(placeholder, owner, step) from None
             raise OptionError(
-                f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: "
-                f"{quote(message_of(error), 100)}.",
+                f"{placeholder.written} failed with {type(error).__name__}: {quote(message_of(error), 100)}.",
                 cure="Look at it in a cell of its own.",
             ) from error
         if step is placeholder.steps[-1] and isinstance(step, Attribute) and _is_method(value, owner):
             path = quote(placeholder.source, 60)
             raise OptionError(
-                f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
+                f"{placeholder.written} is a method, and its result is not known before it is called.",
                 cure=f"Assign {path}() to a variable and use that; "
                 f"to send its source, assign {path} itself to a variable.",
             )
@@ -243,22 +268,44 @@ def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> O
     with contextlib.suppress(Exception):  # only a hint is lost
         keys = list(value.keys()) if callable(getattr(value, "keys", None)) else []
     known = [key for key in keys[:_MOST_KEYS] if isinstance(key, str)]
+    wanted = str(step.key) if isinstance(step, Index) else step.name
     if isinstance(step, Index):
         size = f" (it has {len(value):,})" if isinstance(value, Sequence) else ""
         what = f"This {kind} has no item at {quote(repr(step.key), 60)}{size}"
-        return _unknown(placeholder, what, known if isinstance(step.key, str) else [], str(step.key))
-    if isinstance(value, Mapping):
-        return _unknown(placeholder, f"This {kind} has no key {quote(step.name, 60)!r}", known, step.name)
-    # Of what has columns a name that is nearly one is meant for a column, and not for one of a hundred methods.
-    names = known or [name for name in dir(value) if name[0] != "_"]
-    return _unknown(placeholder, f"This {kind} has no attribute {quote(step.name, 60)!r}", names, step.name)
+        known = known if isinstance(step.key, str) else []
+    elif isinstance(value, Mapping):
+        what = f"This {kind} has no key {quote(wanted, 60)!r}"
+    else:
+        what = f"This {kind} has no attribute {quote(wanted, 60)!r}"
+        # Of what has columns a name that is nearly one is meant for a column, and not for one of a hundred methods.
+        known = known or [name for name in dir(value) if name[0] != "_"]
+    return _unknown(placeholder, what, known, wanted, index_cure(value, wanted))
 
 
-def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str) -> OptionError:
+def index_cure(value: Any, name: str) -> str:
+    """Return what to do where a name is a level of the index of a table, and no column; else an empty text.
+
+    >>> import pandas as pd
+    >>> index_cure(pd.DataFrame({"n": [1]}, index=pd.Index(["a"], name="g")), "g")
+    "'g' is in the index: assign the table with .reset_index() to a variable, and use that."
+    """
+    levels: list[Any] = []
+    with contextlib.suppress(Exception):  # only a hint is lost
+        levels = [*value.index.names]
+    # One without a name becomes the column `index`.
+    if name not in (["index"] if levels == [None] else levels):
+        return ""
+    return f"{quote(name, 40)!r} is in the index: assign the table with .reset_index() to a variable, and use that."
+
+
+def _unknown(
+    placeholder: Placeholder, what: str, known: list[str], wanted: str, cure: str = ""
+) -> OptionError:
     near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
     if not near:
         near = [name for name in known if name.lower() == wanted.lower()][:1]
     hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
+    found = spelled("{}{}.", hint, LITERALLY) if placeholder.in_braces else hint.rstrip()
     # A name alone is already in the message.
-    whole = f" (in {{{{ {quote(placeholder.source, 60)} }}}})" if placeholder.steps else ""
-    return OptionError(f"{what}{whole}.", cure=spelled("{}{}.", hint, _LITERALLY))
+    whole = f" (in {placeholder.written})" if placeholder.steps else ""
+    return OptionError(f"{what}{whole}.", cure=cure or found or "Look at it in a cell of its own.")

@@ -74,7 +74,7 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
         row = OPTIONS.get(key)
         if row is None or row.kind == "display":
             raise OptionError(
-                f"{where(name)}: there is no option {quote(name, 40)!r}.", cure="See %%claude? for all."
+                f"{where(name)}: there is no option {quote(name, 40)!r}.", cure="See %%claude --help all."
             )
         if key in _NEVER:
             raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")

@@ -135,8 +135,7 @@ class Policy(NamedTuple):
             value, notice = self.locked(name, value, origin)
         most = self.ceilings.get(name)
         if most is not None and value is not None and value > most:
-            said = f"{name} is limited to {most:,g} by {self.who(name)}"
-            value, notice = most, _overruled(name, said, origin)
+            value, notice = most, _overruled(name, self.limited(name), origin)
         # Where no `max_tokens` is given the model's own limit may be lower, which `resolve_target` knows.
         elif most is not None and value is None and name != "max_tokens":
             value = most
@@ -153,6 +152,18 @@ class Policy(NamedTuple):
             said = f"{switch.capitalize()} are switched off by {self.who(switch)}"
             notice = _overruled(name, said, origin)
         return value, notice
+
+    def limited(self, name: str) -> str:
+        """Return what the ceiling of an option is, and whose.
+
+        >>> Policy(ceilings={"max_tokens": 1_000_000}, origin="the course").limited("max_tokens")
+        'max_tokens is limited to 1,000,000 by the course'
+        """
+        from vertex_claude_magic.models.prices import usd
+
+        most = self.ceilings[name]
+        number = f"{int(most):,}" if name == "max_tokens" else usd(most, "price")
+        return f"{name} is limited to {number} by {self.who(name)}"
 
     def live(self, replay: str, origin: str) -> tuple[str, str]:
         """Return the way to replay where nothing may be sent, and what to say of one that was overruled.

@@ -102,7 +102,8 @@ def finished_table(run: TableRun, name: str = "") -> MadeTable:
         progress = run.progress
         where = f"; {name} contains the finished rows" if name else ""
         rows = number_of(progress.rows, "row")
-        done = f"Stopped after {progress.done:,} of {rows}{where}. Run it again to ask only the rest."
+        again = run.resumption if name else in_python(run.resumption)
+        done = f"Stopped after {progress.done:,} of {rows}{where}. Run it again {again}."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:
         error.details["table"] = run.table()

@@ -16,7 +16,15 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import number_text
 from vertex_claude_magic.prompts.compose import compose, estimated, fenced_data
 from vertex_claude_magic.prompts.scope import Scope
-from vertex_claude_magic.prompts.template import Index, Placeholder, parse_template, value_of
+from vertex_claude_magic.prompts.template import (
+    LITERALLY,
+    Index,
+    Placeholder,
+    index_cure,
+    parse_template,
+    value_of,
+)
+from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
@@ -244,7 +252,9 @@ def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionEr
     ]
     hint = f"Did you mean {{{{ {_written(near[0])} }}}}? " if near else ""
     what = "neither a column nor a variable" if variables else "no column"
-    return OptionError(f"There is {what} {quote(name, 60)!r}.", cure=f"{hint}Columns: {_listed(rows.names)}.")
+    listed = spelled("{}Columns: {}. {}.", hint, _listed(rows.names), LITERALLY)
+    cure = index_cure(rows.native, name) or listed
+    return OptionError(f"There is {what} {quote(name, 60)!r}.", cure=cure)
 
 
 def _written(name: str) -> str:

@@ -25,7 +25,7 @@ from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.tables.columns import UNANSWERED
 from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import Outcome
@@ -140,6 +140,15 @@ class TableRun:
         """The limit that ended the run before its end, None if it went through."""
         return self._stopped_by
 
+    @property
+    def resumption(self) -> str:
+        """What comes behind "Run it again", for a run that ended early."""
+        if self._sources.journal is None and self._sources.recording is None:
+            return "to ask all rows, because no answer is stored"
+        if self._options.fresh:
+            return spelled("without {} to ask only the rest", flag("fresh"))
+        return "to ask only the rest"
+
     def table(self) -> MadeTable:
         """Return the table with what is known so far; the rows without an answer are empty there."""
         return self._outcome.table()
@@ -180,10 +189,10 @@ class TableRun:
                     f"The next row could exceed the limit of {usd_limit(limit)}: {usd_estimate(spent)} is spent "
                     "(estimates).",
                     cure=spelled(
-                        "The rest is empty. Lower {}, send fewer rows, {} Rows that are answered with the same "
-                        "settings are not asked again.",
+                        "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
                         option("max_tokens"),
                         or_more("max_cost", limit),
+                        self.resumption,
                     ),
                 )
         finally:

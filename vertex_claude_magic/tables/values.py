@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, time
-from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.frames.cells import cell_of
+from vertex_claude_magic.frames.cells import cell_of, is_missing
 from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.prompts.values.cells import in_order
 from vertex_claude_magic.text import quote
@@ -25,8 +24,6 @@ _DEEPEST = 40
 # One value may be as long as a request may be; the limit of the request is the one that holds.
 _LONGEST = 2**31
 _PLAIN = (str, int, bool, type(None))
-# What pandas writes for a missing value, beside NaN.
-_MISSING = frozenset({"NAType", "NaTType"})
 
 
 def json_value(value: Any, where: str, depth: int = 0) -> Json:
@@ -46,6 +43,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
             deeply, or two keys that are the same text.
 
     >>> from datetime import date
+    >>> from decimal import Decimal
     >>> json_value({"n": float("nan"), "d": date(2026, 1, 31), "price": Decimal("1.50")}, "the column 'a'")
     {'n': None, 'd': '2026-01-31', 'price': '1.50'}
     """
@@ -91,12 +89,10 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
 
 
 def _scalar(value: Any, where: str) -> Json:
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return float(value)
-        return None if math.isnan(value) else str(float(value))
-    if type(value).__name__ in _MISSING or (isinstance(value, Decimal) and value.is_nan()):
+    if is_missing(value):
         return None
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, (date, time)):
         return value.isoformat()
     # A subclass may have a text of its own that says something else.

@@ -203,6 +203,6 @@ def _run(command: Sequence[str], what: str) -> None:
     if done.returncode:
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason given")
         raise OptionError(
-            f"Fetching {what} failed: {quote(last)}",
+            f"Fetching {what} failed: {quote(last).rstrip('.')}.",
             cure="Check the network; or add --no-browser.",
         )

@@ -109,7 +109,9 @@ def build_site(
     if done.returncode:
         errors = re.findall(r"^(?:[\w.]*(?:Error|Exception)\b.*)$", done.stdout + done.stderr, re.MULTILINE)
         last = errors[-1] if errors else "no reason given"
-        raise OptionError(f"JupyterLite could not build the site: {quote(last)}", cure="Or add --no-browser.")
+        raise OptionError(
+            f"JupyterLite could not build the site: {quote(last).rstrip('.')}.", cure="Or add --no-browser."
+        )
     shutil.move(built, out)
 
 

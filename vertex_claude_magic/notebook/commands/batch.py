@@ -37,7 +37,12 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     Raises:
         ClaudeError: it cannot be sent; nothing was uploaded, or what was uploaded costs nothing.
     """
-    parsed, table = parse_table_line(line, COMMANDS["claude_batch"].by_name, _WRITTEN)
+    # What follows a batch is read here to tell where it belongs.
+    known = {
+        name: row._replace(places=frozenset()) if row in BATCH_FOLLOW_OPTIONS and row.name != "help" else row
+        for name, row in COMMANDS["claude_batch"].by_name.items()
+    }
+    parsed, table = parse_table_line(line, known, _WRITTEN)
     if parsed.shows("help"):
         from vertex_claude_magic.notebook.commands.help import show_help
 

@@ -44,7 +44,7 @@ def run_chat(host: Host, line: str) -> None:
     if options.pop("help", None):
         show_help(host, "claude_chat")
         return
-    actions = [action for action in _ACTIONS if options.get(action) not in (None, False)]
+    actions = [action for action in _ACTIONS if action in options]
     if len(actions) > 1:
         raise OptionError(
             f"--{actions[0]} and --{actions[1]} cannot be combined.",

@@ -18,7 +18,7 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.columns import ColumnsView
 from vertex_claude_magic.notebook.options import parse_cell_line, parse_prompt_line, read_value
-from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option, long_name
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, OPTIONS, by_name, long_name
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_from_line", "read_varied"]
 
-# Read here also where no such option exists, so that the reason is given and not that there is none.
-_OF_CONVERSATIONS = {
-    "-c": Option("chat", short="-c", value="NAME"),
-    "--chat": Option("chat", value="NAME"),
-    "--new": Option("new", "flag"),
-    "--after": Option("after", value="NAME"),
-    "--tools": Option("tools", value="f,g"),
-}
+# A list of numbers is none, and its cure is the option that compares them.
+_ONE_NUMBER = by_name(
+    [
+        row._replace(wanted=f"{row.wanted or 'one number'}; --vary {row.long[2:]}=A,B compares several")
+        for row in (OPTIONS[name] for name in ("max_tokens", "temperature", "top_p", "top_k", "timeout"))
+    ]
+)
 
 
 def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None:
@@ -45,7 +44,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         ClaudeError: every column failed.
         ClaudeInterrupt: the user stopped it; the variable holds what had arrived.
     """
-    known = {**_OF_CONVERSATIONS, **COMMANDS["claude_compare"].by_name}
+    known = {**COMMANDS["claude_compare"].by_name, **_ONE_NUMBER}
     if cell is None:
         parsed = parse_prompt_line(line, known)
         prompt, notes = parsed.prompt, tuple[str, ...]()
@@ -59,7 +58,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     if parsed.shows("help"):
         show_help(host, "claude_compare")
         return None
-    for name in ("chat", "new", "after", "tools"):
+    for name in COMMANDS["claude_compare"].refuses:
         if name in parsed.options:
             check_varied(name)
     session = host.session()

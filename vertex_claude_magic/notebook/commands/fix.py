@@ -63,7 +63,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     if options.get("help"):
         show_help(host, "claude_fix")
         return None
-    for name in ("prompt", "with_"):
+    for name in COMMANDS["claude_fix"].refuses:
         if name in options:
             raise OptionError(
                 f"%claude_fix does not take {long_name(name)}: its prompt is about the cell that failed.",

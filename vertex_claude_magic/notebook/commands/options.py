@@ -107,6 +107,7 @@ class Command(NamedTuple):
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
         over_rows: Whether it asks one for every row of a table, and is a cell magic alone.
         batches: Whether its cell sends a table as batch prediction.
+        refuses: The options of a question that it does not take, beside those that no table takes.
     """
 
     name: str
@@ -115,25 +116,32 @@ class Command(NamedTuple):
     asks: bool = False
     over_rows: bool = False
     batches: bool = False
+    refuses: tuple[str, ...] = ()
 
     @property
     def by_name(self) -> Mapping[str, Option]:
-        """All options that its line takes, by their long and short names.
+        """All options that its line reads, by their long and short names; what it refuses is offered at no place.
 
         >>> COMMANDS["claude_usage"].by_name["--days"].value, "-m" in COMMANDS["claude_fix"].by_name
         ('N', True)
         """
-        own = by_name(self.options)
+        own, refused = by_name(self.options), {*self.refuses}
         # Read at each use, because an option may be registered later.
         if self.over_rows:
-            from vertex_claude_magic.tables.options import MAP_OPTIONS
+            from vertex_claude_magic.tables.options import MAP_OPTIONS, REFUSED
 
             own |= by_name(MAP_OPTIONS)
+            refused |= REFUSED.keys()
         if self.batches:
-            from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS
+            from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS, NOT_BATCHED
 
             own |= by_name(BATCH_OPTIONS)
-        return {**LINE_OPTIONS, **own} if self.asks or self.over_rows else own
+            refused |= NOT_BATCHED.keys()
+        read = {**LINE_OPTIONS, **own} if self.asks or self.over_rows else own
+        return {
+            name: row._replace(places=frozenset()) if row.name in refused else row
+            for name, row in read.items()
+        }
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -150,9 +158,9 @@ COMMANDS = {
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
         Command("claude_panel", (_HELP,)),
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
-        Command("claude_fix", (_EXPLAIN,), asks=True),
+        Command("claude_fix", (_EXPLAIN,), asks=True, refuses=("prompt", "with_")),
         Command("claude_hint", HINT_OPTIONS),
-        Command("claude_compare", COMPARE_OPTIONS, asks=True),
+        Command("claude_compare", COMPARE_OPTIONS, asks=True, refuses=("chat", "new", "after", "tools")),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),

@@ -91,11 +91,11 @@ def _table_of(host: Host, text: str) -> Any:
     Raises:
         OptionError: there is none.
     """
-    path = parse_path(text)
+    path = parse_path(text, in_braces=False)
     if path is None:
         raise errors.OptionError(
-            f"{text[:60]!r} is not the name of a table.",
-            cure="Use a variable, such as reviews or data.reviews.",
+            f"{quote(text, 60)!r} is not the name of a table.",
+            cure="Assign the table to a variable first, and write its name, such as reviews or data.reviews.",
         )
     if path.name not in host.shell.user_ns:
         import difflib

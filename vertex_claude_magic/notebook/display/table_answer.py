@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.answers.partial_json import Growing
 from vertex_claude_magic.answers.repair import CUT_OFF
+from vertex_claude_magic.frames.cells import is_missing
 from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
 
 
 class GrowingTable:
-    r"""A growing Markdown table; the first row decides on the columns.
+    r"""A growing Markdown table; where no columns are given, the first row decides on them.
 
     >>> table = GrowingTable()
     >>> print(table.add({"city": "Oslo", "people": 700_000}), end="")
@@ -46,6 +47,7 @@ class GrowingTable:
     def __init__(self, columns: Sequence[str] = ()) -> None:
         self.rows = 0
         self._columns = [str(column) for column in columns[:_COLUMNS]]
+        self._more_columns = max(0, len(columns) - _COLUMNS)
 
     def add(self, row: Any) -> str:
         """Return the Markdown that one more row adds; nothing once there are enough."""
@@ -58,19 +60,20 @@ class GrowingTable:
             head = f"{_line(self._columns)}|{'---|' * len(self._columns)}\n"
         else:
             head = ""
-        named = (
-            dict(zip(self._columns, cells.values(), strict=False))
-            if isinstance(row, (list, tuple))
-            else cells
-        )
-        return head + _line([named.get(column, "") for column in self._columns])
+        if isinstance(row, (list, tuple)):
+            # By position, because two columns may have one name.
+            shown = [*cells.values(), *[""] * len(self._columns)][: len(self._columns)]
+        else:
+            shown = [cells.get(column, "") for column in self._columns]
+        return head + _line(shown)
 
     def end(self) -> str:
         """Return the lines below the table."""
         if not self.rows:
             return "No rows.\n"
-        more = self.rows - _ROWS
-        return f"\n… and {number_of(more, 'more row')}, all in `.data` and `.df`.\n" if more > 0 else ""
+        hidden = [(self.rows - _ROWS, "more row"), (self._more_columns, "more column")]
+        more = " and ".join(number_of(count, noun) for count, noun in hidden if count > 0)
+        return f"\n… and {more}, all in `.data` and `.df`.\n" if more else ""
 
 
 def table_of(data: Any) -> str:
@@ -86,7 +89,9 @@ def table_of(data: Any) -> str:
             data.itertuples(index=False, name=None),
         )
     elif isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields"):
-        table, rows = GrowingTable(), data
+        rows = [_cells(row) for row in data]
+        # A row may lack what another has.
+        table = GrowingTable(list(dict.fromkeys(name for row in rows for name in row)))
     else:
         table, rows = GrowingTable(("field", "value")), [list(pair) for pair in _cells(data).items()]
     return "".join([*(table.add(row) for row in rows), table.end()])
@@ -125,7 +130,7 @@ def _literal(found: re.Match[str]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, Enum):
         value = value.value
-    if value is None:
+    if is_missing(value):
         return ""
     if isinstance(value, str):
         return value[: _CELL * 8]

@@ -159,8 +159,8 @@ def _locked() -> dict[str, str]:
         name: f"{name} is locked to {' or '.join(quote(str(value), 40) for value in allowed)} by {policy.who(name)}."
         for name, allowed in policy.locks.items()
     }
-    for name, most in policy.ceilings.items():
-        found.setdefault(name, f"{name} is limited to {most:,g} by {policy.who(name)}.")
+    for name in policy.ceilings:
+        found.setdefault(name, f"{policy.limited(name)}.")
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
         found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."

@@ -17,7 +17,7 @@ from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, sho
 from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
 from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
 from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, quote_path, without_home
 
 if TYPE_CHECKING:
     import os
@@ -99,12 +99,17 @@ def _missing(path: Path, error: OSError | ValueError) -> OptionError:
         return OptionError(message, cure="URLs are not fetched; download the file and use its path.")
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
-    names: list[str] = []
+    names: list[str] | None = None
     with contextlib.suppress(OSError, ValueError):
         names = [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
-    near = difflib.get_close_matches(path.name, names, n=1)
-    hint = "Paths start at the notebook's folder; see %pwd."
-    return OptionError(message, cure=f"Did you mean {quote(near[0], 80)}?" if near else hint)
+    if near := difflib.get_close_matches(path.name, names or (), n=1):
+        return OptionError(message, cure=f"Did you mean {quote(near[0], 80)}?")
+    if path.is_absolute():
+        found = "has no such file" if names is not None else "is no folder that can be read"
+        return OptionError(
+            message, cure=f"Check the path: {quote_path(without_home(str(path.parent)))} {found}."
+        )
+    return OptionError(message, cure="Paths start at the notebook's folder; see %pwd.")
 
 
 def _unreadable(path: Path, error: OSError) -> OptionError:

@@ -18,18 +18,19 @@ __all__ = ["differences", "nearest"]
 
 _COMPARED = 2_000
 _SHOWN = 40
-_PARTS = 3
 
 
 def nearest(canonical: Mapping[str, Any], candidates: Iterable[StoredCall]) -> StoredCall | None:
     """Return the record whose request is most like this one, None if there are no records."""
-    asked = _text(_messages(canonical))[-_COMPARED:]
+    asked = _messages(canonical)
 
     def likeness(stored: StoredCall) -> float:
-        recorded = _text(_messages(stored.canonical))[-_COMPARED:]
-        same = SequenceMatcher(None, asked, recorded, autojunk=False).quick_ratio()
-        # The prompt is what people know a question by; the parts beside it only decide between equals.
-        return same - 0.01 * len(differences(canonical, stored.canonical))
+        recorded = _messages(stored.canonical)
+        # The prompt is what people know a question by; what is beside it only decides between equals.
+        one, two = (_text(messages[-1:])[-_COMPARED:] for messages in (asked, recorded))
+        same = SequenceMatcher(None, one, two, autojunk=False).quick_ratio()
+        parts = len(differences(canonical, stored.canonical)) + (len(asked) != len(recorded))
+        return same - 0.01 * (parts + 2 * (_in_blocks(asked) != _in_blocks(recorded)))
 
     return max(candidates, key=likeness, default=None)
 
@@ -51,7 +52,9 @@ def differences(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[s
     found += [_named(name, one.get(name), two.get(name)) for name in names if one.get(name) != two.get(name)]
     mine, theirs = _messages({"body": one}), _messages({"body": two})
     if len(mine) != len(theirs):
-        return [*found, f"the number of messages ({len(mine)}, recorded {len(theirs)})"]
+        left_out = len(mine) < len(theirs) and _text(mine[-1:]) == _text(theirs[-1:])
+        why = "; an earlier turn was not run" if left_out else ""
+        return [*found, f"the number of messages ({len(mine)}, recorded {len(theirs)}{why})"]
     for number, (message, former) in enumerate(zip(mine, theirs, strict=True), start=1):
         if message != former:
             # Only the first one: those behind it often differ because of it.
@@ -59,14 +62,26 @@ def differences(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[s
             text, before = _text(message), _text(former)
             if text != before:
                 return [*found, f"{where} ({_place(text, before)})"]
-            what = "an attachment" if _hashes(message) != _hashes(former) else "the form"
-            return [*found, f"{what} of {where}"]
+            if _hashes(message) != _hashes(former):
+                return [*found, f"an attachment of {where}"]
+            mine_is, theirs_is = (
+                "a turn of a conversation" if _in_blocks([each]) else "a question of its own"
+                for each in (message, former)
+            )
+            how = f" ({mine_is}, recorded as {theirs_is})" if mine_is != theirs_is else ""
+            return [*found, f"the form of {where}{how}"]
     return found
 
 
 def _messages(canonical: Mapping[str, Any]) -> Sequence[Json]:
     messages = canonical.get("body", {}).get("messages")
     return messages if isinstance(messages, (list, tuple)) else ()
+
+
+def _in_blocks(messages: Sequence[Json]) -> bool:
+    """Tell whether the last message is sent as blocks, as each turn of a conversation is, and not as a text."""
+    last = messages[-1] if messages else None
+    return isinstance(last, Mapping) and not isinstance(last.get("content"), str)
 
 
 def _named(name: str, one: Json, two: Json) -> str:
@@ -94,7 +109,10 @@ def _place(one: str, two: str) -> str:
     mine, theirs = _cut(one, begin), _cut(two, begin)
     if mine == theirs:
         # Shown on one line, they would look alike.
-        return f"whitespace, at {mine!r}, not as recorded"
+        what = (
+            "only spaces" if "".join(one.split()) == "".join(two.split()) else "characters that are not seen"
+        )
+        return f"{what} differ, at {mine!r}"
     return f"{mine!r}, recorded {theirs!r}"
 
 

@@ -12,7 +12,7 @@ from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
 from vertex_claude_magic.spelling import Spelling, field, flag, option, spelled
-from vertex_claude_magic.tables.options import refuse_options
+from vertex_claude_magic.tables.options import REFUSED, refuse_options
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH_OPTIONS",
+    "NOT_BATCHED",
     "BatchOptions",
     "batch_options",
     "check_batch",
@@ -38,8 +39,9 @@ BATCH_OPTIONS = (
            help="how many rows a job has at most; without it, one job has all of them"),
     Option("prefix", default="", value="TEXT", help="prefix for the names of all added columns"),
 )  # fmt: skip
-# By the name of the option, why a batch does not take it beside what no table takes.
-_REFUSED: Mapping[str, str] = {
+# By the name of the option, why a batch does not take it; what no table takes is among them.
+NOT_BATCHED: Mapping[str, str] = {
+    **REFUSED,
     "max_rounds": "every row has one round",
     "replay": "a job answers all of its rows",
     "no_stream": "nothing is streamed",
@@ -124,7 +126,7 @@ def batch_options(
     parse_uri(via or to)
     asked = {name: value for name, value in given.items() if name not in names}
     refuse_options(asked, what)
-    refused = [(option(name), why) for name, why in _REFUSED.items() if asked.get(name)]
+    refused = [(option(name), why) for name, why in NOT_BATCHED.items() if asked.get(name)]
     refused += [
         (field(name), why) for name, why in _REFUSED_FIELDS.items() if name in (asked.get("set") or ())
     ]

@@ -185,8 +185,7 @@ def _check_request(request: Mapping[str, Any], tokens: int, name: str) -> None:
     most = policy.ceilings.get("max_tokens")
     if most is not None and tokens > most:
         raise OptionError(
-            f"max_tokens is limited to {most:,g} by {policy.who('max_tokens')}, and the row {quote(name, 60)} asks "
-            f"for {tokens:,}.",
+            f"{policy.limited('max_tokens')}, and the row {quote(name, 60)} asks for {tokens:,}.",
             cure="Lower it in the table.",
         )
     if "tools" in policy.forbids and any(request.get(field) for field in _TOOL_FIELDS):
