@@ -8,8 +8,9 @@ import sys
 
 import pytest
 from traitlets import TraitError
+from traitlets.config import Config
 
-from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.errors import ClaudeError, SettingRefused
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
@@ -153,15 +154,34 @@ CONFIGURED = {
 
 @pytest.mark.parametrize("cell", CONFIGURED.values(), ids=CONFIGURED.keys())
 def test_what_a_policy_forbids_is_refused_when_it_is_set(cell, under, caplog):
-    """IPython says so in one line, and the setting stays as it was."""
+    """The cell fails in one line, and the setting stays as it was."""
     shell = under(LIVE if "replay" in cell else LOCKS)
     name = cell.split(".")[1].split()[0]
     before = getattr(shell.magics, name)
-    shell.ok(cell)
-    assert "claude-policy.toml" in caplog.text
+    error = shell.error(cell)
+    assert isinstance(error, SettingRefused)
+    assert "claude-policy.toml" in str(error)
+    assert error.cure == "Leave it out."
+    assert not caplog.records
     assert getattr(shell.magics, name) == before
     # A policy holds for whatever is in the settings, however it came there.
     assert name not in shell.magics.values()
+
+
+def test_what_a_policy_forbids_is_not_taken_from_a_configuration_file(under, capsys):
+    """It is named when the extension is loaded, and questions go out as the policy says."""
+    shell = under("[locks]\nmodel = 'haiku'\n")
+    shell.ip.config.merge(Config({"ClaudeMagics": {"model": "opus", "effort": "low"}}))
+    capsys.readouterr()
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == (
+        "ClaudeMagics.model of IPython's configuration is not used: model is locked to haiku by claude-policy.toml. "
+        "Leave it out.\n"
+    )
+    assert shell.magics.values() == {"effort": "low"}
+    shell.ok('%config ClaudeMagics.effort = ""')
+    shell.ok("%claude -q hi")
+    assert "haiku" in shell.asked[-1].path
 
 
 # What is tried for a hint of a higher level in other places than a line; a hint comes, and not of that level.

@@ -179,6 +179,16 @@ def test_a_missing_recording_of_the_environment_is_reported_on_load(shell, capsy
     assert "lessn.claude (from VERTEX_CLAUDE_RECORDING) does not exist" in line
 
 
+def test_beside_a_value_that_cannot_be_used_nothing_is_said_of_the_recording(shell, capsys, monkeypatch):
+    """The setting is taken, and the extension loads; the next question names the wrong value."""
+    monkeypatch.setenv("CLOUD_ML_REGION", "ya29.invented")
+    shell.ok("%config ClaudeMagics.recording = 'lessn.claude'")
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == ""
+    assert shell.magics.recording == "lessn.claude"
+    assert "CLOUD_ML_REGION" in str(shell.error("%claude -q hi"))
+
+
 def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path):
     """In the log, as all notices of Python code are; a folder is not a recording either."""
     with caplog.at_level(logging.WARNING):

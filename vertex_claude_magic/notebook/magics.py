@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
+from traitlets import TraitError
+from traitlets.config import Config
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
-from vertex_claude_magic.notebook.settings import Settings
+from vertex_claude_magic.notebook.settings import Settings, refused_value
 from vertex_claude_magic.settings.loaded import policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
@@ -44,10 +46,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     # A trait, so that whoever shows the settings sees the demo begin and end.
     emulator: Emulator | None = AnyTrait(None, allow_none=True)
+    _ruled = True
 
     def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell=shell)
-        self._ruled = True
+        # `load` hands in what the configuration says: a value that is refused here would leave half an object.
+        super().__init__(shell=shell, config=Config())
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
@@ -64,8 +67,23 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.troubles: Troubles | None = None
         self._sessions: dict[bool, Session] = {}
         self._shown: tuple[int, Any] | None = None
-        # Not before: a configuration file sets traits while the object is being made, and `load` looks then.
-        self.observe(lambda _: self.tell_missing_recording(), ["recording", "replay"])
+
+    def update_config(self, config: Config) -> None:
+        """Take the settings of `%config` or of a configuration file.
+
+        Raises:
+            SettingRefused: one cannot be taken; those behind it are not looked at.
+        """
+        section = type(self).__name__
+        for name, value in config.get(section, {}).items():
+            try:
+                super().update_config(Config({section: {name: value}}))
+            except (TraitError, TypeError, ValueError) as error:  # noqa: PERF203 - one try for each setting
+                # The last two are of traits that take a list or a dict.
+                from vertex_claude_magic.errors import SettingRefused
+
+                refused = refused_value(name, value, error)
+                raise SettingRefused(refused.message, refused.cure) from None
 
     @no_var_expand
     @line_cell_magic
@@ -532,9 +550,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """Print one line if the recording that is set, here or in the environment, is not there."""
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
+        from vertex_claude_magic.errors import ClaudeError
         from vertex_claude_magic.records.session_records import missing_recording
 
-        if line := missing_recording(self.session().target(), self.stores):
+        try:
+            target = self.session().target()
+        except ClaudeError:
+            # Another setting cannot be used, which the next question says; the extension loads all the same.
+            return
+        if line := missing_recording(target, self.stores):
             print(line)
 
     def close(self) -> None:
@@ -566,6 +590,7 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     found = policies(_notebook_folder(shell))
     magics = ClaudeMagics(shell)
+    _configure(magics, shell.config)
     shell.register_magics(magics)
     set_loaded(magics.loaded)
     add_hooks(shell, magics)
@@ -577,6 +602,21 @@ def load(shell: InteractiveShell) -> None:
             _close_magics(shell, present_policy())
             return
     magics.tell_missing_recording()
+
+
+def _configure(magics: ClaudeMagics, config: Config) -> None:
+    """Take the settings of the configuration, and print one line for each that is refused."""
+    section = ClaudeMagics.__name__
+    if section in config:
+        from vertex_claude_magic.errors import SettingRefused
+
+        for name, value in config[section].items():
+            try:
+                magics.update_config(Config({section: {name: value}}))
+            except SettingRefused as error:  # noqa: PERF203 - the others hold all the same
+                print(f"{section}.{name} of IPython's configuration is not used: {error}")
+    # Only now: what was set so far is looked at when all is loaded.
+    magics.observe(lambda _: magics.tell_missing_recording(), ["recording", "replay"])
 
 
 def _notebook_folder(shell: InteractiveShell) -> list[Path]:
