@@ -294,6 +294,7 @@ def test_where_live_calls_are_off_the_demo_answers(under):
         )
     )
     shell.ok("%claude_demo stop")
+    assert shell.page.text == "Demo mode is off: only recorded answers are used here, by claude-policy.toml."
     assert not shell.emulator.requests
 
 

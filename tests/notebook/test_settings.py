@@ -234,6 +234,22 @@ def test_the_demo_says_where_it_stands(demo):
     assert "not on" in demo.page.text
 
 
+@pytest.mark.parametrize("again", ["%reload_ext", "%unload_ext", "%load_ext"])
+def test_a_demo_that_ends_with_the_extension_is_told(demo, capsys, again):
+    """The next question would go to Vertex AI; where IPython does nothing, the demo stays on in silence."""
+    demo.ok(f"{again} vertex_claude_magic")
+    said = capsys.readouterr().out
+    if again == "%load_ext":
+        assert "is already loaded" in said
+        assert demo.ok("%claude -q hi").text
+    else:
+        assert said == "Demo mode is off, because the extension was unloaded. %claude_demo starts it again.\n"
+    demo.ok("%reload_ext vertex_claude_magic")
+    capsys.readouterr()
+    demo.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == ""
+
+
 def test_after_the_demo_questions_go_to_vertex_again(demo):
     """With the login of the user, which here is broken."""
     demo.ok("%claude_demo stop")

@@ -648,6 +648,9 @@ def unload(shell: InteractiveShell) -> None:
     for old in [each for each in shell.configurables if type(each).__name__ == ClaudeMagics.__name__]:
         shell.configurables.remove(old)
         shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
+        if old.emulator is not None:
+            # IPython loads again by unloading, and the next question must not go to Vertex AI without a word.
+            print("Demo mode is off, because the extension was unloaded. %claude_demo starts it again.")
         old.close()
         set_loaded(None)
     for kind in ("line", "cell"):
