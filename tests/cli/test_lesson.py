@@ -75,6 +75,8 @@ def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
         f"wheels/vertex_claude_magic-{version('vertex-claude-magic')}-py3-none-any.whl",
     ]
     assert (out / "notebooks/rivers.claude").read_bytes() == (course / "rivers.claude").read_bytes()
+    # Whoever serves or shares the folder can read every file of it.
+    assert {path.stat().st_mode for path in out.rglob("*.*")} == {(out / "README.md").stat().st_mode}
     (notebook,) = manifest["notebooks"]
     assert (notebook["recordings"], len(notebook["questions"])) == (["notebooks/rivers.claude"], 1)
     assert (manifest["date"], manifest["package"]) == ("2026-12-01", version("vertex-claude-magic"))
