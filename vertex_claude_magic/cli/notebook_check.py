@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "NOT_ASKED",
     "CheckedQuestion",
     "Rehearsal",
     "check_notebooks",
@@ -41,6 +42,7 @@ __all__ = [
 
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
 _ALIKE = 0.6
+NOT_ASKED = "not asked"
 _STATES = ("recorded", "missing", "stale")
 # What a login or another place to ask may come from.
 _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
@@ -193,7 +195,7 @@ def rehearse(
     # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
     questions += [
-        CheckedQuestion(cell=number, state="missing", why=f"not asked: {why}")
+        CheckedQuestion(cell=number, state="missing", why=f"{NOT_ASKED}: {why}")
         for number, why in failed.items()
         if number not in asked and "claude" in cells[number - 1].source.lower()
     ]
