@@ -195,11 +195,13 @@ class _Drawing:
             self._view.text("\n\n".join(texts))
 
     def _announce(self, call: ToolCall) -> None:
-        """Show which function runs; it may take long, so it is drawn now."""
+        """Show which function runs, or waits for a yes; it may take long, so it is drawn now."""
         from vertex_claude_magic.chats.tools.wording import call_text
 
         self.start()
-        line = f"Running {call_text(call.name, call.arguments)}"
+        # True before the yes and after it: one line stands there for both.
+        how = "Runs only after your yes:" if self._target.confirm else "Running"
+        line = f"{how} {call_text(call.name, call.arguments)}"
         if self._target.no_stream:
             # The answer is shown once, with its calls.
             self._view.status(line)
