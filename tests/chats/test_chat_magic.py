@@ -247,6 +247,39 @@ def test_the_list_shows_the_conversations_of_this_notebook(shell, monkeypatch):
     assert "two.ipynb" in shell.page.text
 
 
+def test_a_conversation_comes_along_when_its_notebook_is_renamed(shell, monkeypatch):
+    """The error names the former notebook and the command; cells keep their turns, and the former one stays."""
+    monkeypatch.setenv("JPY_SESSION_NAME", "drafts/stats.ipynb")
+    for text in ("One", "Two"):
+        shell.ok(f"%%claude -c talk\n{text}")
+    monkeypatch.setenv("JPY_SESSION_NAME", "report.ipynb")
+    error = shell.error("%claude_chat talk")
+    assert str(error).startswith("No conversation named 'talk' in this notebook. ")
+    former, command = error.cure.partition(" has one; take it over with ")[::2]
+    assert former.endswith("drafts/stats.ipynb")
+    assert command == "%claude_chat talk --all --fork talk"
+    shell.ok(command)
+    assert shell.page.text == f"talk has 2 turns of talk. It is from {former}."
+    # The first cell, run again in the renamed notebook: its turn is replaced.
+    shell.ok("%%claude -c talk\nOne")
+    assert texts(shell.body) == [("user", "One")]
+    shell.ok("%%claude -c talk\nThree")
+    assert [text for role, text in texts(shell.body) if role == "user"] == ["One", "Two", "Three"]
+    monkeypatch.setenv("JPY_SESSION_NAME", "drafts/stats.ipynb")
+    assert len(Claude().chat("talk").turns) == 2
+
+
+def test_the_conversation_that_is_taken_over_is_the_one_that_changed_last(shell, monkeypatch):
+    """Of several notebooks that have one of that name; which, is said."""
+    for name in ("a.ipynb", "b.ipynb"):
+        monkeypatch.setenv("JPY_SESSION_NAME", name)
+        shell.ok(f"%%claude -c talk\nFrom {name}")
+    monkeypatch.setenv("JPY_SESSION_NAME", "c.ipynb")
+    shell.ok("%claude_chat talk --all --fork mine")
+    assert shell.page.text.endswith("b.ipynb.")
+    assert [turn.prompt for turn in Claude().chat("mine").turns] == ["From b.ipynb"]
+
+
 def test_rename_fork_remove_and_clear(shell):
     """Each says in one line what it did."""
     for text in ("One", "Two"):
@@ -256,6 +289,10 @@ def test_rename_fork_remove_and_clear(shell):
         ("chat --fork other", "other has 2 turns of chat."),
         ("other --remove 1", "Turn 1 of other is removed and later turns move up; turn 1 is stale."),
         ("other", "Earlier content has changed since a stale turn was answered"),
+        (
+            "other --remove 1",
+            "Turn 1 of other is removed. It was the only one, so other is no longer listed.",
+        ),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
         shell.ok(f"%claude_chat {line}")
@@ -281,7 +318,9 @@ WRONG = [
     ("new --load broken.ipynb", "is not a notebook of format 4"),
     ("new --load there.ipynb", "contains no answer from Claude"),
     ("talk --load talk.ipynb", "A conversation named 'talk' already exists."),
-    ("talk --all", "--all does not take a name."),
+    ("talk --all", "--all takes a name with --fork only."),
+    ("talk --all --clear", "--all takes a name with --fork only."),
+    ("talk --all --fork new", "No other notebook has a conversation named 'talk'."),
 ]
 
 

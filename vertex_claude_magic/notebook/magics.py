@@ -175,7 +175,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         Options::
 
-            --all                    list those of all notebooks
+            --all                    list those of all notebooks; with NAME --fork NEW: take over one of
+                                     another notebook, such as this one before it was renamed
             --rename NEW             give the conversation another name
             --fork NEW               start a new one with the same turns
             --summary                with --fork: start from a summary that Claude writes
