@@ -110,10 +110,13 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
     if isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused)):
         if unfixed is not None:
             return unfixed
+        # It may be what was said here of an earlier one.
+        said = getattr(error, "details", {}).get("last_error") or getattr(error, "message", str(error))
         raise OptionError(
             # Its cure is of no help without what it is the cure of.
-            f"The last error came from %claude itself: {getattr(error, 'message', error)}",
+            f"The last error came from %claude itself: {said}",
             cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
+            details={"last_error": said},
         )
     return error
 
