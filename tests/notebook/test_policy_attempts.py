@@ -250,7 +250,6 @@ LIVE_ATTEMPTS = {
     "a check of the models": "%claude_models --check",
     "a probe of the models": "%claude_models --probe",
     "Google's list": "%claude_models --live",
-    "the doctor": "%claude_doctor",
     "logging": "%claude_logging status",
     "an address of one's own": "%%claude --replay auto --force\nHi",
     "another login": f"{PYTHON}Claude(access_token='t', project='p').count('Hi')",
@@ -266,6 +265,20 @@ def test_where_live_calls_are_off_nothing_goes_out(cell, under):
     assert not shell.emulator.requests
     if not isinstance(error, TraitError):
         assert "claude-policy.toml" in f"{error} {error.cure}"
+
+
+def test_where_live_calls_are_off_the_doctor_looks_at_this_machine_only(under):
+    """What needs no request is checked; the rest names the policy, and what depends on it."""
+    shell = under(LIVE)
+    shell.ok("%claude_doctor --probe")
+    lines = {each.split()[1]: each for each in shell.page.text.splitlines() if len(each.split()) > 2}
+    for name in ("versions", "runtime", "settings", "lifecycle", "widgets", "journal"):
+        assert "skipped" not in lines[name], name
+    for name in ("credentials", "network"):
+        assert "skipped" in lines[name]
+        assert "Live calls are switched off by claude-policy.toml, so nothing is sent." in lines[name]
+    assert "depends on" in lines["token"]
+    assert not shell.emulator.requests
 
 
 def test_where_live_calls_are_off_a_question_is_answered_from_records_only(under, monkeypatch):
