@@ -210,6 +210,18 @@ def test_near_the_end_of_the_window_the_user_is_told(shell):
     assert "--fork NEW --summary" in shell.page.text
 
 
+def test_of_a_journal_that_cannot_be_used_a_turn_tells_once(shell, tmp_path):
+    """What is wrong with it, and what that means for the conversation; the next turn says neither again."""
+    (tmp_path / "file").touch()
+    shell.ok(f"%config ClaudeMagics.journal = {str(tmp_path / 'file' / 'journal')!r}")
+    shell.ok("%%claude -c talk\nOne")
+    assert shell.page.text.count("The journal") == 1
+    assert "talk exists only in this kernel as long as the journal cannot be used." in shell.page.text
+    shell.ok("%%claude -c talk\nTwo")
+    assert "journal" not in shell.page.text
+    assert len(shell.body["messages"]) == 3
+
+
 def test_with_the_journal_off_conversations_live_in_the_kernel(shell):
     """Said once."""
     shell.ok("%config ClaudeMagics.journal = 'off'")
