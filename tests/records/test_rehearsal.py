@@ -164,6 +164,26 @@ def test_a_missing_recording_is_reported_when_it_is_set(shell, capsys, tmp_path,
     assert "does not exist" in line
 
 
+def test_of_a_missing_recording_is_told_once_while_nothing_changes(shell, capsys, tmp_path):
+    """Another way to replay that makes no difference says nothing; another file, or an answer that is gone, does."""
+    path = tmp_path / "lessn.claude"
+
+    def said(name: str, value: object) -> str:
+        shell.ok(f"%config ClaudeMagics.{name} = {str(value)!r}")
+        return capsys.readouterr().out
+
+    assert "does not exist yet" in said("recording", path)
+    assert said("replay", "auto") == said("replay", "refresh") == ""
+    assert "nothing to answer from" in said("replay", "only")
+    assert "does not exist yet" in said("replay", "auto")
+    assert "other.claude" in said("recording", tmp_path / "other.claude")
+    assert "lessn.claude" in said("recording", path)
+    shell.ok("%claude -q hi")
+    assert said("replay", "refresh") == ""
+    path.unlink()
+    assert "does not exist yet" in said("replay", "auto")
+
+
 def test_a_recording_that_is_there_is_set_without_a_word(shell, capsys, recorded):
     """Nothing is wrong."""
     shell.ok(f"%config ClaudeMagics.recording = {str(recorded)!r}")

@@ -67,6 +67,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.troubles: Troubles | None = None
         self._sessions: dict[bool, Session] = {}
         self._shown: tuple[int, Any] | None = None
+        # What was said last of the recording.
+        self._missing = ""
 
     def update_config(self, config: Config) -> None:
         """Take the settings of `%config` or of a configuration file.
@@ -548,7 +550,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count
 
     def tell_missing_recording(self) -> None:
-        """Print one line if the recording that is set, here or in the environment, is not there."""
+        """Print one line if the recording that is set, here or in the environment, is not there; a line comes once."""
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
         from vertex_claude_magic.errors import ClaudeError
@@ -559,8 +561,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         except ClaudeError:
             # Another setting cannot be used, which the next question says; the extension loads all the same.
             return
-        if line := missing_recording(target, self.stores):
-            print(line)
+        former, self._missing = self._missing, missing_recording(target, self.stores)
+        if self._missing and self._missing != former:
+            print(self._missing)
 
     def close(self) -> None:
         """Close the panel and idle connections, and stop the emulator if it runs."""
