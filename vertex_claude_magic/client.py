@@ -15,6 +15,7 @@ from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
+from vertex_claude_magic.spelling import in_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,7 @@ class Claude:
         # The magics have said it already of a recording that they name.
         says = bool(options.get("recording")) or loaded() is None
         if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
-            _log.warning("%s", notice)
+            _log.warning("%s", in_python(notice))
 
     def __repr__(self) -> str:
         target = self._session.target()
@@ -245,7 +246,6 @@ class Claude:
             CostLimitExceeded: it could cross a limit; nothing was uploaded.
             MissingExtra: google-cloud-storage is not installed.
         """
-        from vertex_claude_magic.spelling import in_python
         from vertex_claude_magic.tables.batch.checks import batch_options
         from vertex_claude_magic.tables.batch.submit import submit
 
@@ -254,7 +254,7 @@ class Claude:
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
             target = self._session.target(asked)
             made = submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
-                          warn=lambda text: _log.warning("%s", text))  # fmt: skip
+                          warn=lambda text: _log.warning("%s", in_python(text)))  # fmt: skip
             if waiting := made.waiting:
                 _log.warning("%s", in_python(waiting))
             return made

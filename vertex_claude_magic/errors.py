@@ -138,6 +138,8 @@ class ClaudeError(Exception):
         self.cure = cure
         self.details: dict[str, Any] = dict(details or {})
         self.reply = reply
+        # What `spell_for_python` has replaced.
+        self._in_cell: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"{quote(self.message, _PART_LIMIT)} {quote(self.cure, _PART_LIMIT)}"
@@ -153,7 +155,12 @@ class ClaudeError(Exception):
         >>> str(error)
         'It was cut off. Raise max_tokens=.'
         """
+        self._in_cell = self.message, self.cure
         self.message, self.cure = in_python(self.message), in_python(self.cure)
+
+    def spell_for_cell(self) -> None:
+        """Name options as a line does, after all: a magic has called the Python code that the error was for."""
+        self.message, self.cure = self._in_cell or (self.message, self.cure)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.message, self.cure, self.details, self.reply)

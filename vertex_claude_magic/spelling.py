@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
-__all__ = ["Spelled", "Spelling", "flag", "in_python", "name_of", "option", "spelled"]
+__all__ = ["Spelled", "Spelling", "field", "flag", "in_python", "name_of", "option", "spelled"]
 
 
 class Spelling(NamedTuple):
@@ -61,6 +61,15 @@ def flag(name: str) -> Spelling:
     Spelling(cell='--force', python='force=True')
     """
     return Spelling(option(name).cell, f"{name}=True")
+
+
+def field(name: str) -> Spelling:
+    """Return how a field of the body is set by hand.
+
+    >>> field("speed")
+    Spelling(cell='--set speed', python='set={"speed": ...}')
+    """
+    return Spelling(f"--set {name}", f'set={{"{name}": ...}}')
 
 
 def spelled(template: str, *parts: str | Spelling, **named: str | Spelling) -> Spelled:

@@ -17,6 +17,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.spelling import in_python
 
 TEXT = {"type": "text", "text": "Let me look."}
 
@@ -242,6 +243,43 @@ def test_a_pause_of_the_service_is_continued_as_a_round(claude, claude_emulator)
     assert len(reply.rounds) == 2
 
 
+ALONE = [
+    ({"confirm": True}, "confirm has no effect without tools."),
+    ({"confirm": lambda name, arguments: True}, "confirm has no effect without tools."),
+    ({"max_rounds": 3}, "max_rounds has no effect without tools."),
+    ({"max_rounds": 3, "set": {"tools": []}}, "max_rounds has no effect without tools."),
+    ({"confirm": True, "as_": list[int]}, "confirm has no effect without tools."),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), ALONE, ids=["yes", "a function", "rounds", "by hand", "data"]
+)
+def test_an_option_of_tools_is_pointed_out_where_there_are_none(claude, options, message):
+    """The question is asked all the same: code may hand on both, the one empty."""
+    stream = claude.stream("Hi", **options)
+    assert [str(in_python(notice.text)) for notice in stream.notices()].count(message) == 1
+    assert stream.reply.text
+
+
+FITTING = [{"max_rounds": 1, "as_": list[int]}, {"confirm": False}, {"max_rounds": None}]
+
+
+@pytest.mark.parametrize("options", FITTING, ids=str)
+def test_an_option_that_has_an_effect_without_tools_is_taken(claude, claude_emulator, options):
+    """The requests for data are bounded too."""
+    claude_emulator.answer("[1]")
+    assert claude.ask("Hi", **options).complete
+
+
+def test_an_option_of_tools_holds_for_those_of_the_conversation(claude, weather):
+    """A later turn has the tools of the first."""
+    chat = claude.chat("talk")
+    chat.ask("Weather?", tools=[weather.temperature])
+    names = {"temperature": weather.temperature}
+    assert chat.ask("And now?", names=names, confirm=True, max_rounds=2).complete
+
+
 @pytest.mark.parametrize("answer", [False, None, "yes", 1, "no"])
 def test_only_true_confirms_a_call(claude, claude_emulator, weather, answer):
     claude_emulator.answer([use(1, "temperature", city="Oslo")], "As you like.")
@@ -280,9 +318,10 @@ def test_the_limit_of_costs_holds_over_all_rounds(claude, claude_emulator, weath
     request = claude.request("Weather?", **options)
     most = worst_case(request, Catalog.load(), claude.count("Weather?", **options))
     sent = len(claude_emulator.requests)
-    with pytest.raises(errors.CostLimitExceeded):
+    with pytest.raises(errors.CostLimitExceeded) as failure:
         # Enough for the first request alone.
         claude.ask("Weather?", **options, max_cost=most * 1.001)
+    assert [call.result for call in failure.value.reply.tool_calls] == [-3.5]
     assert sum("count-tokens" not in each.path for each in claude_emulator.requests[sent:]) == 1
 
 

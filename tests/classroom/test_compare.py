@@ -180,7 +180,7 @@ REFUSED = {
     "vary max_cost": ({"vary": {"max_cost": [1, 2]}}, "max_cost is the same for all columns"),
     "code": (
         {"models": MODELS, "format": "code"},
-        "does not support --format code: there are several answers",
+        'does not support format="code": there are several answers',
     ),
     "an unknown option": ({"vary": {"tone": ["a", "b"]}}, "There is no option 'tone'"),
     "a wrong value": ({"vary": {"max_tokens": [0, 5]}}, "max_tokens is 0"),

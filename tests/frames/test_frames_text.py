@@ -38,6 +38,7 @@ from vertex_claude_magic.frames.read import SAMPLE
 from vertex_claude_magic.frames.text import frame_text
 from vertex_claude_magic.prompts.parts import Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
+from vertex_claude_magic.vertex.reply import Reply
 
 REQUEST = Claude(project="p")
 
@@ -442,6 +443,7 @@ class Point:
 
 Pair = collections.namedtuple("Pair", "left right")  # noqa: PYI024 - the untyped one is tested
 POLYGON = shapely.Polygon([(0, 0), (1 / 3, 0), (1, 1)])
+ANSWER = Reply(blocks=({"type": "text", "text": "Four."},), model="m", region="eu")
 IN_A_CELL = [
     ({"a": [1, None, {"b": (True, "x")}]}, '{"a": [1, null, {"b": [true, "x"]}]}'),
     ({"a": np.float32(0.1), "b": np.nan, "c": pd.NaT, "d": np.int64(3), "e": np.bool_(True)},
@@ -470,6 +472,8 @@ IN_A_CELL = [
     (dict, "builtins.dict"),
     (2**70, str(2**70)),
     (1j, "1j"),
+    (ANSWER, "Four."),
+    ({"a": [ANSWER]}, '{"a": ["Four."]}'),
 ]  # fmt: skip
 
 

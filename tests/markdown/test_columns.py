@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertex_claude_magic.markdown.columns import cell_html, column_html, table_html, text_lines
+from vertex_claude_magic.markdown.columns import cell_html, column_html, parts_of, table_html
 
 ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span"}
 STYLES = {
-    "display: inline-table; vertical-align: top; width: 22em; max-width: 100%",
+    "display: inline-table; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em",
     "text-align: left; vertical-align: top",
 }
 HOSTILE = {name: text for group in hostile.GROUPS for name, text in group.items()}
@@ -76,7 +76,7 @@ def checked(html: str) -> Checker:
 @pytest.mark.parametrize("text", [*HOSTILE.values(), *AIMED.values()], ids=[*HOSTILE, *AIMED])
 def test_whatever_a_model_writes_there_are_only_tables_breaks_and_spans(text, rendered):
     """In every place: the text, the title, the lines below."""
-    found = checked(column_html(text, text, [text], rendered=rendered) + table_html([text], [[text]]))
+    found = checked(column_html(text, text, [text], of=2, rendered=rendered) + table_html([text], [[text]]))
     assert found.found == []
     assert found.open == []
 
@@ -84,14 +84,14 @@ def test_whatever_a_model_writes_there_are_only_tables_breaks_and_spans(text, re
 @given(st.text())
 def test_any_text_is_only_tables_breaks_and_spans(text):
     """Also what nobody thought of."""
-    found = checked(column_html(text, text))
+    found = checked(column_html(text, text, of=2))
     assert (found.found, found.open) == ([], [])
 
 
 @pytest.mark.parametrize("text", AIMED.values(), ids=AIMED.keys())
 def test_a_dollar_and_a_backslash_are_elements_of_their_own(text):
     """So no front end takes them for a formula."""
-    html = column_html("a", text)
+    html = column_html("a", text, of=2)
     assert html.count("$") == html.count("<span>$</span>")
     assert html.count("\\") == html.count("<span>\\</span>")
 
@@ -107,7 +107,10 @@ LINES = {
     "numbers": ("3. a\n4. b", ["3. a", "4. b"]),
     "a list in a list": ("- a\n  - b\n- c", ["• a", "  • b", "• c"]),
     "code": ("```py\nif x:\n    y\n```\nz", ["if x:", "    y", "", "z"]),
-    "a table": ("| a | b |\n|---|---|\n| 1 | **2** |", ["a | b", "1 | 2"]),
+    "a table": ("| a | b |\n|---|---|\n| 1 | **2** |", [[["a", "b"], ["1", "2"]]]),
+    "a table in prose": ("So:\n\n| a |\n|---|\n| 1 |\n\nDone.", ["So:", "", [["a"], ["1"]], "Done."]),
+    "a table in a list": ("- | a |\n  |---|\n  | 1 |\n- b", ["• ", [["a"], ["1"]], "• b"]),
+    "an empty table": ("| a |\n|---|", [[["a"]]]),
     "a link": ("[a](http://b)", ["a (http://b)"]),
     "an image": ("![a](http://b)", ["a (http://b)"]),
     "an inline formula": ("so $x^2$", ["so $x^2$"]),
@@ -120,7 +123,23 @@ LINES = {
 @pytest.mark.parametrize(("text", "lines"), LINES.values(), ids=LINES.keys())
 def test_the_lines_are_the_text_that_markdown_means(text, lines):
     """Without its marks."""
-    assert text_lines(text) == lines
+    assert parts_of(text) == lines
+
+
+@pytest.mark.parametrize(("of", "share"), [(2, "49%"), (3, "32%"), (4, "24%"), (8, "24%")])
+def test_columns_share_the_width_of_the_page(of, share):
+    """At most four are beside each other."""
+    assert f"width: {share};" in column_html("haiku", "Four.", of=of)
+
+
+def test_a_table_is_a_table_in_its_column():
+    """With its head, and no row of it is a line of the text around it."""
+    html = column_html("haiku", "So:\n\n| a | b |\n|---|---|\n| 1 | <b> |\n\nDone.", of=2)
+    style = ' style="text-align: left; vertical-align: top"'
+    assert (
+        f"So:<br><table><thead><tr><th{style}>a</th><th{style}>b</th></tr></thead>"
+        f"<tbody><tr><td{style}>1</td><td{style}>&lt;b&gt;</td></tr></tbody></table>Done."
+    ) in html
 
 
 def test_code_keeps_its_indentation():
@@ -131,10 +150,10 @@ def test_code_keeps_its_indentation():
 def test_a_text_of_nothing_but_markup_is_shown_as_it_came():
     """Parsing it would take seconds."""
     text = "*" * 50_000
-    assert text_lines(text) == [text]
+    assert parts_of(text) == [text]
 
 
 @pytest.mark.parametrize("rendered", [True, False])
 def test_a_column_without_a_text_has_no_empty_row(rendered):
     """Such as one that failed: what is said of it is right below its title."""
-    assert column_html("haiku", "", ["Failed."], rendered=rendered).count("<td") == 1
+    assert column_html("haiku", "", ["Failed."], of=2, rendered=rendered).count("<td") == 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import vertex_claude_magic
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
-from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate
+from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate, usd_limit
 from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
 
 CATALOG = Catalog.load()
@@ -145,13 +149,13 @@ def test_a_model_without_prices_has_no_rate():
 # USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.
 WRITTEN = [
     (0.0, "0", "0", "0", "$0"),
-    (1234.5, "1,234.5000", "1,234.50", "1234.5", "≈ $1,234.50"),
+    (1234.5, "1,234.5000", "1,234.50", "1,234.5", "≈ $1,234.50"),
     (1.0, "1.0000", "1.00", "1", "≈ $1.00"),
     (0.0001, "0.0001", "0.00010", "0.0001", "≈ $0.00010"),
-    (0.000097, "0.000097", "0.000097", "9.7e-05", "≈ $0.000097"),
-    (0.00001, "0.000010", "0.000010", "1e-05", "≈ $0.000010"),
-    (0.0000066, "<0.00001", "<0.00001", "6.6e-06", "< $0.00001"),
-    (1e-9, "<0.00001", "<0.00001", "1e-09", "< $0.00001"),
+    (0.000097, "0.000097", "0.000097", "0.000097", "≈ $0.000097"),
+    (0.00001, "0.000010", "0.000010", "0.00001", "≈ $0.000010"),
+    (0.0000066, "<0.00001", "<0.00001", "0.0000066", "< $0.00001"),
+    (1e-9, "<0.00001", "<0.00001", "0.000000001", "< $0.00001"),
     (None, "unknown", "unknown", "unknown", "cost unknown"),
     (float("inf"), "unknown", "unknown", "unknown", "cost unknown"),
     (float("nan"), "unknown", "unknown", "unknown", "cost unknown"),
@@ -163,3 +167,37 @@ def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, est
     """A tiny sum is never written as nothing, and an unknown one never as zero."""
     assert [usd(amount), usd(amount, "short"), usd(amount, "price")] == [column, short, price]
     assert usd_estimate(amount) == estimate
+
+
+@pytest.mark.parametrize(("limit", "written"), [
+    (0.5, "$0.5"), (2, "$2"), (0.25, "$0.25"), (1e-6, "$0.000001"), (1234567.0, "$1,234,567"), (0.1 + 0.2, "$0.3"),
+    (0.0, "$0"),
+])  # fmt: skip
+def test_a_limit_has_the_digits_that_the_user_gave(limit, written):
+    """And no power of ten."""
+    assert usd_limit(limit) == written
+
+
+def amounts_written_elsewhere(tree: ast.AST) -> list[str]:
+    """The texts of a module that put a number of their own format beside a dollar sign or the word USD."""
+    found = []
+    for node in ast.walk(tree):
+        parts = [None, *node.values, None] if isinstance(node, ast.JoinedStr) else []
+        for before, value, after in zip(parts, parts[1:], parts[2:], strict=False):
+            left = str(before.value) if isinstance(before, ast.Constant) else ""
+            right = str(after.value) if isinstance(after, ast.Constant) else ""
+            money = left.endswith(("$", "USD ")) or right.startswith((" USD", " dollar"))
+            if isinstance(value, ast.FormattedValue) and value.format_spec is not None and money:
+                found.append(ast.unparse(node))
+    return found
+
+
+def test_nothing_but_the_price_module_decides_how_an_amount_is_written():
+    """So that a sum has the same digits on a page, in an error, in the log and on the command line."""
+    package = Path(vertex_claude_magic.__file__).parent
+    found = {
+        path.relative_to(package).as_posix(): texts
+        for path in package.rglob("*.py")
+        if (texts := amounts_written_elsewhere(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found.keys() <= {"models/prices.py"}

@@ -113,8 +113,8 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     labels = shell.ip.user_ns["labels"]
     assert 0 < labels["answer"].notna().sum() < 6
     assert "not asked" in shell.page.text
-    assert "could exceed --max-cost 0.009" in shell.page.text
-    assert "Raise --max-cost and run it again" in shell.page.text
+    assert "could exceed the limit of $0.009" in shell.page.text
+    assert "or raise --max-cost. Rows that are answered" in shell.page.text
 
 
 def test_a_run_that_asked_nothing_does_not_say_who_answered(shell):

@@ -415,3 +415,50 @@ def test_the_tools_of_the_registry_are_switched_off(under):
     finally:
         if fresh:
             unregister("tools")
+
+
+# Limits of the teacher's that a question could cross, and questions whose cost nobody knows.
+ASKED = {
+    "a question": "%%claude -m sonnet -n 500\nHi",
+    "a question of Python code": f"{PYTHON}Claude().ask('Hi', max_tokens=500)",
+    "columns": "%%claude_compare -m haiku,sonnet -n 500\nHi",
+    "a table": "%%claude_map out rows -m sonnet -n 500\n{{ item }}",
+    "a batch": "%%claude_batch out rows -m sonnet -n 500 --to gs://rows/x\n{{ item }}",
+}
+UNKNOWN = {name: re.sub("haiku,sonnet|sonnet", "claude-new-9", cell) for name, cell in ASKED.items()}
+UNKNOWN["a question of Python code"] = f"{PYTHON}Claude(model='claude-new-9').ask('Hi')"
+UNKNOWN["columns"] = "%%claude_compare -m claude-new-8,claude-new-9\nHi"
+
+
+@pytest.mark.parametrize("name", ["max_cost", "max_session_cost", "max_daily_cost"])
+@pytest.mark.parametrize(("cell", "known"), [
+    *((cell, True) for cell in ASKED.values()), *((cell, False) for cell in UNKNOWN.values()),
+], ids=[*ASKED, *(f"{each} of unknown cost" for each in UNKNOWN)])  # fmt: skip
+def test_the_cure_for_a_limit_of_a_policy_is_one_that_its_user_can_follow(under, name, cell, known):
+    """They can ask for less, and cannot raise or clear it; the file is named."""
+    shell = under(f"[limits]\n{name} = 0.000001\n")
+    shell.emulator.buckets.make("rows", "us-east5")
+    shell.ok("rows = ['one', 'two']")
+    error = shell.run(cell).error_in_exec
+    # A run over a table ends with a line in place of an error.
+    said = f"{error.message} {error.cure}" if error is not None else shell.page.text
+    assert "claude-policy.toml sets this limit" in said
+    assert ("use a cheaper model" if known else "Use a model whose price the table knows") in said
+    assert not re.search(r"\b(raise|clear|models_file)\b", said, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("cell", ASKED.values(), ids=ASKED.keys())
+def test_a_limit_of_ones_own_below_that_of_a_policy_may_be_raised(under, cell):
+    shell = under("[limits]\nmax_cost = 0.5\n")
+    shell.emulator.buckets.make("rows", "us-east5")
+    shell.ok("rows = ['one', 'two']\n%config ClaudeMagics.max_cost = 0.000001")
+    error = shell.run(cell).error_in_exec
+    said = f"{error.message} {error.cure}" if error is not None else shell.page.text
+    assert re.search(r"or raise (--max-cost|max_cost=)\.", said)
+    assert "claude-policy.toml" not in said
+
+
+def test_without_a_journal_a_limit_of_the_day_names_who_set_it(under):
+    shell = under("[limits]\nmax_daily_cost = 1\n")
+    shell.ok("%config ClaudeMagics.journal = 'off'")
+    assert shell.error("%%claude\nHi").cure == "Switch the journal on: claude-policy.toml sets a limit."

@@ -47,6 +47,20 @@ def test_the_line_and_the_settings_hold_over_the_file(shell, folder):
     assert ("sonnet" in shell.asked[-1].path, shell.body["max_tokens"]) == (True, 55)
 
 
+def test_a_file_may_confirm_tools_that_the_line_does_not_name(shell, folder):
+    """It is written for many cells; only an option of the line is pointed out where it has no effect."""
+    (folder / "prompts" / "careful.md").write_text("+++\nconfirm = true\nmax_rounds = 3\n+++\nExplain it.")
+    shell.ok("%%claude --prompt careful -q\n")
+    assert len(shell.asked) == 1
+
+
+def test_a_policy_may_confirm_tools_that_a_question_does_not_name(under):
+    """It is written for all of them."""
+    shell = under("[defaults]\nconfirm = true\nmax_rounds = 3\n")
+    shell.ok("%%claude -q\nHi")
+    assert len(shell.asked) == 1
+
+
 def test_what_is_written_in_the_cell_goes_below(shell, folder):
     """And may use the same keys."""
     shell.ok("%%claude --prompt explain --with word=bias -q\nFor {{ word }}, give an example.")

@@ -9,6 +9,7 @@ from traitlets.config import Config
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 
 def location(shell: Shell) -> str:
@@ -200,6 +201,23 @@ def test_the_demo_answers_without_looking_for_credentials(demo):
     assert "emulator, not by Claude" in demo.page.text
     assert demo.page.metadata[0]["vertex_claude_magic"]["answered_by"] == "emulator"
     assert {each.headers["authorization"] for each in emulator.requests} == {"Bearer emulator"}
+
+
+ASKED = {
+    "a question": "%%claude\nhi",
+    "a table": "%%claude_map out rows\n{{ item }}",
+    "a batch": "%%claude_batch out rows --to gs://rows/x\n{{ item }}",
+    "a comparison": "%%claude_compare -m haiku,sonnet\nhi",
+}
+
+
+@pytest.mark.parametrize("cell", ASKED.values(), ids=ASKED.keys())
+def test_whatever_the_demo_answers_ends_with_the_same_line(demo, cell):
+    """And it says how to go back."""
+    demo.magics.emulator.buckets.make("rows", "us-east5")
+    demo.ok("rows = ['one', 'two']")
+    demo.ok(cell)
+    assert demo.page.text.count(ANSWERED_BY_DEMO) == 1
 
 
 def test_a_reply_of_the_demo_says_so_wherever_it_is_shown(demo):

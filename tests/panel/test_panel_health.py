@@ -69,6 +69,22 @@ def test_a_check_asks_the_chosen_location_and_shows_a_grid(shell, front):
     assert "claude-sonnet-5-5 in eu: usable when last checked" in front.text()
 
 
+def test_the_result_of_a_button_comes_before_what_no_button_asked_for(shell, front):
+    """Near its button: what was spent is always there, and comes last."""
+    shell.ok("%claude -q Hi")
+    checked(shell, front)
+    read(shell, front)
+    text = front.text()
+    shown = [
+        "Checked.",
+        "Google does not log",
+        "Models that you can call in global",
+        "Spending against limits",
+    ]
+    places = [text.index(each) for each in shown]
+    assert places == sorted(places)
+
+
 def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
     """A mark with its date, and no silent change."""
     checked(shell, front)

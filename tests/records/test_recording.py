@@ -25,6 +25,7 @@ from shells import ROOT, loaded_shell
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.records.journal.calls import StoredCall
+from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
@@ -523,3 +524,47 @@ def test_any_text_is_read_or_refused(text):
     """With nothing but our own error."""
     with contextlib.suppress(errors.RecordingInvalid):
         read_records(text)
+
+
+def broken(path: Path) -> None:
+    path.write_text("no recording", encoding="utf-8")
+
+
+# What stands where the recording should be, the setting of replay, and what the line about it says.
+NAMED = {
+    "not there yet": (lambda path: None, "auto", "The recording lesson.claude does not exist yet."),
+    "nothing to answer from": (lambda path: None, "only", "The recording lesson.claude does not exist, so"),
+    "a folder": (Path.mkdir, "auto", "The recording lesson.claude is a folder."),
+    "not a recording": (broken, "auto", "The recording lesson.claude is not JSON"),
+    "a link": (lambda path: path.symlink_to("other.claude"), "auto", "lesson.claude is a symbolic link."),
+    "an answer of the journal": (
+        lambda path: None, "auto", "This answer was in the journal; it is now in the recording lesson.claude too.",
+    ),
+    "a question that is not in it": (lambda path: None, "only", "Nothing is recorded in lesson.claude"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lay", "replay", "said"), NAMED.values(), ids=NAMED.keys())
+def test_a_line_about_a_recording_has_the_path_that_the_user_wrote(
+    shell, tmp_path, monkeypatch, capsys, lay, replay, said
+):
+    """A whole path names the folders of the author, and stays in the outputs of a notebook that is passed on."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok("%%claude -q\nHi")
+    lay(tmp_path / "lesson.claude")
+    question = "Hi" if "journal" in said else "Hello"
+    shell.ok(f"%config ClaudeMagics.replay = '{replay}'\n%config ClaudeMagics.recording = 'lesson.claude'")
+    error = shell.run(f"%%claude\n{question}").error_in_exec
+    told = f"{shell.page.text}\n{capsys.readouterr().out}\n{error or ''}"
+    assert said in told
+    assert str(tmp_path) not in told
+
+
+def test_a_line_about_the_journal_has_no_home_folder(shell, home, monkeypatch):
+    """It lies there unless a setting names another place."""
+    monkeypatch.delenv("VERTEX_CLAUDE_JOURNAL", raising=False)
+    default_path().parent.mkdir(parents=True)
+    default_path().write_bytes(b"no journal " * 100)
+    shell.ok("%%claude\nHi")
+    assert "The journal ~/" in shell.page.text
+    assert str(home) not in shell.page.text

@@ -88,7 +88,7 @@ def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
 def test_only_with_a_recording_does_not_look_into_the_journal(claude_emulator, tmp_path, prompt):
     """Or the lesson would work on the machine of its author and nowhere else."""
     client(claude_emulator).ask(prompt)
-    with pytest.raises(errors.ReplayMiss, match=r"lesson\.claude, and --replay only sends nothing"):
+    with pytest.raises(errors.ReplayMiss, match=r'lesson\.claude, and replay="only" sends nothing'):
         offline(replay="only", recording=str(tmp_path / "lesson.claude")).ask(prompt)
     assert offline(replay="only").ask(prompt).replayed
 
@@ -215,7 +215,7 @@ def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path
         Claude(recording=str(tmp_path / "lessn.claude"), replay="only")
         Claude(recording=str(tmp_path))
     missing, folder = caplog.messages
-    assert "lessn.claude does not exist, so --replay only has nothing" in missing
+    assert 'lessn.claude does not exist, so replay="only" has nothing' in missing
     assert "is a folder" in folder
 
 

@@ -138,7 +138,7 @@ def test_a_limit_refuses_before_anything_is_asked(shell):
     """One line with the worst case; only the free count went out."""
     error = shell.error("%%claude --max-cost 0.001\nWrite a book.")
     assert isinstance(error, errors.CostLimitExceeded)
-    assert "$0.1600" in str(error)
+    assert "up to ≈ $0.16 (an estimate)" in str(error)
     assert shell.asked == []
     assert shell.ok("%%claude --max-cost 0.001 -n 50\nWrite a line.").complete
 

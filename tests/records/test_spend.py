@@ -276,7 +276,7 @@ def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator)
         next(event for event in stream if event.text)
     # Stopped: it counts with 10,000 tokens at 10 a million.
     other = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
-    with pytest.raises(errors.CostLimitExceeded, match=r"At Google today's questions would cost about \$0.1"):
+    with pytest.raises(errors.CostLimitExceeded, match=r"At Google today's questions would cost ≈ \$0.10"):
         other.ask("Hello", max_daily_cost=0.15)
     assert other.ask("Hello", max_daily_cost=0.25).complete
 
@@ -284,8 +284,8 @@ def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator)
 def test_a_session_limit_does_not_say_that_an_emulator_was_paid():
     """It refuses there too, so that it can be tried; the sum is one that Google would have billed."""
     for local, said in (
-        (True, "At Google this session would have cost about $0.5"),
-        (False, "This session has cost about $0.5"),
+        (True, "At Google this session would have cost ≈ $0.50"),
+        (False, "This session has cost ≈ $0.50"),
     ):
         budget = Budget()
         budget.commit(budget.reserve(0.5, local=local), 0.5)

@@ -162,6 +162,29 @@ def test_the_deadline_holds_over_retries(claude_emulator):
     assert len(claude_emulator.requests) == 3
 
 
+CONTRADICTING = [
+    ({"set": {"stream": False}}, {}, "Use no_stream=True."),
+    ({"set": {"stream": None}}, {}, "Leave the field out."),
+    ({"set": {"stream": True}, "no_stream": True}, {}, "Leave the field out."),
+    ({"set": {"stream": True}}, {"no_stream": True}, "Leave the field out."),
+]
+
+
+@pytest.mark.parametrize(("options", "settings", "cure"), CONTRADICTING, ids=str)
+@pytest.mark.parametrize("ask", [Claude.ask, Claude.request, Claude.count])
+def test_a_field_that_contradicts_how_the_answer_is_read_is_refused(
+    claude_emulator, ask, options, settings, cure
+):
+    """The field alone would be overwritten, and the option says the same."""
+    with pytest.raises(errors.OptionError) as refused:
+        ask(client(claude_emulator, **settings), "Hello", **options)
+    assert refused.value.message == (
+        'no_stream decides whether an answer is streamed, not set={"stream": ...}.'
+    )
+    assert refused.value.cure == cure
+    assert claude_emulator.requests == []
+
+
 UNARY = [
     ({}, True),
     ({"no_stream": True}, False),
@@ -170,6 +193,8 @@ UNARY = [
     ({"no_stream": True, "set": {"max_tokens": 64000}}, True),
     ({"no_stream": True, "model": "claude-opus-4-1@20250805", "max_tokens": 8193}, True),
     ({"no_stream": True, "model": "claude-opus-4-1@20250805", "max_tokens": 8192}, False),
+    ({"set": {"stream": True}}, True),
+    ({"no_stream": True, "max_tokens": 21334, "set": {"stream": False}}, False),
 ]
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from shells import interrupt_while_waiting
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
+from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange, sum_of_rounds
+from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
 from vertex_claude_magic.vertex.reply import Reply as PlainReply
-from vertex_claude_magic.vertex.reply import Usage
 
 GOOD = '{"name": "Oslo", "people": 700000}'
 
@@ -84,8 +88,6 @@ def test_a_limit_holds_for_a_question_with_all_its_rounds(session, claude_emulat
     target = session.target({"as_": City, "max_tokens": 2_000})
     probe = Exchange(session, "Which city?", target)
     tokens, _ = session.count_or_bound(probe.request, target)
-    from vertex_claude_magic.records.budget import worst_case
-
     most = worst_case(probe.request, target.catalog, tokens)
     probe.close()
     claude_emulator.requests.clear()
@@ -96,6 +98,59 @@ def test_a_limit_holds_for_a_question_with_all_its_rounds(session, claude_emulat
         list(asked)
     sent = [each for each in claude_emulator.requests if "count-tokens" not in each.path]
     assert len(sent) == 1
+
+
+REFUSED, CUT = Fault(status=400), Reply(content=GOOD, fault=Fault(cut_after=700))
+
+
+@pytest.mark.parametrize(
+    ("second", "max_cost", "error", "rounds"),
+    [
+        (REFUSED, None, errors.BadRequest, 1),
+        (CUT, None, errors.StreamInterrupted, 2),
+        (GOOD, 0.0055, errors.CostLimitExceeded, 1),
+    ],
+    ids=["refused", "cut off", "too expensive"],
+)
+def test_a_question_that_fails_in_a_later_round_keeps_the_rounds_before(
+    session, claude_emulator, second, max_cost, error, rounds
+):
+    """In the error, and once: what they said, and what they cost."""
+    claude_emulator.answer(Reply(content="Oslo. " * 100), second)
+    asked = exchange(session, max_tokens=1_000, max_cost=max_cost, model="claude-haiku-4-5")
+    with asked, pytest.raises(error) as failure:
+        list(asked)
+    for reply in (failure.value.reply, asked.partial()):
+        assert (reply.complete, len(reply.rounds)) == (False, rounds)
+        first = reply.rounds[0]
+        assert first.text == "Oslo. " * 100
+        assert reply.usage.input_tokens == sum(each.usage.input_tokens for each in reply.rounds)
+        # What a round cost that broke off is not known.
+        assert reply.cost == (first.cost if rounds == 1 else None)
+
+
+def test_a_stop_before_a_later_round_is_sent_keeps_the_rounds_before(session, claude_emulator):
+    """There its input tokens are counted, because a limit is set."""
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    claude_emulator.answer([{"type": "text", "text": "Let me look."}, call], "Oslo.")
+    with ExitStack() as stack:
+
+        def look() -> str:
+            """Look."""
+            claude_emulator.fail(Fault(delay=60))
+            claude_emulator.requests.clear()
+            stack.enter_context(interrupt_while_waiting(claude_emulator))
+            return "seen"
+
+        target = session.target({"tools": (look,), "max_cost": 1.0, "model": "claude-haiku-4-5"})
+        asked = open_exchange(session, "Which city?", target)
+        with pytest.raises(errors.ClaudeInterrupt) as interrupt, asked:
+            list(asked)
+    reply = interrupt.value.reply
+    assert [each.text for each in reply.rounds] == ["Let me look."]
+    assert [each.result for each in reply.tool_calls] == ["seen"]
+    assert (reply.complete, reply.usage) == (False, reply.rounds[0].usage)
+    assert 0 < reply.cost == session.records.budget.spent(local=True)
 
 
 def test_notices_are_values_that_say_what_they_are_about(session, claude_emulator):
@@ -137,3 +192,44 @@ def test_all_rounds_are_paid_for():
     assert (both.cost, both.seconds, both.first_token_seconds) == (pytest.approx(0.3), 3.0, 0.5)
     assert sum_of_rounds([first], PlainReply()).cost is None
     assert sum_of_rounds([], second) is second
+
+
+def test_the_sum_of_rounds_is_a_sum_in_every_field_that_counts():
+    """Searches, what was written to the cache and for how long, what it would have cost without; also in `raw`."""
+    wrote = Usage(
+        input_tokens=10,
+        cache_creation_input_tokens=200,
+        cache_creation=CacheCreation(ephemeral_1h_input_tokens=200),
+        server_tool_use=ServerToolUse(web_search_requests=4),
+        raw={"input_tokens": 10, "server_tool_use": {"web_search_requests": 4}, "service_tier": "standard"},
+    )
+    read = Usage(
+        input_tokens=5,
+        cache_read_input_tokens=200,
+        server_tool_use=ServerToolUse(web_search_requests=1),
+        service_tier="priority",
+        raw={"input_tokens": 5, "server_tool_use": {"web_search_requests": 1}, "service_tier": "priority"},
+    )
+    plain = Usage(input_tokens=7, raw={"input_tokens": 7})
+    rounds = [
+        PlainReply(usage=wrote, cost=0.5, uncached_cost=0.25),
+        PlainReply(usage=read, cost=0.125, uncached_cost=0.25),
+        PlainReply(usage=plain, cost=0.5),
+    ]
+    whole = sum_of_rounds(rounds[:-1], rounds[-1])
+    usage = whole.usage
+    assert (usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens) == (
+        22,
+        200,
+        200,
+    )
+    assert usage.cache_creation == CacheCreation(ephemeral_1h_input_tokens=200)
+    assert usage.server_tool_use == ServerToolUse(web_search_requests=5)
+    assert usage.service_tier == "priority"
+    assert usage.raw == {
+        "input_tokens": 22,
+        "server_tool_use": {"web_search_requests": 5},
+        "service_tier": "priority",
+    }
+    assert (whole.cost, whole.uncached_cost) == (1.125, 1.0)
+    assert sum_of_rounds([rounds[-1]], rounds[-1]).uncached_cost is None

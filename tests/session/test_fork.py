@@ -188,7 +188,7 @@ def test_a_stream_that_is_open_at_the_fork_goes_on_in_the_parent_only(service, w
         elif what == "close":
             stream.close()
         else:
-            stream._stream.__del__()
+            stream._streams[-1].__del__()
         return ""
 
     assert ("process" in forked(child)) == (what == "read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -114,6 +115,16 @@ def test_no_more_fly_than_the_bound():
     service, most = Service(), []
     run(service.pool(8), range(50), tick=lambda: most.append(service.running()))
     assert max(most) == 8
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 5.0])
+def test_calls_that_may_not_start_too_soon_start_later(seconds):
+    """All of them, also where each is over before the next may start."""
+    service = Service(seconds)
+    found = run(service.pool(spacing=1.0), range(6))
+    assert sorted(each.item for each in found) == [*range(6)]
+    starts = [call.started for call in service.calls]
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(starts))
 
 
 def test_items_are_drawn_as_they_are_needed():

@@ -167,15 +167,34 @@ def test_its_worst_case_is_half_the_price_of_every_request(emulator, claude, jou
     assert usage.open_cost == pytest.approx(most)
 
 
+SEARCH = [{"type": "web_search_20250305", "name": "web_search"}]
+DEEP = "[" * 900 + "]" * 900
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"tools": SEARCH}, {"max_tokens": 400.0}, {"metadata": json.loads(DEEP)}],
+    ids=["a search", "a fraction", "nested deeply"],
+)
+def test_a_request_whose_cost_is_not_known_before_crosses_a_limit(emulator, claude, fields):
+    add_source(emulator, [*asked(2), {"custom_id": "odd", "request": json.dumps(request(1, **fields))}])
+    with pytest.raises(errors.CostLimitExceeded, match="not known"):
+        claude.batch(SOURCE, "", to="gs://rows/run", max_cost=1_000)
+    assert created(emulator) == []
+
+
 def test_requests_that_will_fail_are_counted_beforehand(emulator, claude, caplog):
     rows = asked(4)
-    add_source(
-        emulator, [*rows, {"custom_id": "bad", "request": "{"}, {"custom_id": "none", "request": None}]
-    )
-    job = claude.batch(SOURCE, "", to="gs://rows/run")
-    assert "2 rows have no messages or no max_tokens, and will fail (first: bad)." in caplog.text
+    nan = json.dumps(request(1, temperature=float("nan")))
+    wrong = {"bad": "{", "none": None, "nan": nan}
+    add_source(emulator, [*rows, *({"custom_id": name, "request": wrong[name]} for name in wrong)])
+    job = claude.batch(SOURCE, "", to="gs://rows/run", max_cost=1)
+    assert "3 rows have no messages or no max_tokens, and will fail (first: bad)." in caplog.text
     frame = finished(job).result()
-    assert list(frame["custom_id"][frame["error"].notna()]) == ["bad", "none"]
+    failed = list(frame["custom_id"][frame["error"].notna()])
+    assert failed[:2] == ["bad", "none"]
+    # They cost nothing when they go again.
+    assert job.retry().jobs[1].cost_most == 0
 
 
 def test_rows_that_were_added_after_the_job_had_read_them_have_an_error(emulator, claude):

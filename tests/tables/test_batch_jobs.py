@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+from functools import partial
 
 import pandas as pd
 import pytest
+from batches import (
+    PROMPT,
+    TO,
+    created,
+    finished,
+    found,
+    make_claude,
+    quick,
+    retried_in_vain,
+    sent_and_meanwhile,
+)
+from journals import rows
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.tables.batch.find import find_batch
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 from vertex_claude_magic.tables.batch.upload import put_up
-from vertex_claude_magic.transport.retry import RetryPolicy
-
-TO = "gs://rows/run"
-PROMPT = "Repeat {{ n }}."
 
 
 @dataclasses.dataclass
@@ -45,28 +57,11 @@ def claude(emulator, journal):
     return make_claude(emulator, journal=journal)
 
 
-def make_claude(emulator, **more):
-    return Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator", model="sonnet",
-                  region="global", **more)  # fmt: skip
-
-
-def finished(job):
-    return job.wait(pause=lambda _: None)
-
-
 def uploaded(emulator, ending="rows-"):
     """All lines that went up, in the order of the files."""
     names = [name for name in emulator.buckets.names("rows") if ending in name and name.endswith(".jsonl")]
     return [
         json.loads(line) for name in names for line in emulator.buckets.get("rows", name).content.splitlines()
-    ]
-
-
-def created(emulator):
-    return [
-        each.body
-        for each in emulator.requests
-        if each.method == "POST" and each.path.endswith("/batchPredictionJobs")
     ]
 
 
@@ -116,14 +111,6 @@ def test_a_type_is_checked_in_a_later_process_by_its_schema(emulator, claude, jo
     later = found(emulator, journal, "labels").result([{"n": 1}, {"n": 2}])
     assert later[0]["label"] == "good"
     assert "score" in later[1]["error"]
-
-
-def found(emulator, journal, name):
-    """The batch of a name, in another session of the same journal."""
-    from vertex_claude_magic.tables.batch.find import find_batch
-
-    other = make_claude(emulator, journal=journal)
-    return find_batch(other._session, name)
 
 
 def test_the_cost_is_half_and_is_counted_once(emulator, claude, journal):
@@ -179,6 +166,61 @@ def test_a_row_that_is_answered_twice_is_one_row(emulator, claude):
     assert (job.rows, job.done, job.failed) == (3, 3, 0)
 
 
+def cancelled_before_it_was_created(emulator, job):
+    """Google refuses another job now, and so it waits."""
+    emulator.batches.most = 0
+    with contextlib.suppress(errors.QuotaExceeded):
+        job.retry()
+    job.cancel()
+    emulator.batches.most = 4
+
+
+NEVER_SENT = {
+    "the upload is refused": retried_in_vain,
+    "it is cancelled before its job is created": cancelled_before_it_was_created,
+}
+
+
+@pytest.mark.parametrize("end", NEVER_SENT.values(), ids=NEVER_SENT)
+@pytest.mark.parametrize("failing", [5, 2])
+def test_rows_that_were_not_sent_again_after_all_are_as_they_were(emulator, claude, end, failing):
+    emulator.batches.fails = lambda name: int(name.rpartition("-")[2]) < failing
+    job = finished(claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, max_tokens=200))
+    job.result()
+    before = (job.done, job.failed)
+    assert before == (5 - failing, failing)
+    for _ in range(2):
+        end(emulator, job)
+        assert (job.done, job.failed) == before
+    emulator.batches.fails = lambda _: False
+    finished(job.retry())
+    assert (job.done, job.failed) == (5, 0)
+    assert job.result()["error"].isna().all()
+
+
+def test_answers_that_were_cut_off_and_not_sent_again_after_all_stay_done(emulator, claude):
+    job = finished(claude.batch(pd.DataFrame({"n": range(3)}), PROMPT, to=TO, max_tokens=5))
+    job.result()
+    retried_in_vain(emulator, job)
+    assert (job.last_state, job.done, job.failed) == ("SUCCEEDED", 3, 0)
+
+
+def test_of_rows_that_go_again_in_several_jobs_those_of_a_cancelled_one_are_as_they_were(emulator, claude):
+    emulator.batches.fails = lambda _: True
+    job = finished(
+        claude.batch(pd.DataFrame({"n": range(10)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
+    )
+    assert (job.done, job.failed) == (0, 10)
+    emulator.batches.fails = lambda _: False
+    # Four jobs of the five are created, and the one that waits is cancelled.
+    job.retry()
+    for each in job.jobs:
+        if each.state == "WAITING":
+            job.context.batches.save(dataclasses.replace(each, state="CANCELLED", counted=1))
+    finished(job)
+    assert (job.done, job.failed) == (8, 2)
+
+
 def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     job = claude.batch(pd.DataFrame({"n": range(12)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
     assert [each.state for each in job.jobs].count("WAITING") == 2
@@ -187,6 +229,18 @@ def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     assert len(created(emulator)) == 6
     assert job.state == "SUCCEEDED"
     assert job.result()["error"].isna().all()
+
+
+def test_a_loop_over_the_state_brings_a_batch_to_its_end_and_the_last_state_asks_nobody(emulator, claude):
+    """Also the jobs that wait, which nobody else would create."""
+    job = claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, rows_per_job=1, max_tokens=200)
+    assert "WAITING" in {each.state for each in job.jobs}
+    states = list(iter(lambda: job.state, "SUCCEEDED"))
+    assert set(states) <= {"QUEUED", "PENDING", "RUNNING"}
+    assert len(created(emulator)) == 5
+    before = len(emulator.requests)
+    assert job.last_state == "SUCCEEDED"
+    assert len(emulator.requests) == before
 
 
 @pytest.mark.parametrize("ending", ["FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED"])
@@ -244,6 +298,74 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
     assert later.done == 1
 
 
+LOOKS = {
+    "another session looks": lambda job: job.refresh(),
+    "another session waits": lambda job: job.wait(pause=lambda _: None, timeout=0),
+    "another session collects": lambda job: job.result(),
+    "another session cancels": lambda job: job.cancel(),
+}
+
+
+@pytest.mark.parametrize("state", ["WRITING", "CREATING"])
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_job_is_created_once_whatever_another_thread_does_meanwhile(emulator, claude, journal, look, state):
+    seen = []
+
+    def meanwhile(job):
+        with contextlib.suppress(errors.DeadlineExceeded, errors.OptionError):
+            look(job)
+        seen.append(job.last_state)
+
+    job = sent_and_meanwhile(emulator, claude, journal, state, meanwhile)
+    assert seen == [state]
+    assert len(created(emulator)) == 1
+    assert finished(job).done == 1
+
+
+@pytest.mark.parametrize("state", ["WRITING", "CREATING"])
+def test_a_batch_whose_job_is_being_created_says_that_it_is_not_cancelled_and_can_be_afterwards(
+    emulator, claude, journal, state
+):
+    said = []
+
+    def cancel(job):
+        with pytest.raises(errors.OptionError, match="created now, and was not cancelled") as caught:
+            job.cancel()
+        said.append(caught.value.cure)
+
+    job = sent_and_meanwhile(emulator, claude, journal, state, cancel)
+    assert said == ["Cancel the batch again in a moment."]
+    job.cancel()
+    assert finished(job).state == "CANCELLED"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_job_that_this_process_was_creating_when_it_was_stopped_is_looked_for_and_not_lost(
+    emulator, claude, arrived
+):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    (kept,) = job.jobs
+    if not arrived:
+        emulator.batches._jobs.clear()
+    job.context.batches.save(dataclasses.replace(kept, state="CREATING", job="", owner=this_process()))
+    assert finished(job).done == 1
+    assert len(created(emulator)) == (1 if arrived else 2)
+
+
+def test_a_job_whose_answer_and_search_were_lost_is_looked_for_before_it_is_created_again(
+    emulator, journal, caplog
+):
+    """Also by another process, since nobody is creating it any more."""
+    claude = quick(emulator, journal)
+    # The bucket is asked, the file goes up, the job is created and its answer is cut off, and the search for it fails.
+    emulator.fail(Fault(), Fault(), Fault(cut_after=1, ending="reset"), 503)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    assert "A job could not be created now" in caplog.text
+    assert [(each.state, each.owner) for each in job.jobs] == [("CREATING", "")]
+    assert finished(job).done == 1
+    assert len(created(emulator)) == 1
+
+
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_job_that_a_killed_process_was_creating_is_cancelled_and_none_is_created(
     emulator, claude, journal, arrived
@@ -287,12 +409,14 @@ def test_jobs_that_another_process_has_added_meanwhile_are_not_touched(emulator,
     job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels"))
     (first,) = job.jobs
     context = job.context
-    context.batches.add_jobs([dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")])
+    theirs = dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")
+    context.batches.add(job.batch, [theirs], partial(context.call_of, job.batch), more=True)
     lines = Lines(files=[LineFile(rows=1, size=1)])
     with pytest.raises(errors.JournalError):
         put_up(context, job.batch, lines, before=[first])
     lines.files[0].content.close()
     assert [(each.state, each.job) for each in job.jobs][1] == ("QUEUED", "theirs")
+    assert [row["state"] for row in rows(path=journal)] == ["sent", "sent"]
 
 
 def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator, claude, journal):
@@ -302,6 +426,18 @@ def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator,
     later = finished(found(emulator, journal, "labels"))
     assert later.state == "FAILED"
     assert "run the cell again" in later.jobs[0].error
+    # What was reserved for it is free again.
+    assert rows(path=journal) == []
+    assert later.cost == 0
+
+
+def test_a_file_that_a_killed_process_was_uploading_is_cancelled(emulator, claude, journal):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    (kept,) = job.jobs
+    job.context.batches.save(dataclasses.replace(kept, state="WRITING", job="", owner="boot:1:999999999"))
+    found(emulator, journal, "labels").cancel()
+    assert job.last_state == "CANCELLED"
+    assert (rows(path=journal), job.cost) == ([], 0)
 
 
 REFUSED = [
@@ -315,6 +451,12 @@ REFUSED = [
     ({"timeout": 5}, "does not take timeout"),
     ({"replay": "only"}, "does not take replay"),
     ({"header": {"x-a": "b"}}, "does not take header"),
+    ({"set": {"stream": True}}, r'does not take set={"stream": ...}: nothing is streamed'),
+    ({"set": {"stream": False}}, r'does not take set={"stream": ...}: nothing is streamed'),
+    (
+        {"set": {"model": "opus"}},
+        r'does not take set={"model": ...}: the job names the model of all its rows',
+    ),
     ({"format": "code"}, "does not take"),
     ({"model": "claude-3-opus"}, "retired|no longer"),
     ({"max_cost": 0.0001}, "This batch may cost up to"),
@@ -396,8 +538,6 @@ def test_a_line_that_was_cut_off_is_one_row_without_an_answer(emulator, claude):
 
 def test_a_batch_is_not_followed_at_another_service(emulator, claude, journal):
     claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
-    from vertex_claude_magic.tables.batch.find import find_batch
-
     elsewhere = Claude(project="p", access_token="t", journal=journal)
     with pytest.raises(errors.OptionError, match="a server on this machine"):
         find_batch(elsewhere._session, "labels").refresh()
@@ -408,11 +548,6 @@ def test_without_a_journal_it_lives_in_the_session(emulator, caplog):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     assert "no later kernel finds this batch" in caplog.text
     assert finished(job).result()[0]["error"] is None
-
-
-def quick(emulator, journal):
-    """A session that tries nothing twice by itself."""
-    return make_claude(emulator, journal=journal, policy=RetryPolicy(retries=0))
 
 
 def test_a_job_that_cannot_be_created_now_is_created_by_a_later_look(emulator, journal, caplog):
@@ -504,8 +639,6 @@ def test_a_policy_that_came_later_holds_for_what_is_not_sent_yet(emulator, claud
     other = Claude(
         project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal=journal
     )
-    from vertex_claude_magic.tables.batch.find import find_batch
-
     with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
         finished(find_batch(other._session, "labels"))
     assert len(created(emulator)) == 4

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -40,9 +42,9 @@ def emulator():
         yield made
 
 
-def sent_and_killed(emulator, journal, rows=ROWS):
+def sent_and_killed(emulator, journal, rows=ROWS, per_job=PER_JOB):
     """Send a batch in a process of its own, and kill that as soon as it has."""
-    command = [sys.executable, "-c", SENDER, emulator.base_url, journal, str(rows), str(PER_JOB)]
+    command = [sys.executable, "-c", SENDER, emulator.base_url, journal, str(rows), str(per_job)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -68,8 +70,7 @@ def test_another_process_brings_5000_rows_back_in_order_and_sends_only_failures_
     emulator.batches.shards = 3
     journal = str(tmp_path / "journal.sqlite3")
     sent_and_killed(emulator, journal)
-    claude = Claude(project="emulator-project", base_url=emulator.base_url, access_token="emulator",
-                    journal=journal, region="global")  # fmt: skip
+    claude = later_client(emulator, journal)
     job = find_batch(claude._session, "labels").wait(pause=lambda _: None)
     assert [each.rows for each in job.jobs] == [2_000, 2_000, 1_000]
     assert (job.done, job.failed) == (4_950, 50)
@@ -95,6 +96,69 @@ def test_another_process_brings_5000_rows_back_in_order_and_sends_only_failures_
         each for each in emulator.requests if each.method == "POST" and each.path.endswith("PredictionJobs")
     ]
     assert len(created) == 4
+
+
+def later_client(emulator, journal):
+    return Claude(project="emulator-project", base_url=emulator.base_url, access_token="emulator",
+                  journal=journal, region="global")  # fmt: skip
+
+
+def counted(claude, journal):
+    """What the journal says that all calls cost, and what those may cost that have not ended."""
+    (usage,) = claude._session.records.stores.journal(journal).usage()
+    return usage.cost, usage.open_cost
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["answered", "cancelled"])
+def test_what_another_process_has_sent_costs_what_its_results_say(emulator, tmp_path, cancelled):
+    """In its own sum and in that of the day, also for a job that was never created."""
+    emulator.batches.rows_per_look = 1
+    journal = str(tmp_path / "journal.sqlite3")
+    sent_and_killed(emulator, journal, rows=10, per_job=2)
+    claude = later_client(emulator, journal)
+    job = find_batch(claude._session, "labels")
+    assert [each.state for each in job.jobs].count("WAITING") == 1
+    cost, worst = counted(claude, journal)
+    assert cost == 0 < worst
+    if cancelled:
+        job.cancel()
+    frame = job.wait(pause=lambda _: None).result()
+    assert job.cost == pytest.approx(frame["cost"].sum())
+    assert counted(claude, journal) == (pytest.approx(job.cost), 0)
+    assert claude._session.records.spending(claude._session.target()).today_local.usd == pytest.approx(
+        job.cost
+    )
+
+
+def test_a_cost_that_an_earlier_version_left_out_is_counted_when_the_batch_is_collected_again(
+    emulator, tmp_path
+):
+    journal = str(tmp_path / "journal.sqlite3")
+    sent_and_killed(emulator, journal, rows=3)
+    claude = later_client(emulator, journal)
+    job = find_batch(claude._session, "labels").wait(pause=lambda _: None)
+    job.result()
+    cost = job.cost
+    with closing(sqlite3.connect(journal)) as file, file:
+        # As it left the rows: the job is counted, and its call goes on.
+        file.execute("UPDATE calls SET state = 'sent', cost = NULL")
+        assert file.execute("SELECT counted FROM batch_jobs").fetchall() == [(1,)]
+    assert job.cost is None
+    job.result()
+    assert job.cost == cost > 0
+    assert counted(claude, journal) == (cost, 0)
+
+
+def test_a_cost_whose_row_was_deleted_meanwhile_is_counted_all_the_same(emulator, tmp_path):
+    journal = str(tmp_path / "journal.sqlite3")
+    sent_and_killed(emulator, journal, rows=3)
+    claude = later_client(emulator, journal)
+    job = find_batch(claude._session, "labels").wait(pause=lambda _: None)
+    with closing(sqlite3.connect(journal)) as file, file:
+        file.execute("DELETE FROM calls")
+    frame = job.result()
+    assert job.cost == pytest.approx(frame["cost"].sum())
+    assert counted(claude, journal) == (job.cost, 0)
 
 
 def test_faults_of_the_storage_upload_nothing_twice_and_mix_nothing(emulator, tmp_path):

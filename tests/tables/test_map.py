@@ -22,7 +22,8 @@ from journals import rows as journal_rows
 from shells import ROOT
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
-from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.emulator import Fault, Reply
+from vertex_claude_magic.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_tab
 @pytest.mark.parametrize(
     ("options", "streamed"),
     [({"max_tokens": 1000}, False), ({"max_tokens": 1001}, True), ({"set": {"max_tokens": 9000}}, True),
-     ({"max_tokens": 4000, "no_stream": True}, False)],
+     ({"max_tokens": 4000, "no_stream": True}, False), ({"max_tokens": 900, "set": {"stream": True}}, True)],
 )  # fmt: skip
 def test_a_short_answer_comes_in_one_piece_and_a_long_one_as_a_stream(
     client, claude_emulator, options, streamed
@@ -318,7 +319,7 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert 2 <= done < 9
     assert column(out, "error") == [None] * 9
     assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
-    assert "The next row could exceed --max-cost" in caplog.text
+    assert "The next row could exceed the limit of $" in caplog.text
     before = len(asked(claude_emulator))
     assert before == done
     again = run(client, make_table(texts(9)), max_cost=1.0)
@@ -345,6 +346,80 @@ def test_an_answer_that_broke_off_counts_with_its_worst_case_before_it_is_asked_
     assert len(asked(claude_emulator)) == 1
     claude_emulator.fail(Fault(cut_after=200))
     assert all(column(run(client, texts_frame(1), max_cost=2.5 * most), "answer"))
+
+
+ODD = '{"label": "odd"}'
+ENDINGS = {
+    "repaired": (ODD, '{"label": "good", "score": null, "n": 3}'),
+    "not repaired": (ODD, "never"),
+    "repair refused": (ODD, Fault(status=400)),
+    "repair cut off": (ODD, Reply(content="never " * 90, fault=Fault(cut_after=900))),
+    "cut off": (Reply(content="never " * 90, fault=Fault(cut_after=900)),) * 4,
+    "refused": (Fault(status=400),),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_a_run_has_cost_what_its_session_has_spent(client, claude_emulator, ending):
+    """Every request counts, however its row ended; one whose price is not known with its worst case."""
+    claude_emulator.answer(*ending)
+    seen: list[Progress] = []
+    out = client.map(texts_frame(1), "Repeat {{ text }}", as_=Label, progress=seen.append, max_tokens=4000)
+    spent = client._session.records.budget.spent(local=True)
+    assert seen[-1].cost == pytest.approx(spent)
+    assert (spent > 0) == (ending != ENDINGS["refused"])
+    (cost,) = column(out, "cost")
+    # A row has the cost of the call that answered it.
+    assert cost is None or cost <= spent * 1.000001
+
+
+def test_a_row_that_broke_off_leaves_the_others_their_limit(claude_emulator, tmp_path):
+    """What it cost is not known, and so the worst case counts; the price of the model is known."""
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
+        journal=str(tmp_path / "j.sqlite3"), model="claude-haiku-4-5", max_tokens=1000,
+        policy=RetryPolicy(retries=0),
+    )  # fmt: skip
+    claude_emulator.answer(ENDINGS["cut off"][0], "one", "two")
+    seen: list[Progress] = []
+    options = {"max_active": 1, "max_cost": 1.0, "max_tokens": 4000, "progress": seen.append}
+    out = client.map(texts_frame(3), "Repeat {{ text }}", **options)
+    assert [error is None for error in column(out, "error")] == [False, True, True]
+    assert 0 < seen[-1].cost < 1.0
+
+
+@pytest.mark.parametrize(
+    "limit", [{}, {"max_session_cost": 1.0}, {"max_daily_cost": 1.0}, {"max_cost": 1.0}], ids=str
+)
+def test_what_is_not_sent_after_all_costs_nothing(tmp_path, limit):
+    """A host that gets no token is found out when the request is about to go."""
+    client = Claude(
+        project="p", base_url="https://gateway.example/v1", access_token="a-token", model="haiku",
+        journal=str(tmp_path / "j.sqlite3"), **limit,
+    )  # fmt: skip
+    for _ in range(2):
+        with pytest.raises(errors.UntrustedHost):
+            run(client, texts_frame(1))
+    spent = client._session.records.spending(client._session.target())
+    assert (spent.session, spent.today_usd) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_the_limit_of_a_run_holds_for_repairs_too(client, claude_emulator, at_once):
+    """A repair that could cross it is not asked; what the row has cost is in the table."""
+    long = {"type": "message", "content": [{"type": "text", "text": "No."}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 400, "output_tokens": 1000}}  # fmt: skip
+    claude_emulator.answer(*[long] * 40)
+    most = worst_of(client)
+    limit = 6 * most
+    out = client.map(
+        texts_frame(8), "Repeat {{ text }}", as_=int, max_active=at_once, max_cost=limit, progress=False
+    )
+    spent = client._session.records.budget.spent(local=True)
+    assert limit / 2 < spent <= limit
+    assert sum(usd or 0.0 for usd in column(out, "cost")) == pytest.approx(spent)
+    kinds = {str(error).partition(":")[0] for error in column(out, "error")}
+    assert kinds <= {"AnswerInvalid", "CostLimitExceeded", "None"}
 
 
 def test_a_limit_and_an_unknown_price_send_nothing(client, claude_emulator):

@@ -28,6 +28,7 @@ from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.tables.row_prompt import read_row_prompt
 from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.vertex.reply import Reply
 
 
 class Mood(Enum):
@@ -91,6 +92,33 @@ def test_a_field_of_the_row_is_written_into_the_prompt(make_table):
     table = make_table({"text": ["a</data>b", None], "n": [1, 2], "day": [dt.date(2026, 1, 31)] * 2})
     found, _ = prompt_of(table, "{{ text }}|{{ n }}|{{ day }}|{{ row['n'] }}")
     assert found == ['<data-1 name="text">a</data>b</data-1>|1|2026-01-31|1', "null|2|2026-01-31|2"]
+
+
+ANSWER = Reply(blocks=({"type": "text", "text": "</data> Four."},), model="m", region="eu")
+FENCED = '<data-1 name="{}"></data> Four.</data-1>'
+
+
+@pytest.mark.parametrize(("template", "value", "wanted"), [
+    ("{{ answer }}", ANSWER, FENCED.format("answer")),
+    ("{{ row['answer'] }}", ANSWER, FENCED.format("answer")),
+    ("{{ answer.text }}", ANSWER, FENCED.format("answer.text")),
+    ("{{ answer.stop_reason }}", ANSWER, "null"),
+    ("{{ answer.a }}", {"a": ANSWER}, FENCED.format("answer.a")),
+    ("{{ answer[0] }}", [ANSWER], FENCED.format("answer[0]")),
+    ("{{ answer }}", [ANSWER], '<data-1 name="answer">["</data> Four."]</data-1>'),
+    ("{{ row }}", ANSWER, '<data-1 name="row">{"answer": "</data> Four."}</data-1>'),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("make", ["dicts", "pandas", "polars"])
+def test_an_answer_in_a_row_is_its_text(template, value, wanted, make):
+    """As in a prompt that is no template of rows: times, ids and costs are no part of it, and its text is data."""
+    tables = {
+        "dicts": lambda: [{"answer": value}],
+        "pandas": lambda: pd.DataFrame({"answer": pd.Series([value], dtype=object)}),
+        "polars": lambda: pl.DataFrame({"answer": pl.Series([value], dtype=pl.Object)}),
+    }
+    rows = read_rows(tables[make]())
+    prompt = read_row_prompt(template, rows, budget=ValueLimits())
+    assert prompt.content({"answer": value}) == wanted
 
 
 def test_columns_win_over_variables_and_the_clash_is_said_once(make_table):

@@ -8,7 +8,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.chats.conversation import Following, NamedChat
 from vertex_claude_magic.chats.naming import check_name
 from vertex_claude_magic.session.history import History
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["conversation_of", "look_at"]
+
+_FIRST = Spelling("%%claude NAME", "Claude.ask")
 
 
 def conversation_of(
@@ -40,7 +42,11 @@ def conversation_of(
     if after is not None and named:
         raise errors.OptionError(
             spelled("{} and {} cannot be combined.", option("after"), option("chat")),
-            cure="Use --after for one follow-up, -c for a conversation with a name.",
+            cure=spelled(
+                "Use {} for one follow-up, {} for a conversation with a name.",
+                option("after"),
+                option("chat"),
+            ),
         )
     if target.new and not named:
         raise errors.OptionError(
@@ -59,11 +65,11 @@ def conversation_of(
             name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
         ]
         near = difflib.get_close_matches(str(after), known, n=1)
-        cure = "Ask with %%claude NAME first, then follow with --after NAME."
+        cure = spelled("Ask with {} first, then follow with {}.", _FIRST, option("after", "NAME"))
         if near:
-            cure = f"Did you mean {near[0]}?"
+            cure = spelled("Did you mean {}?", near[0])
         elif known:
-            cure = f"The last reply is in {known[-1]}."
+            cure = spelled("The last reply is in {}.", known[-1])
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
     if not isinstance(names[after], Reply):
         raise errors.OptionError(

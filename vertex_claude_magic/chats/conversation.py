@@ -19,6 +19,7 @@ from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.spelling import field, spelled
 from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ class NamedChat:
 def _refuse_messages(target: Target) -> None:
     if "messages" in target.set:
         raise errors.OptionError(
-            "--set messages cannot be used in a conversation, which sends its own messages.",
+            spelled("{} cannot be used in a conversation, which sends its own messages.", field("messages")),
             cure="Leave one of them out.",
         )
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd
-from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
+from vertex_claude_magic.records.budget import or_more, or_priced, worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.pool import Finished
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.registry import Option
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
 
@@ -297,16 +298,14 @@ class Comparison:
             if cost is None:
                 raise errors.CostLimitExceeded(
                     f"The cost of {quote(column.label, 60)} is not known, so it may exceed the limit.",
-                    cure=spelled("Leave it out, or raise {}.", option("max_cost")),
+                    cure=or_priced("max_cost", most, "leave it out"),
                 )
             total += cost
         if total > most:
             raise errors.CostLimitExceeded(
-                f"The columns may cost up to ${usd(total, 'short', unknown='?')} together, more than the limit of "
-                f"${most:g} (estimates).",
-                cure=spelled(
-                    "Lower {}, compare fewer, or raise {}.", option("max_tokens"), option("max_cost")
-                ),
+                f"The columns may cost up to {usd_estimate(total)} together, more than the limit of "
+                f"{usd_limit(most)} (estimates).",
+                cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", most)),
             )
 
 
@@ -321,9 +320,24 @@ def check_asked(target: Target) -> None:
             raise _unsupported(name, why)
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(
-            "A comparison does not support --format code: there are several answers but one new cell.",
+            spelled(
+                "A comparison does not support {}: there are several answers but one new cell.",
+                option("format", "code"),
+            ),
             cure="Leave it out; each reply has its code in .code.",
         )
+
+
+def can_vary(row: Option) -> bool:
+    """Tell whether the values of an option can be compared: one value is one column.
+
+    >>> from vertex_claude_magic.settings.registry import OPTIONS
+    >>> can_vary(OPTIONS["effort"]), can_vary(OPTIONS["max_cost"]), can_vary(OPTIONS["stop"])
+    (True, False, False)
+    """
+    if row.name in {*_REFUSED, *_NEVER_VARIED}:
+        return False
+    return "line" in row.places and row.kind != "display" and not row.repeatable
 
 
 def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -386,4 +400,7 @@ def log_failures(replies: Replies) -> None:
     """Tell the log of a program which columns failed; a notebook shows it in the column."""
     for label, error in zip(replies.labels, replies.errors, strict=True):
         if error is not None:
+            # The program has it too, in `errors`.
+            if isinstance(error, errors.ClaudeError):
+                error.spell_for_python()
             _log.warning("%s: %s", label, message_of(error))

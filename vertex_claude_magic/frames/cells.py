@@ -67,6 +67,9 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
     """
     if isinstance(value, str) and not isinstance(value, Enum):
         return Cell(str(value)) if len(value) <= limit else Cell(value[:limit], f"{len(value):,} characters")
+    if _is_answer(type(value)):
+        # As in a prompt by itself: times, ids and costs are no part of it.
+        return cell_of(value.text, limit, where)
     if isinstance(value, (bytes, bytearray, memoryview)):
         start = repr(bytes(value[:limit]))
         return Cell(start) if len(value) <= limit else Cell(start[:limit], f"{len(value):,} bytes")
@@ -104,11 +107,16 @@ def _is_structure(value: Any) -> bool:
     kind = type(value)
     return (
         isinstance(value, (Mapping, AbstractSet, list, tuple, deque, _Rows))
-        or (dataclasses.is_dataclass(kind))
+        or (dataclasses.is_dataclass(kind) and not _is_answer(kind))
         or (hasattr(kind, "model_dump") and hasattr(kind, "model_fields"))
         or (hasattr(kind, "columns") and (hasattr(kind, "itertuples") or hasattr(kind, "iter_rows")))
         or (hasattr(kind, "dtype") and hasattr(kind, "__iter__") and value.shape != ())
     )
+
+
+def _is_answer(kind: type) -> bool:
+    """Tell whether a class is that of the replies, which is below this module and so known by its name."""
+    return (kind.__module__, kind.__name__) == ("vertex_claude_magic.vertex.reply", "Reply")
 
 
 def _own_text(value: Any, where: str) -> str:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from vertex_claude_magic.markdown.characters import replace_invalid, safe_plain
 from vertex_claude_magic.markdown.parse import DEEPEST, parse_blocks, parse_inline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it.token import Token
 
-__all__ = ["cell_html", "column_html", "table_html", "text_lines"]
+__all__ = ["cell_html", "column_html", "parts_of", "table_html"]
+
+# A line of text, or the rows of a table, its head first.
+Part: TypeAlias = "str | list[list[str]]"
 
 # Front ends look for formulas in HTML too; neither sign begins one in an element of its own.
 _FORMULA = re.compile(r"[$\\]")
@@ -28,28 +32,40 @@ _BLANKS = re.compile(r"^ +|(?<= ) +")
 # Longer texts, and texts with more markup, are shown as they came, because parsing takes seconds.
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
 _SIGNS = "*_`[]!<>$\\~&|"
-_COLUMN = "display: inline-table; vertical-align: top; width: 22em; max-width: 100%"
+# On a wide page the columns share its width; where less than 16em would be left for each, the last ones go below.
+_COLUMN = "display: inline-table; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em"
+_MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
 
 
-def column_html(title: str, text: str, lines: Sequence[str] = (), *, rendered: bool = True) -> str:
+def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, rendered: bool = True) -> str:
     """Return one column: a title, a text of a model, and lines below.
 
     Args:
         title: What heads it.
         text: The text, in Markdown.
         lines: What is said below it.
+        of: How many columns there are.
         rendered: Whether the text is parsed; while it grows, it is shown as it comes.
 
-    >>> column_html("haiku", "**Four.**").count("<td")
+    >>> column_html("haiku", "**Four.**", of=2).count("<td")
     1
     """
-    body = "<br>".join(map(_line, text_lines(text))) if rendered else cell_html(text)
+    body = cell_html(text)
+    if rendered:
+        body = ""
+        for kind, parts in groupby(parts_of(text), type):
+            body += (
+                "<br>".join(map(_line, cast("Iterator[str]", parts)))
+                if kind is str
+                else "".join(_table(rows[0], rows[1:]) for rows in cast("Iterator[list[list[str]]]", parts))
+            )
     # An empty cell would be a gap above the lines.
     rows = [*([body] if body else []), *map(cell_html, lines)]
     cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
-    return f'<table style="{_COLUMN}"><thead>{head}</thead><tbody>{cells}</tbody></table>'
+    style = _COLUMN.format(100 // min(of, _MOST_BESIDE) - 1)
+    return f'<table style="{style}"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
 def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -58,19 +74,23 @@ def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     >>> table_html(["", "haiku"], [["time", "3 s"]]).count("<td")
     1
     """
+    return _table(head, rows, names=1 if head else 0)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 0) -> str:
+    """Return a table; the first `names` cells of a row name it."""
+    titles = _row(head, names=len(head))
     # A head without cells would be read out as an empty row.
-    titles = "".join(f'<th style="{_CELL}">{cell_html(each)}</th>' for each in head)
-    names = 1 if head else 0
-    lines = (
-        "".join(
-            f'<{"th" if at < names else "td"} style="{_CELL}">{cell_html(cell)}</{"th" if at < names else "td"}>'
-            for at, cell in enumerate(row)
-        )
-        for row in rows
-    )
-    body = "".join(f"<tr>{cells}</tr>" for cells in lines)
-    above = f"<thead><tr>{titles}</tr></thead>" if head else ""
-    return f"<table>{above}<tbody>{body}</tbody></table>"
+    above = f"<thead>{titles}</thead>" if head else ""
+    return f"<table>{above}<tbody>{''.join(_row(row, names=names) for row in rows)}</tbody></table>"
+
+
+def _row(cells: Sequence[str], *, names: int) -> str:
+    kinds = ["th"] * names + ["td"] * (len(cells) - names)
+    html = [
+        f'<{kind} style="{_CELL}">{cell_html(cell)}</{kind}>' for kind, cell in zip(kinds, cells, strict=True)
+    ]
+    return f"<tr>{''.join(html)}</tr>"
 
 
 def cell_html(text: str) -> str:
@@ -88,36 +108,36 @@ def _line(text: str) -> str:
     return _BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), shown)
 
 
-def text_lines(text: str) -> list[str]:
-    r"""Return the lines of the text that Markdown means, without its marks; code and formulas stay as they are.
+def parts_of(text: str) -> list[Part]:
+    r"""Return the lines and tables that Markdown means, without its marks; code and formulas stay as they are.
 
-    >>> text_lines("# Sum\n\n* **two** `x`\n* [a](http://b)")
-    ['Sum', '', '• two x', '• a (http://b)']
+    >>> parts_of("# Sum\n\n* **two** `x`\n* [a](http://b)\n\n| a |\n|---|\n| 1 |")
+    ['Sum', '', '• two x', '• a (http://b)', '', [['a'], ['1']]]
     """
     source = replace_invalid(_LINE_END.sub("\n", text))
     if len(source) > _LONGEST or sum(map(source.count, _SIGNS)) > _MOST_SIGNS:
-        return source.split("\n")
+        return [*source.split("\n")]
     tokens = parse_blocks(source)
     if any(token.level >= DEEPEST - 3 for token in tokens):
         # The parser drops what is nested more deeply than it may.
-        return source.split("\n")
-    found = _Lines()
+        return [*source.split("\n")]
+    found = _Parts()
     for token in tokens:
         found.add(token)
-    while found.lines and not found.lines[-1].strip():
-        found.lines.pop()
-    return found.lines
+    while found.parts and isinstance(last := found.parts[-1], str) and not last.strip():
+        found.parts.pop()
+    return found.parts
 
 
-class _Lines:
-    """Block tokens as lines of text."""
+class _Parts:
+    """Block tokens as lines of text and tables."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.parts: list[Part] = []
         # For each list around the present block: the number of its next item, None for bullets.
         self._lists: list[int | None] = []
         self._lead = ""
-        self._row: list[str] | None = None
+        self._rows: list[list[str]] | None = None
 
     def add(self, token: Token) -> None:
         """Take in one token."""
@@ -133,33 +153,38 @@ class _Lines:
                 mark = "•" if number is None else f"{number}."
                 self._lead = f"{'  ' * (len(self._lists) - 1)}{mark} "
                 self._lists[-1] = None if number is None else number + 1
-            case "tr_open":
-                self._row = []
-            case "tr_close":
-                self.lines.append(" | ".join(self._row or []))
-                self._row = None
-            case "inline" if self._row is not None:
-                self._row.append(_inline_text(token).replace("\n", " "))
+            case "table_open":
+                if self._lead.strip():
+                    self._add_text("")
+                self._rows = []
+                self.parts.append(self._rows)
+            case "tr_open" if self._rows is not None:
+                self._rows.append([])
+            case "table_close":
+                # What follows begins below the table, which has a margin of its own.
+                self._rows, self._lead = None, " " * len(self._lead) if self._lists else ""
+            case "inline" if self._rows is not None:
+                self._rows[-1].append(_inline_text(token).replace("\n", " "))
             case "inline":
                 self._add_text(_inline_text(token))
             case "fence" | "code_block" | "math_block":
                 content = token.markup if token.type == "math_block" else token.content.rstrip("\n")
                 self._add_text(content)
-                self.lines.append("")
+                self.parts.append("")
             case "hr":
-                self.lines += ["―", ""]
-            case "paragraph_close" | "heading_close" | "table_close":
+                self.parts += ["―", ""]
+            case "paragraph_close" | "heading_close":
                 self._end_block()
 
     def _add_text(self, text: str) -> None:
         first, *rest = text.split("\n")
         indent = " " * len(self._lead)
-        self.lines += [f"{self._lead}{first}", *(f"{indent}{each}" for each in rest)]
+        self.parts += [f"{self._lead}{first}", *(f"{indent}{each}" for each in rest)]
         self._lead = indent if self._lists else ""
 
     def _end_block(self) -> None:
         if not self._lists:
-            self.lines.append("")
+            self.parts.append("")
             self._lead = ""
 
 

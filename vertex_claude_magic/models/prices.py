@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["TokenUsage", "cost", "rate", "rates", "sum_of_costs", "usd", "usd_estimate", "usd_words"]
+__all__ = [
+    "TokenUsage",
+    "cost",
+    "rate",
+    "rates",
+    "sum_of_costs",
+    "usd",
+    "usd_estimate",
+    "usd_limit",
+    "usd_words",
+]
 
 _MILLION = 1_000_000
 # USD; smaller sums are not written out.
@@ -174,14 +184,17 @@ def sum_of_costs(costs: Iterable[float | None]) -> float | None:
 def usd(
     amount: float | None, form: Literal["column", "short", "price"] = "column", *, unknown: str = "unknown"
 ) -> str:
-    """Write USD as a bare number: in a widget or a notebook a pair of dollar signs would make a formula.
+    """Write USD as a bare number: in a widget or a page of HTML a pair of dollar signs would make a formula.
+
+    So a column has USD in its head, and a sentence on such a page has it behind the number; a text that is not read as
+    Markdown or HTML, or has its signs escaped, is written by `usd_estimate` and `usd_limit`.
 
     Args:
         amount: USD, None or infinite where it is not known.
         form: "column" has four decimals, so that sums align, and two significant digits where those would show
             nothing; "short" has two significant digits below a dollar, for one figure in a text; "price" has the
-            digits of the price table. A sum below a thousandth of a cent is only called that, because a row of
-            zeros is misread.
+            digits that somebody chose, those of the price table or of a limit. A sum below a thousandth of a cent is
+            only called that, because a row of zeros is misread.
         unknown: What is written where the amount is not known.
 
     >>> usd(1234.5), usd(0.0), usd(0.000097), usd(None)
@@ -190,13 +203,13 @@ def usd(
     ('<0.00001', '<0.00001')
     >>> usd(0.00213, "short"), usd(1.005, "short"), usd(0.0, "short")
     ('0.0021', '1.00', '0')
-    >>> usd(0.11, "price"), usd(10.0, "price"), usd(None, "price", unknown="?")
-    ('0.11', '10', '?')
+    >>> usd(0.11, "price"), usd(10.0, "price"), usd(0.00001, "price"), usd(None, "price", unknown="?")
+    ('0.11', '10', '0.00001', '?')
     """
     if amount is None or not math.isfinite(amount):
         return unknown
     if form == "price":
-        return f"{amount:g}"
+        return f"{amount:,.10f}".rstrip("0").rstrip(".")
     if amount <= 0:
         return "0"
     if amount < _LEAST:
@@ -219,6 +232,15 @@ def usd_estimate(amount: float | None) -> str:
     if number.startswith("<"):
         return f"< ${number[1:]}"
     return "$0" if number == "0" else f"≈ ${number}"
+
+
+def usd_limit(amount: float) -> str:
+    """Write a limit with the sign of USD, to the last digit that the user gave; for the same places as `usd_estimate`.
+
+    >>> usd_limit(0.5), usd_limit(0.00001), usd_limit(1000.0)
+    ('$0.5', '$0.00001', '$1,000')
+    """
+    return f"${usd(amount, 'price')}"
 
 
 def usd_words(amount: float | None) -> str:

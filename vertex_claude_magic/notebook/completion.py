@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Candidate", "candidates", "complete", "match", "template_candidates"]
+__all__ = ["Candidate", "candidates", "complete", "match", "template_candidates", "varied_candidates"]
 
 _OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 # In a larger folder Tab would take long, and nobody reads so many names.
@@ -118,8 +120,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         offered = _typed(row.name, row.words)
     elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
-    elif takes == "tools":
-        offered = _tools(word, names)
+    elif takes in _OF_WORD:
+        offered = _OF_WORD[takes](word, names)
     elif takes == "replies":
         offered = [each for each in _variables(names) if each.type == "Reply"]
     elif takes == "files":
@@ -156,6 +158,29 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         for text, kind in offered
         if text not in taken and f"{before_it}{text}".startswith(word)
     ]
+
+
+def varied_candidates(word: str, names: Mapping[str, Any] = MappingProxyType({})) -> list[Candidate]:
+    """Return what may come next behind `--vary`: an option, and behind its `=` the values that it takes.
+
+    >>> varied_candidates("effort=low,")[:2]
+    [Candidate(text='medium', type='effort'), Candidate(text='high', type='effort')]
+    """
+    from vertex_claude_magic.classroom.compare import can_vary
+
+    name, assigned, values = word.partition("=")
+    if not assigned:
+        rows = [each for each in dict.fromkeys(LINE_OPTIONS.values()) if can_vary(each)]
+        return _typed("option", (f"{each.long.lstrip('-')}=" for each in rows))
+    row = LINE_OPTIONS.get(f"--{name}")
+    if row is None or not can_vary(row):
+        return []
+    flags = _typed(name, ("true", "false") if row.kind == "flag" else ())
+    *chosen, _ = values.split(",")
+    # The values that are there already are put before by the caller, as for all options that take several.
+    head = "" if chosen else f"{name}="
+    found = [*flags, *candidates(f"%%claude {row.long}", "", names)]
+    return [Candidate(f"{head}{text}", kind) for text, kind in found if text not in chosen]
 
 
 def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
@@ -234,7 +259,7 @@ def _models() -> list[Candidate]:
         if tier is None or tier.input is None or tier.output is None:
             found.append(Candidate(text, "model"))
         else:
-            found.append(Candidate(text, f"model ${tier.input:g} / ${tier.output:g}"))
+            found.append(Candidate(text, f"model {usd_limit(tier.input)} / {usd_limit(tier.output)}"))
     return found
 
 
@@ -258,6 +283,10 @@ def _chats() -> list[Candidate]:
 
 # A line that is none of ours offers nothing.
 _UNKNOWN = Command("")
+_OF_WORD: Mapping[str, Callable[[str, Mapping[str, Any]], list[Candidate]]] = {
+    "tools": _tools,
+    "varied": varied_candidates,
+}
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
     "regions": lambda: _typed("region", Catalog.load().locations()),

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import message_of, quote
 
 __all__ = [
@@ -47,7 +48,9 @@ _MOST_KEYS = 10_000
 _COMPILED_METHODS = frozenset(
     {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
 )
-_LITERALLY = r"\{{ sends the braces themselves, and --literal sends the whole body unchanged"
+_LITERALLY = spelled(
+    r"\{{{{ sends the braces themselves, and {} sends the whole body unchanged", flag("literal")
+)
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
 
 
@@ -166,7 +169,7 @@ def parse_path(text: str) -> Placeholder | None:
 def _refused(text: str, why: str) -> OptionError:
     return OptionError(
         f"{{{{ {quote(text, 60)} }}}} is not a path: {why}.",
-        cure=f"{_MAY_HOLD}; assign anything else to a variable first. {_LITERALLY}.",
+        cure=spelled("{}; assign anything else to a variable first. {}.", _MAY_HOLD, _LITERALLY),
     )
 
 
@@ -258,4 +261,4 @@ def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str)
     hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
     # A name alone is already in the message.
     whole = f" (in {{{{ {quote(placeholder.source, 60)} }}}})" if placeholder.steps else ""
-    return OptionError(f"{what}{whole}.", cure=f"{hint}{_LITERALLY}.")
+    return OptionError(f"{what}{whole}.", cure=spelled("{}{}.", hint, _LITERALLY))

@@ -12,10 +12,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.models.prices import cost, usd_estimate, usd_limit
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
@@ -25,7 +27,19 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Budget", "Limits", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
+__all__ = [
+    "Budget",
+    "Limits",
+    "RunBudget",
+    "asked_speed",
+    "count_or_bound",
+    "or_cleared",
+    "or_more",
+    "or_priced",
+    "read_count",
+    "token_bound",
+    "worst_case",
+]
 
 # Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
 _USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
@@ -42,6 +56,54 @@ class Limits(NamedTuple):
 
     def __bool__(self) -> bool:
         return not self.call is self.session is self.day is None
+
+
+def or_more(name: str, limit: float) -> Spelled:
+    """Return the end of a cure for a limit in USD that something could cross: raise it, where the user can.
+
+    Args:
+        name: The option that has the limit.
+        limit: The limit.
+
+    >>> or_more("max_session_cost", 2.0)
+    'or raise max_session_cost.'
+    """
+    if holder := present_policy().holder(name, limit):
+        return spelled("or use a cheaper model: {} sets this limit.", holder)
+    return spelled("or raise {}.", _named(name))
+
+
+def or_cleared(name: str, limit: float) -> str:
+    """Return the end of a cure for a sum that is not known: clear the limit, where the user can; as for `or_more`.
+
+    >>> or_cleared("max_daily_cost", 5.0)
+    ', or clear max_daily_cost.'
+    """
+    holder = present_policy().holder(name, limit)
+    return f": {holder} sets a limit." if holder else spelled(", or clear {}.", _named(name))
+
+
+def or_priced(name: str, limit: float, also: str = "") -> Spelled:
+    """Return the cure for a cost that is not known, where there is a limit.
+
+    Args:
+        name: As for `or_more`.
+        limit: As for `or_more`.
+        also: What else would make it known.
+
+    >>> or_priced("max_daily_cost", 5.0)
+    "Add the model's prices with models_file, or clear max_daily_cost."
+    """
+    if holder := present_policy().holder(name, limit):
+        more = f", or {also}" if also else ""
+        return spelled("Use a model whose price the table knows{}: {} sets this limit.", more, holder)
+    more = f" {also}," if also else ""
+    return spelled("Add the model's prices with models_file,{} or clear {}.", more, _named(name))
+
+
+def _named(name: str) -> str | Spelling:
+    # What is only a setting has no name on a line.
+    return option(name) if "line" in OPTIONS[name].places else name
 
 
 def token_bound(request: Request, catalog: Catalog) -> int:
@@ -120,8 +182,8 @@ def read_count(answer: Json) -> int:
     return count
 
 
-def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float | None:
-    """Return the most that a request can cost in USD, None where a price is unknown.
+def worst_case(request: Request, catalog: Catalog, input_tokens: int, *, batch: bool = False) -> float | None:
+    """Return the most that a request can cost in USD, in batch prediction if `batch`; None where a price is unknown.
 
     The service's own tools search as often as they like and read what they find, so their cost is not known
     before.
@@ -130,8 +192,8 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(max_tokens=1_000),
     ...     model="claude-sonnet-5-5", project="p", region="global", catalog=Catalog.load())
-    >>> worst_case(request, Catalog.load(), 500)
-    0.011
+    >>> worst_case(request, Catalog.load(), 500), worst_case(request, Catalog.load(), 500, batch=True)
+    (0.011, 0.0055)
     """
     row = catalog.find(request.model)
     output = request.body.get("max_tokens")
@@ -150,7 +212,7 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
             Usage(cache_creation_input_tokens=input_tokens, output_tokens=output, speed=speed,
                   cache_creation=written)
         )  # fmt: skip
-    prices = [cost(row, request.region, usage) for usage in usages]
+    prices = [cost(row, request.region, usage, batch=batch) for usage in usages]
     known = [price for price in prices if price is not None]
     return max(known) if len(known) == len(prices) else None
 
@@ -203,14 +265,14 @@ class Budget:
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
-                        cure="Add the model's prices with models_file, or clear max_session_cost.",
+                        cure=or_priced("max_session_cost", limit),
                     )
                 # What this machine answers has cost nothing; a limit can be tried with it all the same.
                 cost = "At Google this session would have cost" if local else "This session has cost"
                 raise errors.CostLimitExceeded(
-                    f"{cost} about ${spent:.4f}, and this question may cost up to ${held:.4f}: "
-                    f"together more than its limit of ${limit:g} (estimates).",
-                    cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
+                    f"{cost} {usd_estimate(spent)}, and this question may cost up to {usd_estimate(held)}: "
+                    f"together more than its limit of {usd_limit(limit)} (estimates).",
+                    cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_session_cost", limit)),
                 )
             self._next += 1
             self._held[self._next] = (local, held)
@@ -233,3 +295,70 @@ class Budget:
     def _under_way(self, *, local: bool) -> float:
         # Called with the lock held.
         return sum([usd for kind, usd in self._held.values() if kind is local])
+
+
+class RunBudget(Budget):
+    """What the calls of one run cost together, rounds that repair an answer included; each counts for its session too.
+
+    Args:
+        session: The sums of the session.
+        limit: What the run may cost at most, in USD; None for no limit.
+        rounds: How many requests a question may take. So many of the calls under way are left room for, because
+            without its repair an answer would be paid for nothing.
+
+    >>> session = Budget()
+    >>> run = RunBudget(session, limit=0.50)
+    >>> run.commit(run.reserve(0.30, local=False), 0.10)
+    >>> run.cost, session.spent(local=False), run.fits(0.40), run.fits(0.41)
+    (0.1, 0.1, True, False)
+    """
+
+    def __init__(self, session: Budget, *, limit: float | None, rounds: int = 1) -> None:
+        self.limit = limit
+        self._rounds = rounds
+        self._session = session
+        self._in_session: dict[int, int] = {}
+        super().__init__()
+
+    def fits(self, most: float | None, *, first: bool = True) -> bool:
+        """Tell whether a request that may cost so much (USD) stays within the limit; unknown never does.
+
+        `first` is False for a later round of a question: room was left for it when the question was asked.
+        """
+        with self._lock:
+            over = sum(self._sums.values())
+            under_way = sum(usd for _, usd in self._held.values())
+        if self.limit is None or most is None:
+            return self.limit is None
+        # What is asked alone is asked as long as its first round fits, like a question that is no part of a run.
+        rounds = self._rounds if first and under_way else 1
+        return over + self._rounds * under_way + rounds * most <= self.limit
+
+    def reserve(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+        """Set aside the worst case of a call, in the run and in the session, whose `limit` holds too.
+
+        Raises:
+            CostLimitExceeded: with it the run or the session could exceed its limit.
+        """
+        if not (self.limit is None or self.fits(most, first=False)):
+            raise errors.CostLimitExceeded(
+                f"The next request of this run could exceed the limit of {usd_limit(self.limit)}: "
+                f"{usd_estimate(self.cost or 0.0)} is spent (estimates).",
+                cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
+            )
+        held = self._session.reserve(most, local=local, limit=limit)
+        number = super().reserve(most, local=local)
+        self._in_session[number] = held
+        return number
+
+    def commit(self, held: int, usd: float | None) -> None:
+        """Replace what was set aside by what the call cost in USD, in both; None keeps the worst case."""
+        super().commit(held, usd)
+        self._session.commit(self._in_session.pop(held), usd)
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls that are over have cost, in USD, at most where their answer broke off; None if not known."""
+        with self._lock:
+            cost = sum(self._sums.values())
+        return cost if math.isfinite(cost) else None

@@ -15,6 +15,7 @@ from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Endin
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
+from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.upkeep import Keep
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.sources import ReplaySources
-    from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["CallRecorder", "attempt"]
 
@@ -122,6 +122,7 @@ class CallRecorder:
         stopped: bool = False,
         pace: Pace = (),
         server: str = "",
+        sent: bool = True,
     ) -> None:
         """Say how the call ended; a second end says nothing.
 
@@ -131,6 +132,7 @@ class CallRecorder:
             stopped: Whether the user ended it.
             pace: How the pieces came.
             server: What the server says of itself.
+            sent: Whether it was sent at all; else it cost nothing.
         """
         if self.ended:
             return
@@ -142,7 +144,7 @@ class CallRecorder:
                 self._leave_secrets_out()
         self.ended = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
-        ending = self._ending(reply, error, stopped=stopped, source=source)
+        ending = self._ending(reply, error, stopped=stopped, source=source, sent=sent)
         self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
         if stored and self.call.canonical["body"]:
             failed = error_fields(error, self.call.project) if error is not None else None
@@ -157,6 +159,14 @@ class CallRecorder:
                 replayable = ANSWER if ending.state == "done" else ERROR if answered_by_error else 0
                 ending = ending._replace(answer=answer, replayable=replayable)
         self._keep(ending)
+
+    def end_unsent(self, error: ClaudeError | None) -> None:
+        """Say that the call was not sent after all; it cost nothing, and is no call unless it has begun."""
+        if self.begun:
+            self.end(Reply(), error=error, stopped=error is None, sent=False)
+        else:
+            self.begun = self.ended = True
+            self.budget.commit(self.held, 0.0)
 
     def _keep(self, ending: Ending) -> None:
         """Write the call into the journal, and what may be given again into the recording."""
@@ -180,7 +190,9 @@ class CallRecorder:
             add = partial(recording.add, self.call.key, kept, self.call.origin, replaces=replaces)
             attempt(add, self.tell)
 
-    def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
+    def _ending(
+        self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str, sent: bool
+    ) -> Ending:
         usage = reply.usage
         counted = bool(usage.raw)
         state = "done" if reply.complete else "stopped" if stopped else "failed"
@@ -192,7 +204,9 @@ class CallRecorder:
         usd, most = None, self.call.cost_most
         if reply.complete:
             usd = most = reply.cost
-        elif not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError))):
+        elif not sent or (
+            not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError)))
+        ):
             # What the service refuses, or never saw, it does not bill.
             usd = most = 0.0
         elif counted and row is not None:

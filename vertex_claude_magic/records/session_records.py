@@ -8,9 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import sum_of_costs
+from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
+from vertex_claude_magic.records.budget import (
+    Budget,
+    Limits,
+    asked_speed,
+    count_or_bound,
+    or_cleared,
+    or_more,
+    or_priced,
+    worst_case,
+)
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
@@ -70,11 +79,15 @@ def missing_recording(target: Target, stores: Stores) -> str:
         return ""
     origin = target.origins["recording"]
     by = f" (from {origin})" if origin.isupper() else ""
-    where = f"The recording {quote_path(str(path))}{by}"
+    where = f"The recording {quote_path(target.recording)}{by}"
     if path.exists():
         return f"{where} is a folder. Use a file, such as lesson.claude."
     if target.replay == "only":
-        return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
+        return spelled(
+            "{} does not exist, so {} has nothing to answer from. Check the path.",
+            where,
+            option("replay", "only"),
+        )
     return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
 
 
@@ -147,7 +160,7 @@ class SessionRecords:
             sources.journal.replayed(call, found.stored.call, error=found.recorded.error is not None)
         if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
-            where = quote_path(str(sources.recording.path))
+            where = quote_path(sources.recording.named)
             if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self.tell):
                 self.tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"
@@ -165,6 +178,7 @@ class SessionRecords:
         *,
         spent: Sequence[float | None] = (),
         run: int | None = None,
+        budget: Budget | None = None,
     ) -> CallRecorder:
         """Check the limits of a question that is about to be sent, set aside what it may cost, and return its recorder.
 
@@ -176,6 +190,7 @@ class SessionRecords:
             count: Counts its input tokens; called only where there is a limit. None where a bound has to do.
             spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
             run: The run of the journal that it belongs to; None for that of its cell.
+            budget: The sum that it counts for, a part of the session's; None for the session's itself.
 
         Raises:
             CostLimitExceeded: it could cross a limit.
@@ -188,27 +203,28 @@ class SessionRecords:
             if whole is None:
                 raise errors.CostLimitExceeded(
                     "The cost of this question is not known (no price in the table, or tools that the service runs "
-                    "itself), so it may exceed --max-cost.",
-                    cure=spelled(
-                        "Add prices with models_file, ask without such tools, or leave {} out.",
-                        option("max_cost"),
-                    ),
+                    "itself), so it may exceed the limit.",
+                    cure=or_priced("max_cost", limits.call, "ask without such tools"),
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
-                    f"This question may cost up to ${whole:.4f} (an estimate), more than --max-cost {limits.call:g}.",
+                    f"This question may cost up to {usd_estimate(whole)} (an estimate), more than the limit of "
+                    f"{usd_limit(limits.call)}.",
                     cure=spelled(
-                        "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
+                        "Lower {}, shorten the prompt, {}",
+                        option("max_tokens"),
+                        or_more("max_cost", limits.call),
                     ),
                 )
         call = self._call(request, target, most=most, run=run)
-        held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
+        budget = budget or self.budget
+        held = budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
         keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
         recorder = CallRecorder(
             call=call,
             sources=sources,
-            budget=self.budget,
+            budget=budget,
             held=held,
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
@@ -250,18 +266,19 @@ class SessionRecords:
             return found
 
     def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
+        cleared = or_cleared("max_daily_cost", limit)
         try:
             if recorder.sources.journal is not None:
                 recorder.begin(day_limit=limit)
                 return
-            why, cure = "the journal is off.", "Switch the journal on, or clear max_daily_cost."
+            why, cure = "the journal is off.", spelled("Switch the journal on{}", cleared)
         except errors.JournalError as error:
-            why, cure = error.message, f"{error.cure} Or clear max_daily_cost."
+            why, cure = error.message, spelled("{}{}", error.cure.removesuffix("."), cleared)
         except BaseException:
-            self.budget.commit(recorder.held, 0.0)
+            recorder.budget.commit(recorder.held, 0.0)
             raise
-        self.budget.commit(recorder.held, 0.0)
-        raise errors.CostLimitExceeded(f"Today's spending is not known: {why}", cure=cure)
+        recorder.budget.commit(recorder.held, 0.0)
+        raise errors.CostLimitExceeded(spelled("Today's spending is not known: {}", why), cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts

@@ -28,7 +28,7 @@ __all__ = ["RecordedAnswer", "ReplaySources"]
 _SHOWN_PARTS = 4
 # What was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-_SENDS_NOTHING = ", and --replay only sends nothing"
+_SENDS_NOTHING = spelled(", and {} sends nothing", option("replay", "only"))
 _CURE = spelled("Ask with {} to send it and keep the answer, or change it back.", option("replay", "auto"))
 
 
@@ -133,8 +133,7 @@ class ReplaySources:
             known = sum(part for part in parts if type(part) is int and part >= 0) or None
         if known is None and self.mode == "only":
             raise ReplayMiss(
-                "The token count of this request is not recorded, and --replay only sends nothing.",
-                cure=_CURE,
+                spelled("The token count of this request is not recorded{}.", _SENDS_NOTHING), cure=_CURE
             )
         return known
 
@@ -168,17 +167,16 @@ class ReplaySources:
 
         stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
         if stored is None:
-            searched = [
-                "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
-                for store in self._stores
-            ]
+            searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
+            searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
-            return ReplayMiss(f"Nothing is recorded {where}{_SENDS_NOTHING}.", cure=_CURE)
+            return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=_CURE)
         parts = differences(request.canonical, stored.canonical)
         if not parts:
             # The same request, answered by an error or by a server on this machine.
             return ReplayMiss(
-                "For this request only an error is recorded.", cure=f"Set replay_errors, or: {_CURE}"
+                "For this request only an error is recorded.",
+                cure=spelled("Set replay_errors, or: {}", _CURE),
             )
         more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
         listed = "; ".join(parts[:_SHOWN_PARTS])

@@ -61,7 +61,9 @@ class Stores:
 
         path = self.path(named)
         with self._lock:
-            return self._recordings.get(path) or self._recordings.setdefault(path, Recording(path))
+            return self._recordings.get(path) or self._recordings.setdefault(
+                path, Recording(path, named=named)
+            )
 
     def close(self) -> None:
         """Close all files, and forget what was asked of them; the object stays usable."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
@@ -23,6 +24,7 @@ from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, p
 from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO, who_answered
 from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import in_project
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.records.budget import RunBudget
     from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer, ReplaySources
     from vertex_claude_magic.session.history import Conversation
@@ -86,12 +89,14 @@ class PartOfRun(NamedTuple):
         sources: Where it may find its answer, and where it is kept.
         run: The run of the journal that it belongs to, None where there is none.
         start: Runs its sending in a thread.
+        budget: What all of them have cost, with the limit that holds for all.
     """
 
     question: Question
     sources: ReplaySources
     run: int | None
     start: Start
+    budget: RunBudget
 
 
 class Tools(Protocol):
@@ -152,10 +157,12 @@ class Exchange:
         self._tell: Callable[[], None] | None = None
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
         self._catalog = target.catalog
-        self._stream: Stream | None = None
+        # One for each round, the present one last.
+        self._streams: list[Stream] = []
         self._blocks_at_once = False
-        self._rounds: list[Reply] = []
         self._reasons: list[str] = []
+        # The answer once no step wants another round, and as it is in the conversation.
+        self._whole: Reply | None = None
         self._reply: Reply | None = None
         self._error: errors.ClaudeError | None = None
         self._conversation = conversation
@@ -235,15 +242,15 @@ class Exchange:
             CostLimitExceeded: it could cross a limit that the user set.
             ProjectNotFound: no project is named anywhere.
         """
-        if self._stream is None and not self.done:
+        if not (self._streams or self.done):
             self._blocks_at_once = blocks_at_once
-            self._stream = self._open(self.request, self._question.found)
+            self._streams.append(self._open(self.request, self._question.found))
 
     def watch(self, tell: Callable[[], None]) -> None:
         """Have `tell` called, from any thread, when there is something to `wait` for; it may be called too often."""
         self._tell = tell
-        if self._stream is not None:
-            self._stream.watch(tell)
+        if self._streams:
+            self._streams[-1].watch(tell)
 
     def wait(self, seconds: float) -> list[Event]:
         """Return the events that have arrived, waiting at most `seconds` for the first; an empty list if none came.
@@ -257,13 +264,13 @@ class Exchange:
             return []
         try:
             self.start()
-            assert self._stream is not None  # noqa: S101 - started above
             events: list[Event] = []
             if self._ending is None:
-                events = self._stream.wait(seconds)
-                if not self._stream.done:
+                stream = self._streams[-1]
+                events = stream.wait(seconds)
+                if not stream.done:
                     return events
-                self._ending = self._end_round(self._stream)
+                self._ending = self._end_round(stream)
             try:
                 # One at a time, so that each is drawn before what it announces begins.
                 event = next(self._ending, None)
@@ -277,15 +284,18 @@ class Exchange:
             else:
                 events.append(event)
         except errors.ClaudeError as error:
+            partial = self.partial()
+            # The rounds before are part of the answer, and were paid for.
+            if partial is not None and partial.blocks:
+                error.reply = partial
             self.done, self._error = True, self._spelled(error)
             self._leave(None)
             raise
         except KeyboardInterrupt:
             self.done = True
-            self._leave(self.partial())
-            if self._left is not None:
-                raise errors.ClaudeInterrupt(self._left) from None
-            raise
+            partial = self.partial()
+            self._leave(partial)
+            raise errors.ClaudeInterrupt(self._left or partial) from None
         return events
 
     def _spelled(self, error: errors.ClaudeError) -> errors.ClaudeError:
@@ -307,35 +317,46 @@ class Exchange:
             raise self._error
         if self._reply is not None:
             return self._reply
-        if self._stream is None:
+        if not self._streams:
             raise errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
         # Closed early: the stream says so, with what had arrived.
-        return self._stream.reply
+        return self._streams[-1].reply
 
     def partial(self) -> Reply | None:
         """Return the answer as far as it has arrived; None before it was sent."""
-        if self._reply is not None or self._left is not None:
-            return self._reply or self._left
-        if self._stream is None:
+        if known := self._reply or self._left or self._whole:
+            return known
+        if not self._streams:
             return None
-        reply = sum_of_rounds(self._rounds, self._stream.partial())
+        *before, last = [stream.partial() for stream in self._arrived()]
+        reply = sum_of_rounds(before, last)
+        if len(before) + 1 < len(self._streams):
+            # What the last round cost is not known once its answer has begun.
+            begun = self._streams[-1].partial().usage.raw
+            return replace(reply, complete=False, cost=None if begun else reply.cost)
         # Functions that it calls may be running, so it is not the whole answer.
         return replace(reply, complete=False) if self._ending is not None else reply
+
+    def _arrived(self) -> list[Stream]:
+        """Return the streams of the rounds that have brought something; the first one in any case."""
+        *before, last = self._streams
+        reply = last.partial()
+        return [*before, last] if reply.blocks or reply.complete or not before else before
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
         partial = self.partial()
         if isinstance(self._ending, Generator):
             self._ending.close()
-        if self._stream is not None:
-            self._stream.stop()
+        if self._streams:
+            self._streams[-1].stop()
         self.done = True
         self._leave(partial)
 
     def _leave(self, partial: Reply | None) -> None:
         """Tell the conversation that its question was not settled; once it was, this does nothing."""
         if self._conversation is not None and self._reply is None:
-            request = self._stream.request if self._stream is not None else None
+            request = self._arrived()[-1].request if self._streams else None
             self._left = self._conversation.leave(partial, request) or self._left
 
     def lifecycle(self) -> list[Notice]:
@@ -370,13 +391,12 @@ class Exchange:
             if by := _ANSWERED_BY.get(reply.recorded_from or ""):
                 found.append(Notice("answer", by))
         elif session.emulated:
-            text = "Answered by the emulator, not by Claude; %claude_demo stop goes back."
-            found.append(Notice("answer", text))
+            found.append(Notice("answer", ANSWERED_BY_DEMO))
         elif is_loopback(request.url):
             # Only on this machine is a server believed what it calls itself.
             by = reply.lineage.answered_by if reply is not None and reply.lineage is not None else None
-            who = "the emulator, not by Claude" if by == "emulator" else "a local server, not Google"
-            found.append(Notice("answer", f"Answered by {who} (see base_url)."))
+            here = "emulator" if by == "emulator" else "local"
+            found.append(Notice("answer", who_answered(here, " (see base_url)")))
         if self.target.show_spend:
             spent = session.records.spending(self.target)
             sums = (
@@ -415,16 +435,22 @@ class Exchange:
 
         def reserve() -> CallRecorder:
             count = partial(session.count, target=target) if part is None else None
-            spent = [reply.cost for reply in self._rounds]
-            run = part.run if part is not None else None
+            spent = [stream.partial().cost for stream in self._streams]
+            run, budget = (part.run, part.budget) if part is not None else (None, None)
             return session.records.reserve(
-                request, target, sources, self._catalog, count, spent=spent, run=run
+                request, target, sources, self._catalog, count, spent=spent, run=run, budget=budget
             )
 
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
-        recorder = reserve() if limits_of(target) else None
+        limited = limits_of(target) or (part is not None and part.budget.limit is not None)
+        recorder = reserve() if limited else None
         how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
-        response = session.send(request, target, **how)
+        try:
+            response = session.send(request, target, **how)
+        except BaseException as failure:
+            if recorder is not None:
+                recorder.end_unsent(failure if isinstance(failure, errors.ClaudeError) else None)
+            raise
         try:
             return Stream(response, context._replace(recorder=recorder or reserve()))
         except BaseException:
@@ -433,9 +459,9 @@ class Exchange:
 
     def _end_round(self, stream: Stream) -> Generator[Event, None, None]:
         """End a round: settle the question, or begin the round that a step asks for; yields what the steps report."""
-        last = stream.partial()
+        *before, last = [each.partial() for each in self._streams]
         try:
-            reply = sum_of_rounds(self._rounds, last)
+            reply = sum_of_rounds(before, last)
             for step in self._steps:
                 found = step(reply, stream.request)
                 if isinstance(found, Generator):
@@ -446,17 +472,18 @@ class Exchange:
                     continue
                 if found.tool_calls:
                     stream.add_tool_calls(found.tool_calls)
-                self._rounds.append(stream.partial())
-                self._reasons += [found.why] if found.replaces else []
                 recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
                 # The record of this round comes before that of the next.
                 stream.close()
                 self._found = recorded
-                self._stream = self._open(found.request, recorded)
+                opened = self._open(found.request, recorded)
+                self._streams.append(opened)
+                self._reasons += [found.why] if found.replaces else []
                 if self._tell is not None:
-                    self._stream.watch(self._tell)
+                    opened.watch(self._tell)
                 yield Event(ROUND, {"type": ROUND, "reason": found.why, "replaces": found.replaces})
                 return
+            self._whole = reply
         finally:
             stream.close()
         if self._conversation is not None:
@@ -483,9 +510,6 @@ def _with_calls(step: Generator[Event, None, Settled], stream: Stream) -> Genera
         raise
 
 
-_COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-
-
 def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
     """Return the last reply with the tokens, cost and seconds of all rounds, and the question of the first.
 
@@ -498,11 +522,15 @@ def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
     if not rounds:
         return last
     every = [*rounds, last]
-    counts = {name: sum(getattr(reply.usage, name) for reply in every) for name in _COUNTS}
+    # Of a round that did not use the prompt cache, what it cost.
+    uncached = [reply.cost if reply.uncached_cost is None else reply.uncached_cost for reply in every]
     return replace(
         last,
-        usage=replace(last.usage, **counts, raw={**last.usage.raw, **counts}),
+        usage=reduce(add, [reply.usage for reply in every]),
         cost=sum_of_costs(reply.cost for reply in every),
+        uncached_cost=sum_of_costs(uncached)
+        if any(reply.uncached_cost is not None for reply in every)
+        else None,
         seconds=sum(reply.seconds for reply in every),
         first_token_seconds=rounds[0].first_token_seconds,
         lineage=rounds[0].lineage,

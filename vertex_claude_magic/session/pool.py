@@ -228,11 +228,10 @@ class Pool(Generic[I, T]):
         while self._later and self._later[0][0] <= self._clock():
             self._ready.appendleft(heappop(self._later)[2])
         while len(self._running) < self._level.allowed and not self.pause:
-            if self._spacing and self._clock() < self._next_start:
-                break
+            # Drawn first: a call that waits for its moment keeps the run going.
             if not self._ready:
                 self._ready.extend(islice(fresh, 1))
-            if not self._ready:
+            if not self._ready or (self._spacing and self._clock() < self._next_start):
                 break
             turn = self._ready.popleft()
             call = self._start(turn.item)

@@ -10,6 +10,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
+from vertex_claude_magic.spelling import name_of, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -83,7 +84,12 @@ def prepare(
     if target.cache:
         messages, fields = _marked(messages, fields, target, composed)
         if not (fields.get("system") or fields.get("tools") or (composed is not None and composed.attached)):
-            notices.append("--cache had nothing to mark: it marks a system prompt, tools and attachments.")
+            nothing = "{} had nothing to mark: it marks a system prompt, tools and attachments."
+            notices.append(spelled(nothing, name_of("cache")))
+    for name, used in (("confirm", target.tools), ("max_rounds", target.tools or target.wants_data)):
+        # A saved prompt or a policy is written for many questions.
+        if not used and target.origins.get(name) == "option":
+            notices.append(spelled("{} has no effect without {}.", name_of(name), name_of("tools")))
     if history is not None:
         messages, fields = _with_history(messages, fields, history, target)
     try:
@@ -117,7 +123,7 @@ def _check_variable(target: Target) -> None:
         check_location(target.region)
     except errors.OptionError as error:
         if origin.isupper():
-            raise errors.OptionError(f"{origin}: {error.message}", cure=error.cure) from None
+            raise errors.OptionError(spelled("{}: {}", origin, error.message), cure=error.cure) from None
 
 
 def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Target], Question]) -> Question:
@@ -331,11 +337,12 @@ def _streams(target: Target) -> bool:
     """Tell whether to stream: always, but for short answers that the user does not want streamed.
 
     A long answer that is not streamed may outlast every proxy on the way; the official SDK
-    (anthropic 2.12.0) refuses it beyond the limit that the table holds.
+    (anthropic 2.12.0) refuses it beyond the limit that the table holds. A field `stream` that is set by hand holds.
     """
     if not target.no_stream:
         return True
     unary, row = target.catalog.limits["unary"], target.row
     limit = unary["by_model"].get(row.id if row else target.model_id, unary["max_tokens"])
     wanted = target.set.get("max_tokens", target.max_tokens)
-    return isinstance(wanted, int) and wanted > limit
+    streams: bool = target.set.get("stream", isinstance(wanted, int) and wanted > limit)
+    return streams

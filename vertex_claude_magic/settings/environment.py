@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from vertex_claude_magic.spelling import name_of, spelled
 from vertex_claude_magic.text import trimmed
 
 if TYPE_CHECKING:
@@ -83,8 +84,11 @@ def _notices(
     if region_is_default and location not in {"", "global"}:
         shown = f" ({location})" if re.fullmatch(_LOCATION, location) else ""
         notices.append(
-            f"GOOGLE_CLOUD_LOCATION{shown} is not used: the location is global. "
-            "To ask there, set CLOUD_ML_REGION or --region."
+            spelled(
+                f"GOOGLE_CLOUD_LOCATION{shown} is not used: the location is global. "
+                "To ask there, set CLOUD_ML_REGION or {}.",
+                name_of("region"),
+            )
         )
     if base_url:
         if with_version(base_url) != base_url:

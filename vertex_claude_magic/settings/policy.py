@@ -77,6 +77,16 @@ class Policy(NamedTuple):
         """Return who fixed an option or a limit."""
         return self.origins.get(name, self.origin)
 
+    def holder(self, name: str, value: float) -> str:
+        """Return who holds an option at a value that the user cannot raise; empty where nobody does.
+
+        >>> policy = Policy(ceilings={"max_cost": 0.5}, origin="the course")
+        >>> policy.holder("max_cost", 0.5), policy.holder("max_cost", 0.1), policy.holder("max_daily_cost", 5.0)
+        ('the course', '', '')
+        """
+        held = value >= self.ceilings.get(name, float("inf")) or name in self.locks
+        return self.who(name) if held else ""
+
     def check_open(self) -> None:
         """Refuse everything where nothing may be asked, or the policy cannot be read.
 

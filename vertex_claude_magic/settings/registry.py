@@ -50,7 +50,8 @@ class Option(NamedTuple):
         help: One line for the help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
-            "types", "chats", "replies", "tools", "prompts", "prompt_keys"; empty for nothing.
+            "types", "chats", "replies", "tools", "prompts", "prompt_keys", "varied" (an option, then its
+            values); empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.

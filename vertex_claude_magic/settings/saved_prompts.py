@@ -13,6 +13,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.template import Placeholder, parse_template
 from vertex_claude_magic.settings.found_files import found_names, found_text
 from vertex_claude_magic.settings.found_options import read_options, read_toml
+from vertex_claude_magic.spelling import option
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -81,10 +82,11 @@ class SavedPrompt(NamedTuple):
                 cure=f"Its keys are {', '.join(keys)}." if keys else "It has none.",
             )
         if missing := [key for key in keys if key not in values and key not in columns]:
+            words = " ".join([option("with_", f"{key}=VALUE").cell for key in missing])
             several = "s" if len(missing) > 1 else ""
             raise OptionError(
                 f"The prompt {self.name!r} has no value for the key{several} {', '.join(missing)}.",
-                cure=f"Give {' '.join(f'--with {key}=VALUE' for key in missing)}, or make a variable of that name.",
+                cure=f"Give {words}, or make a variable of that name.",
                 details={"missing": missing},
             )
         return values

@@ -20,6 +20,7 @@ from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
+from vertex_claude_magic.spelling import field, flag, name_of, spelled
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
@@ -172,6 +173,17 @@ def resolve_target(
             overruled += [notice] if notice else []
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError("Saved prompts work only in the magics.", cure="Give the text as the prompt.")
+    streams = not values["no_stream"]
+    by_hand = values["set"].get("stream", streams)
+    if by_hand is not streams:
+        # The address and how the answer is read go with it, so the field alone cannot decide.
+        whole = by_hand is False
+        raise OptionError(
+            spelled(
+                "{} decides whether an answer is streamed, not {}.", name_of("no_stream"), field("stream")
+            ),
+            cure=spelled("Use {}.", flag("no_stream")) if whole else "Leave the field out.",
+        )
     if values["context"]:
         raise OptionError("Only the magics know which cells ran.", cure="Put their content into the prompt.")
     given_url = values["base_url"] or None

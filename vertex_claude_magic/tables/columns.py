@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 
@@ -19,7 +21,16 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Added", "Kind", "added_columns", "check_names", "values_of"]
+__all__ = [
+    "UNANSWERED",
+    "Added",
+    "Kind",
+    "added_columns",
+    "check_names",
+    "report_names",
+    "report_of",
+    "values_of",
+]
 
 Kind = Literal["integer", "number", "boolean", "string", "texts", "json"]
 _SCALARS: Mapping[str, Kind] = {
@@ -29,7 +40,7 @@ _SCALARS: Mapping[str, Kind] = {
     "string": "string",
 }
 _LARGEST = 2**63
-# The columns that every run adds behind the answer.
+# The columns that every run adds behind the answer, the last ones of all.
 _REPORT: tuple[tuple[str, Kind], ...] = (
     ("error", "string"),
     ("stop_reason", "string"),
@@ -37,6 +48,12 @@ _REPORT: tuple[tuple[str, Kind], ...] = (
     ("output_tokens", "integer"),
     ("cost", "number"),
 )
+# What `error` says of a reply that does not answer its row, by its stop reason; it begins with the kind of the error.
+UNANSWERED: Mapping[str, str] = {
+    "refusal": "AnswerRefused: Claude declined.",
+    "max_tokens": "AnswerTruncated: The answer was cut off at max_tokens.",
+    "model_context_window_exceeded": "AnswerTruncated: The answer was cut off at the context window.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,7 @@ def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
         listed = ", ".join(quote(name, 40) for name in taken[:5])
         raise OptionError(
             f"The table already has the column{'s' if len(taken) > 1 else ''} {listed}.",
-            cure="Use --prefix TEXT, a prefix for the names of all added columns.",
+            cure=spelled("Use {}, a prefix for the names of all added columns.", option("prefix", "TEXT")),
         )
     if twice:
         raise OptionError(
@@ -157,16 +174,26 @@ def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) ->
         # Without fields that are known before, such as those of any dict, the column `answer` has all of it.
         apart = not shape.key and shape.schema.get("properties") and _has_fields(reply.data)
         data = _fields(reply.data) if apart else {"answer": reply.data}
-    report = {
-        "stop_reason": reply.stop_reason,
-        "input_tokens": reply.usage.total_input_tokens,
-        "output_tokens": reply.usage.output_tokens,
-        "cost": reply.cost,
-        "error": None,
-    }
-    answers = added[: -len(_REPORT)]
-    found = {column.name: _fit(data.get(column.field), column) for column in answers}
-    return {**found, **{column.name: report[column.field] for column in added[-len(_REPORT) :]}}
+    found = {column.name: _fit(data.get(column.field), column) for column in added[: -len(_REPORT)]}
+    return {**found, **report_of(added, reply)}
+
+
+def report_names(added: Sequence[Added]) -> list[str]:
+    """Return the names of the columns that report on each row: error, stop reason, input and output tokens, cost.
+
+    >>> report_names(added_columns(None, "x_"))
+    ['x_error', 'x_stop_reason', 'x_input_tokens', 'x_output_tokens', 'x_cost']
+    """
+    return [column.name for column in added[-len(_REPORT) :]]
+
+
+def report_of(added: Sequence[Added], reply: Reply) -> dict[str, Any]:
+    """Return the report on a row that was answered, by the names of its columns; it has no error."""
+    # One text for all rows, where each of a million answers has brought its own.
+    stop_reason = None if reply.stop_reason is None else sys.intern(reply.stop_reason)
+    usage = reply.usage
+    values = (None, stop_reason, usage.total_input_tokens, usage.output_tokens, reply.cost)
+    return dict(zip(report_names(added), values, strict=True))
 
 
 def _has_fields(data: Any) -> bool:

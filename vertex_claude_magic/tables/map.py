@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.session.question import NO_PROJECT
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.tables.options import map_options, refuse_options
 from vertex_claude_magic.tables.progress import Bar
 from vertex_claude_magic.tables.questions import row_questions
@@ -129,7 +130,7 @@ def map_in_python(
         session, read_rows(table), prompt, asked, prefix=own.prefix, scope=scope, what="Claude.map"
     )
     for notice in notes_of(session, questions):
-        log.warning("%s", notice)
+        log.warning("%s", in_python(notice))
     bar = Bar(sys.stderr) if progress is True else None
     show = progress if callable(progress) else bar or (lambda _: None)
     run = TableRun(session, questions, own, place=place_of(), show=show)
@@ -139,8 +140,8 @@ def map_in_python(
         if bar is not None:
             bar.close()
         for notice in session.records.notices(questions.target):
-            log.warning("%s", notice)
+            log.warning("%s", in_python(notice))
     if run.stopped_by is not None:
-        log.warning("%s %s", run.stopped_by.message, run.stopped_by.cure)
+        log.warning("%s %s", in_python(run.stopped_by.message), in_python(run.stopped_by.cure))
     log.info("%s", run.progress.summary())
     return result

@@ -83,6 +83,9 @@ def refuse_options(given: Mapping[str, Any], what: str) -> None:
             )
     if given.get("format") == "code":
         raise OptionError(
-            f"{what} does not take --format code: a table has no cell for the code of each row.",
+            spelled(
+                f"{what} does not take {{}}: a table has no cell for the code of each row.",
+                option("format", "code"),
+            ),
             cure="Leave it out; the column answer contains the text.",
         )

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.tables.columns import values_of
+from vertex_claude_magic.spelling import in_python
+from vertex_claude_magic.tables.columns import UNANSWERED, report_names, values_of
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.text import quote
 
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["UNANSWERED", "Outcome"]
+__all__ = ["Outcome"]
 
-# Replies that do not answer the row, by their stop reason.
-UNANSWERED = {
-    "refusal": ("AnswerRefused", "Claude declined."),
-    "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),
-    "model_context_window_exceeded": ("AnswerTruncated", "The answer was cut off at the context window."),
-}
 _QUOTED = 200
 
 
@@ -40,12 +35,10 @@ class Outcome:
         # By the kind of the error.
         self.failed: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0
-        # USD, None where a price is not known.
-        self.spent: float | None = 0.0
         self._questions = questions
         rows = questions.rows.count
         self._values: dict[str, list[Any]] = {column.name: [None] * rows for column in questions.added}
-        report = [column.name for column in questions.added[-5:]]
+        report = report_names(questions.added)
         self._error, self._stop_reason, self._input, self._output, self._cost = report
         # By the digest of a question, the first row that asks it; and the rows that wait for the outcome of that one.
         self._first: dict[bytes, int] = {}
@@ -75,7 +68,7 @@ class Outcome:
     def add(self, index: int, reply: Reply) -> None:
         """Put a whole answer into the columns."""
         if not reply.replayed:
-            self._count(reply.usage.total_input_tokens, reply.usage.output_tokens, reply.cost)
+            self._count(reply)
         typed = self._questions.typed
         try:
             values = values_of(self._questions.added, reply, typed.shape if typed is not None else None)
@@ -88,30 +81,31 @@ class Outcome:
         if why is None:
             self.answered += 1
         else:
-            self._values[self._error][index] = ": ".join(why)
-            self.failed[why[0]] += 1
+            self._values[self._error][index] = why
+            self.failed[why.partition(":")[0]] += 1
         self._end(index)
 
     def fail(self, index: int, error: errors.ClaudeError) -> None:
         """Put an error into the columns, with what is known of an answer that ended in it."""
         partial = error.reply
         if partial is not None:
-            self._count(partial.usage.total_input_tokens, partial.usage.output_tokens, partial.cost)
+            self._count(partial)
             self._values[self._stop_reason][index] = partial.stop_reason
             self._values[self._input][index] = partial.usage.total_input_tokens
-            self._values[self._output][index] = partial.usage.output_tokens if partial.complete else None
+            # Of an answer that broke off the service has not counted them.
+            counted = partial.complete or partial.cost is not None
+            self._values[self._output][index] = partial.usage.output_tokens if counted else None
             self._values[self._cost][index] = partial.cost
-        text = f"{type(error).__name__}: {error.message}"
+        text = f"{type(error).__name__}: {in_python(error.message)}"
         if isinstance(error, errors.AnswerInvalid) and partial is not None:
             text = f"{text} The answer was: {quote(partial.text, _QUOTED)}"
         self._values[self._error][index] = text
         self.failed[type(error).__name__] += 1
         self._end(index)
 
-    def _count(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-        self.spent = None if self.spent is None or cost is None else self.spent + cost
+    def _count(self, reply: Reply) -> None:
+        self.input_tokens += reply.usage.total_input_tokens
+        self.output_tokens += reply.usage.output_tokens
 
     def _end(self, index: int) -> None:
         self._over[index] = True

@@ -30,7 +30,7 @@ class Progress:
         failed: How many failed, by the kind of the error.
         input_tokens: Input tokens so far.
         output_tokens: Output tokens so far.
-        cost: What was spent so far, in USD; None where a price is not known.
+        cost: What was spent so far, in USD, at most where an answer broke off; None where a price is not known.
         active: How many calls are under way.
         allowed: How many may be.
         pause: Seconds until the next call, because the service asked to wait; 0 if it did not.

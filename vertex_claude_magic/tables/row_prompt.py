@@ -19,6 +19,7 @@ from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.prompts.template import Index, Placeholder, parse_template, value_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,9 +68,11 @@ class _Field:
         """
         where = _where(self.column)
         value: Any = record if self.column is None else record[self.column]
-        fenced = type(value) is str and not self.bare
+        fenced = (type(value) is str or isinstance(value, Reply)) and not self.bare
         if self.path.steps:
-            value = value_of(self.path, {self.path.name: json_value(value, where)})
+            # An answer has attributes, as in a prompt that is no template of rows.
+            found = value if isinstance(value, Reply) else json_value(value, where)
+            value = value_of(self.path, {self.path.name: found})
             fenced = isinstance(value, str)
         value = json_value(value, where)
         if isinstance(value, str):

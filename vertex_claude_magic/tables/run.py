@@ -15,8 +15,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.process import ReusableThreads
-from vertex_claude_magic.records.budget import token_bound, worst_case
+from vertex_claude_magic.records.budget import RunBudget, or_more, or_priced, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
@@ -24,8 +25,9 @@ from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.tables.columns import UNANSWERED
 from vertex_claude_magic.tables.earlier import EarlierRows
-from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
+from vertex_claude_magic.tables.outcome import Outcome
 from vertex_claude_magic.tables.progress import Progress
 from vertex_claude_magic.tables.row_call import FailedRow, RowCall
 from vertex_claude_magic.tables.row_retries import RowRetries
@@ -89,14 +91,14 @@ class TableRun:
         self._clock = session.clock
         target = questions.target
         # Of the run and not of a question; and the limits of session and day hold for each question as ever.
-        self._max_cost = target.max_cost
+        # An answer that is not of its type is repaired once.
+        rounds = 1 if questions.typed is None else min(2, target.max_rounds)
+        self._budget = RunBudget(session.records.budget, limit=target.max_cost, rounds=rounds)
         self._target = target.replace(max_cost=None)
         self._sources = sources_of(target, session.records.stores)
         rows = questions.rows.count
         self._stop = min(rows, options.limit or rows)
         self._outcome = Outcome(questions)
-        # What the calls under way may cost at most, by row, in USD.
-        self._held: dict[int, float] = {}
         self._seconds: deque[float] = deque(maxlen=1000)
         self._paused = 0.0
         self._stopped_by: errors.ClaudeError | None = None
@@ -122,7 +124,7 @@ class TableRun:
             failed=dict(outcome.failed),
             input_tokens=outcome.input_tokens,
             output_tokens=outcome.output_tokens,
-            cost=outcome.spent,
+            cost=self._budget.cost,
             active=pool.running if pool is not None else 0,
             allowed=self._level.allowed,
             pause=pool.pause if pool is not None else 0.0,
@@ -171,14 +173,15 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                spent = self._outcome.spent or 0.0
+                spent, limit = self._budget.cost or 0.0, self._budget.limit or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+                    f"The next row could exceed the limit of {usd_limit(limit)}: {usd_estimate(spent)} is spent "
+                    "(estimates).",
                     cure=spelled(
-                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                        "makes the worst case of a row smaller.",
-                        option("max_cost"),
+                        "The rest is empty. Lower {}, send fewer rows, {} Rows that are answered with the same "
+                        "settings are not asked again.",
                         option("max_tokens"),
+                        or_more("max_cost", limit),
                     ),
                 )
         finally:
@@ -240,8 +243,10 @@ class TableRun:
             # How the nearest record differs is looked for once, because that reads many.
             missed = (
                 errors.ReplayMiss(
-                    "Nothing is recorded for this row, and --replay only sends nothing.",
-                    cure="Ask with --replay auto.",
+                    spelled(
+                        "Nothing is recorded for this row, and {} sends nothing.", option("replay", "only")
+                    ),
+                    cure=spelled("Ask with {}.", option("replay", "auto")),
                 )
                 if self._missed
                 else self._sources.miss(question.request)
@@ -250,13 +255,12 @@ class TableRun:
             return FailedRow(missed)
         if question.found is None:
             question = self._paid(question)
-            if not self._fits_limit(row.index, question):
+            if not self._fits_limit(question):
                 return None
-        part = PartOfRun(question, self._sources, number, threads.start)
+        part = PartOfRun(question, self._sources, number, threads.start, self._budget)
         try:
             return RowCall(Exchange(self._session, "", self._target, part=part))
         except errors.CostLimitExceeded as error:
-            self._held.pop(row.index, None)
             if self._pool is not None and self._pool.running:
                 return None
             self._stopped_by = error
@@ -271,39 +275,28 @@ class TableRun:
                 self._project = self._session.project(self._target)
         return question._replace(request=in_project(question.request, self._project))
 
-    def _fits_limit(self, index: int, question: Question) -> bool:
-        """Tell whether the run stays within its limit with the worst case of one more row, and reserve that."""
-        if self._max_cost is None:
+    def _fits_limit(self, question: Question) -> bool:
+        """Tell whether the run stays within its limit with the worst case of one more row."""
+        if self._budget.limit is None:
             return True
         request, catalog = question.request, self._target.catalog
         most = worst_case(request, catalog, token_bound(request, catalog))
-        if most is None or self._outcome.spent is None:
+        if most is None:
             raise errors.CostLimitExceeded(
-                "The cost of a row is not known (no price in the table), so the run may cross --max-cost.",
-                cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
+                "The cost of a row is not known (no price in the table), so the run may exceed the limit.",
+                cure=or_priced("max_cost", self._budget.limit),
             )
-        # Of a row that is asked again the former call is over.
-        self._held.pop(index, None)
-        if self._outcome.spent + sum(self._held.values()) + most > self._max_cost:
-            return False
-        self._held[index] = most
-        return True
+        return self._budget.fits(most)
 
     def _again(self, finished: Finished[RowQuestion, Reply], attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""
         error = finished.error
-        delay = (
-            self._retries.delay(error, attempt, alone=self._level.allowed == 1) if error is not None else None
-        )
-        broken = isinstance(error, errors.StreamInterrupted)
-        if delay is not None and broken and self._outcome.spent is not None:
-            # As a new call, which is billed too. What the broken one cost is not known; a limit counts the worst.
-            self._outcome.spent += self._held.get(finished.item.index, 0.0)
-        return delay
+        if error is None:
+            return None
+        return self._retries.delay(error, attempt, alone=self._level.allowed == 1)
 
     def _take(self, finished: Finished[RowQuestion, Reply]) -> None:
         index = finished.item.index
-        held = self._held.pop(index, 0.0)
         error = finished.error
         if error is None:
             reply = finished.result()
@@ -317,9 +310,6 @@ class TableRun:
         if not isinstance(error, errors.ClaudeError):
             raise error
         self._outcome.fail(index, error)
-        if isinstance(error, errors.StreamError) and self._outcome.spent is not None:
-            # What a broken answer cost is not known; a limit counts the worst.
-            self._outcome.spent += held
         concerns_all = isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired)
         if concerns_all or self._options.on_error == "stop":
             raise error

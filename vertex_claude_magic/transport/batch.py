@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.transport.admin import JsonCall
 
-__all__ = ["ACTIVE", "FINAL", "BatchApi", "RemoteJob", "job_body"]
+__all__ = ["FINAL", "BatchApi", "RemoteJob", "job_body"]
 
 _NAME = re.compile(
     r"projects/[A-Za-z0-9._:-]+/locations/(?P<location>[a-z0-9-]+)/batchPredictionJobs/[A-Za-z0-9_-]+"
@@ -30,7 +30,6 @@ _MOST_PAGES = 20
 _PAGE_SIZE = 100
 # Without the prefix JOB_STATE_; google-cloud-aiplatform 2.7.0 has the same set of states that a job does not leave.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"})
-ACTIVE = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

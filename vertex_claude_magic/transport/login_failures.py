@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote, quote_path, trimmed, without_home
 
 if TYPE_CHECKING:
@@ -193,8 +194,8 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
 
         named = network_error(answer.failure, host, 0.0)
         return errors.NetworkError(
-            f"Google's token service could not be reached: {named.message}",
-            cure=f"{named.cure} Behind a proxy, set HTTPS_PROXY to its address.",
+            spelled("Google's token service could not be reached: {}", named.message),
+            cure=spelled("{} Behind a proxy, set HTTPS_PROXY to its address.", named.cure),
             details=named.details,
         )
     if answer.status == 407:

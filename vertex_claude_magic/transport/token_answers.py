@@ -1,7 +1,8 @@
 """The answers to requests for a token, recorded because google-auth reports little of them.
 
-google-auth 2.63 turns a web page of a hotel, an outage and a refusal into the same `RefreshError`, and sets its
-flag `retryable` for some outages only. So each answer is looked at on its way to google-auth.
+google-auth 2.63 turns a web page of a hotel, an outage and a refusal into the same `RefreshError` (a page with status
+200 into a TypeError), and of an outage that a page tells a person's login says that it is not `retryable`. So each
+answer is looked at on its way to google-auth.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["EMULATOR_SERVER", "Lineage", "answered_by", "lineage_of"]
+__all__ = ["ANSWERED_BY_DEMO", "EMULATOR_SERVER", "Lineage", "answered_by", "lineage_of", "who_answered"]
 
 # How the emulator of this package names itself in the header Server.
 EMULATOR_SERVER = "vertex-claude-emulator"
@@ -44,6 +44,24 @@ def answered_by(url: str, server: str = "") -> str:
     if is_loopback(url):
         return "emulator" if server == EMULATOR_SERVER else "local"
     return "vertex" if is_google(url) else "gateway"
+
+
+def who_answered(by: str | None, more: str = "") -> str:
+    """Return the line that says who has answered, where it was not Claude on Vertex AI; empty where it was.
+
+    Args:
+        by: A word of `answered_by`.
+        more: What else the line says.
+
+    >>> who_answered("emulator"), who_answered("local", " (see base_url)"), who_answered("vertex")
+    ('Answered by the emulator, not by Claude.', 'Answered by a local server, not Google (see base_url).', '')
+    """
+    who = {"emulator": "the emulator, not by Claude", "local": "a local server, not Google"}.get(by or "")
+    return f"Answered by {who}{more}." if who else ""
+
+
+# Below all that the emulator of `%claude_demo` has answered.
+ANSWERED_BY_DEMO = who_answered("emulator", "; %claude_demo stop goes back")
 
 
 def lineage_of(request: Request, *, date: datetime, server: str = "") -> Lineage:

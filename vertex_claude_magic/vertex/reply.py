@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.named_tuple import NamedTuple
@@ -88,6 +88,27 @@ class Usage:
             cache_read_input_tokens=0,
             cache_creation=None,
         )
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the tokens of two requests that are rounds of one question; what is no number is that of the second.
+
+        >>> both = Usage(output_tokens=3) + Usage(output_tokens=4, server_tool_use=ServerToolUse(2))
+        >>> both.output_tokens, both.server_tool_use.web_search_requests
+        (7, 2)
+        """
+        names = [each.name for each in fields(self)]
+        return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in names})
+
+
+def _sum(first: Any, second: Any) -> Any:
+    """Return the sum of two numbers, or of those in two values of one form; else the second, if there is one."""
+    if type(first) is int and type(second) is int:
+        return first + second
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return {**first, **{name: _sum(first.get(name), each) for name, each in second.items()}}
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return type(second)(*map(_sum, first, second))
+    return first if second is None else second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from vertex_claude_magic.chats.tools.loop import NOBODY, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import budget_of
 from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["WEB_SEARCH", "tools_of"]
 
 WEB_SEARCH = "web_search"
+_FUNCTIONS = Spelling("--tools load,plot", "tools=[load, plot]")
 
 
 def tools_of(
@@ -70,10 +72,15 @@ def tools_of(
         if taken or (name in services and name in functions):
             raise OptionError(f"Two tools have the name {quote(name, 40)!r}.", cure="Use each name once.")
     if "tools" in target.set:
-        raise OptionError("Tools are set twice.", cure="Leave --tools or --set tools out.")
+        raise OptionError(
+            "Tools are set twice.", cure=spelled("Leave {} or {} out.", name_of("tools"), field("tools"))
+        )
     if not functions and not services:
         if target.tools and not gone:
-            raise OptionError("--tools names no tool.", cure="Write --tools f,g or --tools web_search.")
+            raise OptionError(
+                spelled("{} names no tool.", name_of("tools")),
+                cure=spelled("Write {} or {}.", _FUNCTIONS, option("tools", "web_search")),
+            )
         return None
     confirm = target.confirm
     return FunctionTools(
@@ -122,7 +129,9 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
             cure="Write a function that does it, or use web_search.",
         )
     if not name.isidentifier():
-        raise OptionError(f"{quote(name, 40)!r} is not a name.", cure="Use function names: --tools load,plot")
+        raise OptionError(
+            f"{quote(name, 40)!r} is not a name.", cure=spelled("Use function names: {}", _FUNCTIONS)
+        )
     from difflib import get_close_matches
 
     callables = [each for each, value in names.items() if callable(value) and not each.startswith("_")]

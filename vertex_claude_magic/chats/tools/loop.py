@@ -141,7 +141,10 @@ class FunctionTools:
         recorded = {call.id: call for call in last.tool_calls}
         if last.replayed and not recorded and self._target.replay == "only":
             raise errors.ReplayMiss(
-                "The results of the tools are not recorded, and --replay only sends nothing.",
+                spelled(
+                    "The results of the tools are not recorded, and {} sends nothing.",
+                    option("replay", "only"),
+                ),
                 cure=spelled("Ask with {}.", option("replay", "auto")),
             )
         done = list[ToolCall]()

@@ -17,6 +17,7 @@ from vertex_claude_magic.tables.batch.find import find_batch, known_batches
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -187,8 +188,9 @@ def batch_from_line(host: Host, line: str) -> None:
         page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
         raise errors.ClaudeInterrupt(done=done or "Stopped.") from None
-    except errors.ClaudeError:
+    except errors.ClaudeError as error:
         page.clear()
+        error.spell_for_cell()
         raise
 
 
@@ -259,5 +261,5 @@ def _all_notes(host: Host, notes: list[str]) -> list[str]:
     session = host.session()
     said = [*notes, *session.records.notices(session.target())]
     if session.emulated:
-        said.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
+        said.append(ANSWERED_BY_DEMO)
     return said

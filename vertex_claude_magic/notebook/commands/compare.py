@@ -5,7 +5,14 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.classroom.compare import ColumnQuestion, Comparison, Replies, check_varied, variants
+from vertex_claude_magic.classroom.compare import (
+    ColumnQuestion,
+    Comparison,
+    Replies,
+    can_vary,
+    check_varied,
+    variants,
+)
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
@@ -110,7 +117,7 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
     key = f"{key}_" if key in {"as", "with"} else key
     check_varied(key)
     row = LINE_OPTIONS.get(f"--{name.strip().lstrip('-').replace('_', '-')}")
-    if not assigned or row is None or row.kind == "display" or row.repeatable:
+    if not assigned or row is None or not can_vary(row):
         why = "is not OPTION=a,b" if not assigned else "is not an option whose values can be compared"
         raise OptionError(
             f"--vary {quote(text, 60)} {why}.", cure="Write --vary effort=low,high, for example."

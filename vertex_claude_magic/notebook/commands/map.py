@@ -13,6 +13,7 @@ from vertex_claude_magic.tables.estimate import batch_note
 from vertex_claude_magic.tables.map import finished_table, notes_of, questions_of
 from vertex_claude_magic.tables.options import map_options
 from vertex_claude_magic.tables.run import TableRun, place_of
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
@@ -82,7 +83,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         if later := batch_note(questions.target, over.cost, over.asked):
             notes.append(later)
         if session.emulated and (over.answered or over.failures):
-            notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
+            notes.append(ANSWERED_BY_DEMO)
         view.finish(over, (*notes, *session.records.notices(questions.target)))
         if host.panel is not None:
             # It shows what was spent.

@@ -74,10 +74,9 @@ CHAT_OPTIONS = (
 )  # fmt: skip
 COMPARE_OPTIONS = (
     _MODEL._replace(value="ID,ID", help="the models to compare, such as haiku,sonnet"),
-    Option(
-        "vary", value="OPTION=a,b", help="another option whose values are compared, such as effort=low,high"
-    ),
-)
+    Option("vary", value="OPTION=a,b", candidates="varied",
+           help="another option whose values are compared, such as effort=low,high"),
+)  # fmt: skip
 HINT_OPTIONS = (
     Option("level", "integer", words=("1", "2", "3", "4"), value="N", candidates="words",
            help="1 the idea, 2 where to look, 3 a worked example, 4 the fix"),

@@ -79,7 +79,9 @@ class ColumnsView:
             state = _failure(column) or ("" if column.over else column.waits or f"… {seconds} s")
             # What is before the end of a text that grows is shown when it is whole.
             tail = column.text if len(column.text) <= most else f"…{column.text[-most:]}"
-            html.append(column_html(column.label, tail, [state] if state else [], rendered=False))
+            html.append(
+                column_html(column.label, tail, [state] if state else [], of=len(columns), rendered=False)
+            )
             plain.append(f"{column.label}: {len(column.text):,} characters {state}".rstrip())
         return {"text/html": "".join(html), "text/plain": safe_plain("\n".join(plain))}
 
@@ -107,7 +109,7 @@ def final_bundle(columns: Sequence[ComparedColumn], notes: Sequence[str] = ()) -
             _said(name, value) for name, value in _facts(column).items() if value and name != "words"
         )
         lines = [*marks, facts]
-        html.append(column_html(column.label, reply.text, lines))
+        html.append(column_html(column.label, reply.text, lines, of=len(columns)))
         markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
         plain += [f"[{column.label}]", reply.text, *lines, ""]
     head, rows, same = differences(columns)
@@ -118,7 +120,7 @@ def final_bundle(columns: Sequence[ComparedColumn], notes: Sequence[str] = ()) -
         plain += [" | ".join(row) for row in (head, *rows)]
     below = [*([same] if same else []), *notes]
     if below:
-        html.append(table_html([], [[line] for line in below]))
+        html.append(table_html([], [["\n".join(below)]]))
     markdown += [as_text(line) for line in below]
     return {
         "text/html": "".join(html),

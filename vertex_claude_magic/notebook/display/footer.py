@@ -14,6 +14,7 @@ from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_p
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
 from vertex_claude_magic.text import on_line
+from vertex_claude_magic.vertex.provenance import who_answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +180,8 @@ def answered_notes(reply: Reply) -> list[str]:
     ['Answered by the emulator, not by Claude.']
     """
     by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
-    who = {"emulator": "the emulator, not by Claude", "local": "a local server, not Google"}.get(by or "")
-    return [f"Answered by {who}."] if who else []
+    line = who_answered(by)
+    return [line] if line else []
 
 
 def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.usage import amount, size, sums, total
@@ -214,7 +215,7 @@ def _remarks(usage: UsageSummary) -> list[str]:
 
 def _session_line(usage: UsageSummary) -> str:
     limit, spent = usage.limits.session, usage.spending.session
-    against = "" if limit is None else f" of {limit:g} USD (max_session_cost)"
+    against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_session_cost)"
     known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, because a price is missing"
     # Without rows nobody knows whether an answer was stopped.
     stopped = bool(usage.problem) or any(row.open_cost and not row.local for row in usage.rows)
@@ -231,5 +232,5 @@ def _today_line(usage: UsageSummary) -> str:
             else "Today: not known without the journal, so max_daily_cost refuses questions."
         )
     unknown = f" and {today.unknown:,} calls without a known price" if today.unknown else ""
-    against = "" if limit is None else f" of {limit:g} USD (max_daily_cost)"
+    against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_daily_cost)"
     return f"Today, all notebooks: about {amount(today.usd)} USD{unknown}{against} (estimate)."

@@ -10,30 +10,38 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal import calls
-from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.records.journal.ledger import spent
+from vertex_claude_magic.records.journal.runs import close_run, lives, reopen_run, this_process
 from vertex_claude_magic.records.journal.schema import migrate
+from vertex_claude_magic.transport.batch import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.records.journal.calls import Call, Ending
+    from vertex_claude_magic.records.journal.ledger import Spent
 
-__all__ = ["OPEN", "Batch", "Batches", "MemoryFile", "StoredJob", "Transactions"]
+__all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions", "call_key"]
 
 T = TypeVar("T")
 
-# The states of ours, before Google knows the job.
-OPEN = frozenset({"WRITING", "WAITING", "CREATING"})
 _BATCH = ("id", "at", "name", "notebook", "project", "location", "model", "asked", "source", "rows", "run_id")
 _JOB = (
     *("batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed"),
     *("results", "error", "cost_most", "call", "counted"),
 )
+# A job that Google has, or may have, and that has not ended.
+_UNDER_WAY = f"(job <> '' OR state = 'CREATING') AND state NOT IN ({', '.join(map(repr, sorted(FINAL)))})"
+# What threads of this process are creating, each for itself. With the process, because a fork has none of the threads.
+_creating: dict[tuple[str, str, int], object] = {}
 
 
 class Transactions(Protocol):
@@ -134,27 +142,76 @@ class Batches:
     def __init__(self, file: Transactions) -> None:
         self._file = file
 
-    def add(self, batch: Batch, jobs: Sequence[StoredJob]) -> None:
-        """Add a batch with its jobs.
+    def add(
+        self,
+        batch: Batch,
+        jobs: Sequence[StoredJob],
+        call_of: Callable[[StoredJob], Call],
+        *,
+        more: bool = False,
+        check: Callable[[Spent], None] = lambda _: None,
+    ) -> list[StoredJob]:
+        """Add jobs, each with a row among the calls that has the most that it may cost; return them with its number.
+
+        Args:
+            batch: Their batch, which is added with its first jobs.
+            jobs: The jobs.
+            call_of: Returns a job as a call.
+            more: Whether the batch is there already.
+            check: Takes what the calls of the day have come to so far, of all notebooks; what it raises ends all.
 
         Raises:
             JournalError: it cannot be written.
         """
         columns = (*_BATCH, "plan")
         values = [_storable(getattr(batch, name)) for name in _BATCH]
-        plan = json.dumps(dict(batch.plan))
+        asked = [call_of(job) for job in jobs]
+
+        def work(connection: sqlite3.Connection) -> list[StoredJob]:
+            day, local = calls.day_of(asked[0].at), batch.source in calls.LOCAL
+            # In the transaction that adds them, so that of two processes the second one sees what the first one has.
+            check(spent(connection, day, local=local))
+            if not more:
+                marks = ", ".join("?" * len(columns))
+                insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
+                connection.execute(insert, (*values, json.dumps(dict(batch.plan))))
+            elif batch.run_id is not None:
+                reopen_run(connection, batch.run_id, asked[0].at)
+            added = [
+                replace(job, call=calls.add(connection, call, run=call.run_id))
+                for job, call in zip(jobs, asked, strict=True)
+            ]
+            marks = ", ".join("?" * len(_JOB))
+            insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
+            connection.executemany(
+                insert, [[_storable(getattr(job, name)) for name in _JOB] for job in added]
+            )
+            return added
+
+        return self._file.write(work)
+
+    def withdraw(self, job: StoredJob, call: Call, state: str, error: str = "") -> None:
+        """End a job whose file is not up: it costs nothing, and what was reserved for it is free again.
+
+        Args:
+            job: The job.
+            call: The same as a call.
+            state: How it ends.
+            error: Why.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
-            marks = ", ".join("?" * len(columns))
-            insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
-            connection.execute(insert, (*values, plan))
-            _insert(connection, jobs)
+            connection.execute(
+                "DELETE FROM calls WHERE id = ? AND key = ?", (job.call, bytes.fromhex(call.key))
+            )
+            connection.execute(
+                "UPDATE batch_jobs SET state = ?, error = ?, owner = '', call = NULL, counted = 1"
+                " WHERE batch = ? AND number = ?",
+                (state, error, job.batch, job.number),
+            )
+            _end_run(connection, job, call)
 
         self._file.write(work)
-
-    def add_jobs(self, jobs: Sequence[StoredJob]) -> None:
-        """Add jobs to a batch, for rows that had failed."""
-        self._file.write(lambda connection: _insert(connection, jobs))
 
     def find(self, name: str, notebook: str | None = None) -> Batch | None:
         """Return the newest batch of a name or an id, one of a notebook before those of others."""
@@ -183,15 +240,7 @@ class Batches:
 
     def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
-
-        def work(connection: sqlite3.Connection) -> list[StoredJob]:
-            query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608
-            return [
-                StoredJob(**dict(zip(_JOB, row, strict=True)))
-                for row in connection.execute(query, (batch,)).fetchall()
-            ]
-
-        return self._file.read(work)
+        return self._file.read(lambda connection: _jobs(connection, batch))
 
     def save(self, job: StoredJob) -> None:
         """Keep what is known of a job now."""
@@ -205,69 +254,110 @@ class Batches:
 
         self._file.write(work)
 
-    def claim(self, job: StoredJob, project: str, most: int) -> bool:
-        """Take the right to create a waiting job, unless another process has it or `most` of the project are under way.
+    @contextmanager
+    def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
+        """Hold the right to create a waiting job, and give the job as it was; None if it may not be created now.
 
-        A job that a process was creating when it ended is taken over; whoever takes it must look first whether it was
-        created.
+        That is so where it waits no longer, where another process or thread has the right, and where `most` jobs of the
+        project are under way. A job that somebody was creating who has ended is taken over: its state is CREATING, and
+        whoever takes it must look first whether it was created.
         """
+        key, attempt, process = (this_process(), job.batch, job.number), object(), this_process()
+        if _creating.setdefault(key, attempt) is not attempt:
+            yield None
+            return
 
-        def work(connection: sqlite3.Connection) -> bool:
-            state, owner = connection.execute(
-                "SELECT state, owner FROM batch_jobs WHERE batch = ? AND number = ?", (job.batch, job.number)
-            ).fetchone()
-            mine = owner == this_process()
-            if state not in {"WAITING", "CREATING"} or (state == "CREATING" and not mine and lives(owner)):
-                return False
+        def work(connection: sqlite3.Connection) -> StoredJob | None:
+            known = {each.number: each for each in _jobs(connection, job.batch)}
+            stored = known.get(job.number)
+            if stored is None or stored.job or stored.state not in {"WAITING", "CREATING"}:
+                return None
+            if stored.state == "CREATING" and stored.owner != process and lives(stored.owner):
+                return None
             active = connection.execute(
-                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch WHERE project = ? AND"
-                " (job <> '' OR state = 'CREATING') AND state NOT IN"
-                " ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED', 'PARTIALLY_SUCCEEDED', 'WAITING')"
-                " AND NOT (batch = ? AND number = ?)",
+                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch"  # noqa: S608 - fixed names
+                f" WHERE project = ? AND {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",
                 (project, job.batch, job.number),
             ).fetchone()[0]
-            if active >= most:
-                return False
+            if most is not None and active >= most:
+                return None
             connection.execute(
                 "UPDATE batch_jobs SET state = 'CREATING', owner = ? WHERE batch = ? AND number = ?",
-                (this_process(), job.batch, job.number),
+                (process, job.batch, job.number),
             )
-            return True
+            return stored
 
-        return self._file.write(work)
-
-    def begin_call(self, call: Call, run: int | None) -> int:
-        """Add a job to the calls, with the most that it may cost, and return its number."""
-        return self._file.write(lambda connection: calls.add(connection, call, run=run))
-
-    def count(self, job: StoredJob, call: Call, ending: Ending) -> bool:
-        """Say once what a job cost in the end; False if somebody has done so."""
-
-        def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(
-                "UPDATE batch_jobs SET counted = 1 WHERE batch = ? AND number = ? AND counted = 0",
+        def leave(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE batch_jobs SET owner = '' WHERE batch = ? AND number = ? AND state = 'CREATING'",
                 (job.batch, job.number),
             )
-            if changed.rowcount and job.call is not None:
-                calls.end(connection, job.call, call, ending)
-            return bool(changed.rowcount)
 
-        return self._file.write(work)
+        taken = None
+        try:
+            taken = self._file.write(work)
+            yield taken
+        except BaseException:
+            # Whether it was created is not known, which another process may find out too.
+            if taken is not None:
+                with suppress(JournalError):
+                    self._file.write(leave, hurry=True)
+            raise
+        finally:
+            del _creating[key]
+
+    def count(self, job: StoredJob, call: Call, ending: Ending) -> None:
+        """Say what a job cost in the end; what is said once holds.
+
+        Its row among the calls is found by number and key, whichever session has added it, and added if it is gone.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            counted, state, session = connection.execute(
+                "SELECT counted, calls.state, session FROM batch_jobs LEFT JOIN calls ON calls.id = call AND key = ?"
+                " WHERE batch = ? AND number = ?",
+                (bytes.fromhex(call.key), job.batch, job.number),
+            ).fetchone()
+            # A version before this one marked a job that another kernel had sent as counted, and left its cost out.
+            if counted and state != "sent":
+                return
+            number = job.call
+            if number is not None and state is not None:
+                calls.end(connection, number, call._replace(session=session), ending)
+            else:
+                number = calls.add(connection, call, run=call.run_id, ending=ending)
+            connection.execute(
+                "UPDATE batch_jobs SET counted = 1, call = ? WHERE batch = ? AND number = ?",
+                (number, job.batch, job.number),
+            )
+            _end_run(connection, job, call)
+
+        self._file.write(work)
 
     def cost(self, batch: Batch) -> float | None:
         """Return what the jobs of a batch cost in the end, in USD; None while one is not counted, or not known."""
 
         def work(connection: sqlite3.Connection) -> float | None:
-            rows = connection.execute(
-                "SELECT counted, call, cost FROM batch_jobs LEFT JOIN calls ON calls.id = call AND calls.at = ?"
-                " WHERE batch = ?",
-                (batch.at, batch.id),
-            ).fetchall()
-            # Without a call its file never went up.
-            costs = [0.0 if call is None else cost for counted, call, cost in rows if counted]
-            return None if len(costs) < len(rows) or None in costs else sum(costs)
+            total = 0.0
+            for job in _jobs(connection, batch.id):
+                # Without a call its file never went up.
+                found = (0.0,)
+                if job.call is not None:
+                    found = connection.execute(
+                        "SELECT cost FROM calls WHERE id = ? AND key = ?",
+                        (job.call, bytes.fromhex(call_key(batch.id, job.number))),
+                    ).fetchone()
+                if not job.counted or found is None or found[0] is None:
+                    return None
+                total += found[0]
+            return total
 
         return self._file.read(work)
+
+
+def call_key(batch: str, number: int) -> str:
+    """Return the key that a job of a batch has among the calls, by the id of the batch and the number of the job."""
+    return sha256(f"{batch}-{number}".encode()).hexdigest()
 
 
 class MemoryFile:
@@ -298,10 +388,17 @@ class MemoryFile:
         self._connection.close()
 
 
-def _insert(connection: sqlite3.Connection, jobs: Sequence[StoredJob]) -> None:
-    marks = ", ".join("?" * len(_JOB))
-    insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
-    connection.executemany(insert, [[_storable(getattr(job, name)) for name in _JOB] for job in jobs])
+def _jobs(connection: sqlite3.Connection, batch: str) -> list[StoredJob]:
+    query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608 - fixed names
+    rows = connection.execute(query, (batch,)).fetchall()
+    return [StoredJob(**dict(zip(_JOB, row, strict=True))) for row in rows]
+
+
+def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None:
+    """End the run of a batch once all of its jobs are counted."""
+    query = "SELECT COUNT(*) FROM batch_jobs WHERE batch = ? AND counted = 0"
+    if call.run_id is not None and not connection.execute(query, (job.batch,)).fetchone()[0]:
+        close_run(connection, call.run_id, call.at)
 
 
 def _batch(row: Sequence[Any]) -> Batch:

@@ -19,7 +19,7 @@ from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, never_free, refuse_copies
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
     known = [(what, cure) for word, what, cure in _CAUSES if word in text]
     other = (f"cannot be used ({quote(str(failure), 80)})", "Set journal to another file.")
     what, cure = (*known, other)[0]
-    where = quote(str(path), 120)
+    where = quote(without_home(str(path)), 120)
     details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}
     return JournalError(f"The journal {where} {what}.", cure=cure, details=details)
 
@@ -270,7 +270,7 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
 def foreign(path: Path) -> JournalError:
     """Return the error for the database of another program."""
     return JournalError(
-        f"The journal {quote(str(path), 120)} belongs to another program.",
+        f"The journal {quote(without_home(str(path)), 120)} belongs to another program.",
         cure="Set journal to another file.",
     )
 

@@ -436,6 +436,8 @@ class Journal:
 
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+    from vertex_claude_magic.models.prices import usd_estimate, usd_limit
+    from vertex_claude_magic.records.budget import or_more, or_priced
     from vertex_claude_magic.records.journal import ledger
 
     today = calls.day_of(call.at)
@@ -446,15 +448,17 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         what = "this question" if most is None else "today's questions"
         raise CostLimitExceeded(
             f"The cost of {what} is not known, so it may exceed the daily limit.",
-            cure="Add the model's prices with models_file, or clear max_daily_cost.",
+            cure=or_priced("max_daily_cost", limit),
         )
     if spent.usd + most > limit:
         # What this machine answers costs nothing; a limit can be tried with it all the same.
         cost = "At Google today's questions would cost" if local else "Today's questions cost"
         raise CostLimitExceeded(
-            f"{cost} about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
-            f"daily limit of ${limit:g} (estimates).",
-            cure=spelled("Lower {}, wait for tomorrow, or raise max_daily_cost.", option("max_tokens")),
+            f"{cost} {usd_estimate(spent.usd)}, and this one up to {usd_estimate(most)}: together more than the "
+            f"daily limit of {usd_limit(limit)} (estimates).",
+            cure=spelled(
+                "Lower {}, wait for tomorrow, {}", option("max_tokens"), or_more("max_daily_cost", limit)
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vertex_claude_magic.errors import JournalError
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, without_home
 
 __all__ = [
     "OFF",
@@ -63,8 +63,12 @@ def private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def refuse_link(path: Path) -> os.stat_result | None:
+def refuse_link(path: Path, named: str = "") -> os.stat_result | None:
     """Refuse a path that is a symbolic link, which would let somebody else choose what is written to.
+
+    Args:
+        path: The path.
+        named: What its user calls it, for the message.
 
     Returns:
         The state of the file, None if there is none.
@@ -79,7 +83,9 @@ def refuse_link(path: Path) -> os.stat_result | None:
         return None
     if not stat.S_ISREG(state.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(state.st_mode) else "not a regular file"
-        raise JournalError(f"{quote(str(path), 120)} is {kind}.", cure="Use a regular file.")
+        raise JournalError(
+            f"{quote(named or without_home(str(path)), 120)} is {kind}.", cure="Use a regular file."
+        )
     return state
 
 

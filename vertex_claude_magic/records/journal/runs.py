@@ -29,6 +29,7 @@ __all__ = [
     "lives",
     "open_run",
     "pinned",
+    "reopen_run",
     "this_process",
 ]
 
@@ -67,6 +68,13 @@ def keep_open(connection: sqlite3.Connection, number: int, session: str, at: flo
 def close_run(connection: sqlite3.Connection, number: int, at: float) -> None:
     """Say that a run has ended, so that its calls may be pruned like any other."""
     connection.execute("UPDATE runs SET ended = ? WHERE id = ? AND ended IS NULL", (at, number))
+
+
+def reopen_run(connection: sqlite3.Connection, number: int, at: float) -> None:
+    """Say that a run goes on in this process, whichever has begun it; one that had ended is open again."""
+    connection.execute(
+        "UPDATE runs SET seen = ?, ended = NULL, process = ? WHERE id = ?", (at, this_process(), number)
+    )
 
 
 def is_shared(connection: sqlite3.Connection, number: int, kind: str, place: str) -> bool:

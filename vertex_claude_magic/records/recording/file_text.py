@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import RecordingInvalid
 from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
+from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def _record(number: int, record: Json) -> StoredCall:
     try:
         answer = read_recorded_reply(plain.get("answer")).as_json()
     except RecordingInvalid as error:
-        raise _invalid(f"has a record (number {number}) that is not an answer: {error.message}") from None
+        what = spelled("has a record (number {}) that is not an answer: {}", str(number), error.message)
+        raise RecordingInvalid(spelled("The recording {}.", what), cure=error.cure) from None
     canonical = {name: request[name] for name in ("model", "beta", "body") if name in request}
     return StoredCall(canonical=canonical, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip

@@ -56,14 +56,16 @@ class Recording:
 
     Args:
         path: The file; it need not be there yet.
+        named: What its user calls it, for messages: a notebook is passed on, and a whole path names its author.
         pause: Sleeps for seconds while another recorder writes.
 
     Raises:
         JournalError: from every method, if the file cannot be read or written, or is not a recording.
     """
 
-    def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, path: Path, *, named: str = "", pause: Callable[[float], None] = time.sleep) -> None:
         self.path = path
+        self.named = named or str(path)
         self._pause = pause
         self._seen: tuple[int, ...] | None = None
         self._records: dict[str, list[StoredCall]] = {}
@@ -156,7 +158,7 @@ class Recording:
 
     def _load(self) -> None:
         try:
-            state = refuse_link(self.path)
+            state = refuse_link(self.path, self.named)
         except (OSError, ValueError) as failure:
             raise self._failed("read", failure) from None
         if state is None:
@@ -170,7 +172,7 @@ class Recording:
 
     def _read(self, size: int) -> tuple[dict[str, list[StoredCall]], dict[str, int]]:
         if size > _MOST_BYTES:
-            where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
+            where, most = quote(self.named, 100), _MOST_BYTES / 1e6
             raise RecordingInvalid(
                 f"The recording {where} is {size / 1e6:,.0f} MB, more than {most:.0f}.",
                 cure="Get the file again from its source, or record it again in smaller parts.",
@@ -192,7 +194,7 @@ class Recording:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
             error.message = error.message.replace(
-                "The recording", f"The recording {quote(str(self.path), 100)}", 1
+                "The recording", f"The recording {quote(self.named, 100)}", 1
             )
             raise
         found: dict[str, list[StoredCall]] = {}
@@ -261,10 +263,10 @@ class Recording:
                 why = f"it would be larger than {_MOST_BYTES / 1e6:.0f} MB"
             if why:
                 raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
-                    f"The answer is not saved in the recording {quote(str(self.path), 100)}: {why}.",
+                    f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
                     cure="Set recording to another file, or ignore this.",
                 )
-            refuse_link(self.path)
+            refuse_link(self.path, self.named)
             write_whole(self.path, text.encode())
             self._undo.unlink(missing_ok=True)
             state = self.path.stat()
@@ -316,14 +318,14 @@ class Recording:
             raise self._failed("written", failure) from None
 
     def _failed(self, what: str, failure: Exception) -> JournalError:
-        return _failed(self.path, what, failure)
+        return _failed(self.named, what, failure)
 
 
-def _failed(path: Path, what: str, failure: Exception) -> JournalError:
+def _failed(named: str, what: str, failure: Exception) -> JournalError:
     # Without the name of the file that is written first, which is another one each time.
     why = quote(getattr(failure, "strerror", None) or str(failure), 80)
     return JournalError(
-        f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
+        f"The recording {quote(named, 120)} cannot be {what} ({why}).",
         cure="Check the file's permissions, or choose another file for the recording.",
     )
 
@@ -366,4 +368,4 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
     except OSError as failure:
-        raise _failed(path, "written", failure) from None
+        raise _failed(str(path), "written", failure) from None

@@ -11,7 +11,7 @@ from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
-from vertex_claude_magic.spelling import Spelling, flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, field, flag, option, spelled
 from vertex_claude_magic.tables.options import refuse_options
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
@@ -45,6 +45,11 @@ _REFUSED: Mapping[str, str] = {
     "no_stream": "nothing is streamed",
     "timeout": "a job ends when Google ends it",
     "header": "a row carries no headers",
+}
+# By the name of a body field that is set by hand, why a row cannot carry it.
+_REFUSED_FIELDS: Mapping[str, str] = {
+    "model": "the job names the model of all its rows",
+    "stream": "nothing is streamed",
 }
 # A batch takes no option `replay`, so its setting is what can be changed.
 _NO_REPLAY = Spelling('%config ClaudeMagics.replay = "off"', 'Claude(replay="off")')
@@ -119,11 +124,12 @@ def batch_options(
     parse_uri(via or to)
     asked = {name: value for name, value in given.items() if name not in names}
     refuse_options(asked, what)
-    for name, why in _REFUSED.items():
-        if asked.get(name):
-            raise OptionError(
-                spelled(f"{what} does not take {{}}: {why}.", option(name)), cure="Leave it out."
-            )
+    refused = [(option(name), why) for name, why in _REFUSED.items() if asked.get(name)]
+    refused += [
+        (field(name), why) for name, why in _REFUSED_FIELDS.items() if name in (asked.get("set") or ())
+    ]
+    for given_as, why in refused:
+        raise OptionError(spelled(f"{what} does not take {{}}: {why}.", given_as), cure="Leave it out.")
     source = table if table.startswith("bq://") else ""
     if source and not _TABLE.fullmatch(source):
         raise _no_table(source)
@@ -155,7 +161,7 @@ def check_batch(target: Target) -> None:
     check_sending(target)
     if target.set.get("speed") == "fast":
         raise ModelRuleError(
-            "Batch prediction has no fast mode.", cure=spelled("Leave {} out.", option("set", "speed"))
+            "Batch prediction has no fast mode.", cure=spelled("Leave {} out.", field("speed"))
         )
     if target.beta and not target.force:
         raise ModelRuleError(

@@ -213,9 +213,6 @@ def _count(context: Context, batch: Batch, job: StoredJob, ending: Ending, held:
     number = held.pop(job.number, None)
     if number is not None:
         context.session.records.budget.commit(number, ending.cost)
-    journal = context.journal
-    if journal is not None and all(each.counted for each in context.batches.jobs(batch.id)):
-        journal.close_run(batch.run_id)
 
 
 def _lines(context: Context, job: StoredJob) -> Iterator[bytes]:

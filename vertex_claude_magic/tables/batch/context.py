@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
+from vertex_claude_magic.records.journal.batches import Batches, MemoryFile, call_key
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
 from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import journal_of
@@ -23,7 +23,7 @@ from vertex_claude_magic.vertex.endpoint import base_url_of
 from vertex_claude_magic.vertex.provenance import answered_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, StoredJob
@@ -53,11 +53,13 @@ class Context:
         session: The session.
         target: Its settings; the model is that of the batch.
         project: The project that pays.
+        clock: Seconds since 1970 (UTC).
     """
 
     session: Session
     target: Target
     project: str
+    clock: Callable[[], float] = time.time
 
     @cached_property
     def files(self) -> Files:
@@ -138,12 +140,11 @@ class Context:
         )
 
     def call_of(self, batch: Batch, job: StoredJob) -> Call:
-        """Return a job as a row among the calls of the journal, with its cost and without content."""
-        key = sha256(f"{batch.id}-{job.number}".encode()).hexdigest()
+        """Return a job as a row among the calls of the journal, sent now, with its cost and without content."""
         return Call(
-            at=batch.at,
+            at=self.clock(),
             session=session_id(),
-            key=key,
+            key=call_key(batch.id, job.number),
             canonical={"model": batch.model, "body": {}},
             asked=batch.asked,
             model=batch.model,

@@ -13,7 +13,7 @@ from vertex_claude_magic.transport.batch import FINAL, job_body
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.batches import Batch, StoredJob
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.transport.batch import BatchApi, RemoteJob
+    from vertex_claude_magic.transport.batch import RemoteJob
 
 __all__ = ["check_policy", "create_waiting", "display_name", "known_now", "passes"]
 
@@ -24,7 +24,7 @@ _LIMIT = re.compile(r'"quota_limit_value":\s*"(\d+)"')
 
 
 def create_waiting(context: Context, batch: Batch) -> None:
-    """Create the jobs that wait, as many as may be under way.
+    """Create the jobs that wait, as many as may be under way, but for those that somebody else is creating now.
 
     Raises:
         OptionError: a policy does not allow the model.
@@ -37,48 +37,39 @@ def create_waiting(context: Context, batch: Batch) -> None:
         if job.state not in {"WAITING", "CREATING"}:
             continue
         check_policy(batch)
-        if not batches.claim(job, batch.project, most):
-            continue
-        display = display_name(job)
-        # A process that was ended may have created it without keeping its name.
-        found = api.find(display) if job.state == "CREATING" else None
-        try:
-            found = found or _created(api, batch, job, display)
-        except errors.RateLimited:
-            batches.save(replace(job, state="WAITING", owner=""))
-            # Others of the project may be under way; with none of ours, it is another quota.
-            if any(each.job and each.state not in FINAL for each in batches.jobs(batch.id)):
-                return
-            raise
-        except errors.ClaudeError:
-            batches.save(replace(job, state="WAITING", owner=""))
-            raise
-        batches.save(known_now(job, found))
+        with batches.claimed(job, batch.project, most) as taken:
+            if taken is None:
+                continue
+            # Somebody who was stopped may have created it without keeping its name.
+            found = api.find(display_name(job)) if taken.state == "CREATING" else None
+            body = job_body(
+                display_name=display_name(job),
+                model=batch.model,
+                source=job.input,
+                destination=job.output,
+                labels=batch.plan.get("labels", {}),
+            )
+            try:
+                found = found or api.create(body)
+            except errors.ClaudeError as error:
+                limited = isinstance(error, errors.RateLimited)
+                # The answer may be lost of a job that was created, and a second one would be paid too. If this fails as
+                # well, the job is left as one that may be there.
+                found = api.find(display_name(job)) if passes(error) and not limited else None
+                if found is None:
+                    batches.save(replace(taken, state="WAITING", owner=""))
+                    # Others of the project may be under way; with none of ours, it is another quota.
+                    if limited and any(
+                        each.job and each.state not in FINAL for each in batches.jobs(batch.id)
+                    ):
+                        return
+                    raise
+            batches.save(known_now(taken, found))
 
 
 def display_name(job: StoredJob) -> str:
     """Return what a job is called at Google, by which it is found again."""
     return f"claude-batch-{job.batch}-{job.number}"
-
-
-def _created(api: BatchApi, batch: Batch, job: StoredJob, display: str) -> RemoteJob:
-    body = job_body(
-        display_name=display,
-        model=batch.model,
-        source=job.input,
-        destination=job.output,
-        labels=batch.plan.get("labels", {}),
-    )
-    try:
-        return api.create(body)
-    except errors.ClaudeError as error:
-        if isinstance(error, errors.RateLimited) or not passes(error):
-            raise
-        # The answer may be lost of a job that was created, and a second one would be paid too.
-        found = api.find(display)
-        if found is None:
-            raise
-        return found
 
 
 def check_policy(batch: Batch) -> None:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.records.journal.runs import lives
+from vertex_claude_magic.session.asking import spelled_for_python
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.create import (
     check_policy,
@@ -17,9 +18,9 @@ from vertex_claude_magic.tables.batch.create import (
     known_now,
     passes,
 )
-from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
+from vertex_claude_magic.tables.batch.lines import Line, row_of, row_request, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
-from vertex_claude_magic.tables.batch.upload import check_limits, put_up
+from vertex_claude_magic.tables.batch.upload import put_up
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
@@ -113,10 +114,14 @@ class BatchJob:
         return self._context.batches.jobs(self._batch.id)
 
     @property
+    @spelled_for_python()
     def state(self) -> str:
         """Its state in the words of Vertex AI, asked now: QUEUED, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED ...
 
         WAITING says that a file is up and its job is not created yet, because as many jobs as may be are under way.
+        To read it also creates such jobs once they may be, or a loop that reads it until the batch has ended would go
+        on for ever. They cost nothing that was not asked for, and reserved, when the batch was sent. `last_state` asks
+        nobody.
         """
         return _together(self.refresh())
 
@@ -139,20 +144,26 @@ class BatchJob:
     @property
     def done(self) -> int:
         """How many rows have an answer; of a row that was sent again only the last answer counts."""
-        jobs = self.jobs
-        last = max((job.attempt for job in jobs), default=1)
-        # Google counts an answer as done that was sent for again, such as one that was cut off.
-        again = sum(job.rows for job in jobs if job.attempt == last)
-        left = sum(job.rows for job in jobs if job.attempt == 1) - again
-        return min(sum(job.done for job in jobs), left + sum(job.done for job in jobs if job.attempt == last))
+        return self._counts()[0]
 
     @property
     def failed(self) -> int:
         """How many rows failed and were not answered later; rows that could not be sent are among them."""
-        jobs = self.jobs
-        last = max((job.attempt for job in jobs), default=1)
-        unsent = len(self._batch.plan.get("errors", {}))
-        return unsent + sum(job.failed for job in jobs if job.attempt == last)
+        return self._counts()[1]
+
+    def _counts(self) -> tuple[int, int]:
+        """Return how many rows have an answer, and how many failed."""
+        jobs, done, failed = self.jobs, 0, 0
+        rows = sum(job.rows for job in jobs if job.attempt == 1)
+        for attempt in sorted({job.attempt for job in jobs}):
+            # What was never sent again is as it was; Google knows no job of it, and will not.
+            of_it = [job for job in jobs if job.attempt == attempt]
+            unsent = sum(job.rows for job in of_it if job.state in FINAL and not job.job)
+            sent = sum(job.rows for job in of_it) - unsent
+            # Google counts an answer as done that was sent for again, such as one that was cut off.
+            done = min(done, rows - sent) + sum(job.done for job in of_it)
+            failed = min(failed, unsent) + sum(job.failed for job in of_it)
+        return done, failed + len(self._batch.plan.get("errors", {}))
 
     @property
     def cost(self) -> float | None:
@@ -184,12 +195,14 @@ class BatchJob:
         for job in self.jobs:
             if job.job and job.state not in FINAL:
                 self._context.batches.save(known_now(job, api.get(job.job)))
-            elif job.state == "WRITING" and job.owner != this_process() and not lives(job.owner):
+            elif job.state == "WRITING" and not lives(job.owner):
                 lost = "The process that uploaded its file has ended; run the cell again."
-                self._context.batches.save(replace(job, state="FAILED", error=lost, counted=1))
+                call = self._context.call_of(self._batch, job)
+                self._context.batches.withdraw(job, call, "FAILED", lost)
         create_waiting(self._context, self._batch)
         return self.jobs
 
+    @spelled_for_python()
     def wait(
         self,
         timeout: float | None = None,
@@ -240,23 +253,34 @@ class BatchJob:
         show(self)
         return self
 
+    @spelled_for_python()
     def cancel(self) -> None:
-        """Ask Google to end the jobs, and create no more; what is answered by then stays."""
-        self._context.check(self._batch)
+        """Ask Google to end the jobs, and create no more; what is answered by then stays.
+
+        Raises:
+            OptionError: a job is being uploaded or created elsewhere now, and goes on; all others are cancelled.
+        """
         from vertex_claude_magic.tables.batch.collect import count_nothing
 
-        api, batches = self._context.api(self._batch.location, self._batch.model), self._context.batches
+        context, batch = self._context, self._batch
+        context.check(batch)
+        api, batches = context.api(batch.location, batch.model), context.batches
         for each in self.jobs:
             job = each
-            if job.state == "CREATING" and (job.owner == this_process() or not lives(job.owner)):
-                # A process that was ended may have created it without keeping its name.
-                found = api.find(display_name(job))
-                job = replace(job, state="WAITING") if found is None else known_now(job, found)
-                batches.save(job)
-            if job.state in {"WRITING", "WAITING"}:
-                batches.save(replace(job, state="CANCELLED", owner=""))
-                count_nothing(self._context, self._batch, job, self._held)
-            elif job.job and job.state not in FINAL:
+            if job.state in FINAL:
+                continue
+            if job.state == "WRITING" and not lives(job.owner):
+                batches.withdraw(job, context.call_of(batch, job), "CANCELLED")
+            # Whoever may create a job is the only one who can say that it will not be.
+            with batches.claimed(job, batch.project) as taken:
+                if taken is not None:
+                    # Somebody who was stopped may have created it without keeping its name.
+                    found = api.find(display_name(job)) if taken.state == "CREATING" else None
+                    job = known_now(taken, found) if found else replace(taken, state="CANCELLED", owner="")
+                    batches.save(job)
+                    if found is None:
+                        count_nothing(context, batch, job, self._held)
+            if job.job:
                 try:
                     api.cancel(job.job)
                 except errors.APIError as error:
@@ -265,7 +289,13 @@ class BatchJob:
                         raise
                 else:
                     batches.save(replace(job, state="CANCELLING"))
+        if any(not job.job and job.state not in FINAL for job in self.jobs):
+            raise errors.OptionError(
+                f"A job of the batch {quote(self.name, 60)} is being uploaded or created now, and was not cancelled.",
+                cure="Cancel the batch again in a moment.",
+            )
 
+    @spelled_for_python()
     def result(self, table: IntoRows | None = None) -> Any:
         """Return the table with the columns of the answers, in the order of its rows.
 
@@ -292,6 +322,7 @@ class BatchJob:
             self._context, self._batch, self.refresh(), table=known, typed=self._typed, held=self._held
         )
 
+    @spelled_for_python()
     def retry(self) -> BatchJob:
         """Send the rows again that failed or were not answered, and only those; return this object.
 
@@ -320,16 +351,12 @@ class BatchJob:
                 "None of the rows sent has failed.", cure="There is nothing to send again."
             )
         context, batch = self._context, self._batch
-        # What one of its lines may cost at most.
-        most = MostCost(
-            context.target.catalog.find(batch.model), batch.location, int(batch.plan.get("max_tokens") or 0)
-        )
-        with write_lines(self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), most) as lines:
+        again = self._lines_again(jobs, wanted)
+        with write_lines(again, batch.plan.get("rows_per_job"), context.target.catalog) as lines:
             if not lines.files:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
                 )
-            check_limits(context, lines.cost)
             self._held |= put_up(context, batch, lines, before=jobs)
         try:
             self.refresh()
@@ -339,28 +366,30 @@ class BatchJob:
                 raise
         return self
 
-    def _lines_again(
-        self, jobs: list[StoredJob], wanted: Collection[str]
-    ) -> Iterator[tuple[int, bytes | str]]:
+    def _lines_again(self, jobs: list[StoredJob], wanted: Collection[str]) -> Iterator[tuple[int, Line]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
         import json
 
-        if source := self._batch.plan.get("source"):
-            yield from request_lines(self._context, source, wanted)
+        batch = self._batch
+        if batch.plan.get("source"):
+            yield from request_lines(self._context, batch, wanted)
             return
 
         for job in jobs:
             # Without a call, its file never went up.
             if job.attempt > 1 or job.call is None:
                 continue
-            for line in self._context.files.lines(parse_uri(job.input)):
-                name = str(json.loads(line).get("custom_id"))
+            for content in self._context.files.lines(parse_uri(job.input)):
+                line = json.loads(content)
+                name = str(line.get("custom_id"))
                 if name in wanted:
-                    yield row_of(self._batch.id, name) or 0, line
+                    request = row_request(line["request"], batch.model, batch.location)
+                    yield row_of(batch.id, name) or 0, Line(name, request)
 
 
 def _together(jobs: list[StoredJob]) -> str:
-    states = {job.state for job in jobs}
+    # Without a call a file never went up, and the rows are as they were, unless it is all that there is.
+    states = {job.state for job in jobs if job.call is not None} or {job.state for job in jobs}
     under_way = states - FINAL
     if under_way:
         # A state that is not known yet is taken for one under way.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,8 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
-from vertex_claude_magic.tables.columns import values_of
+from vertex_claude_magic.spelling import in_python
+from vertex_claude_magic.tables.columns import UNANSWERED, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
@@ -30,15 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "Results", "fingerprint", "read_results"]
 
-# The columns that every run adds last: error, stop_reason, input_tokens, output_tokens, cost.
-_REPORT = 5
 _QUOTED = 200
 _CHUNK = 1_000
-_UNANSWERED = {
-    "refusal": "AnswerRefused: Claude declined.",
-    "max_tokens": "AnswerTruncated: The answer was cut off at max_tokens.",
-    "model_context_window_exceeded": "AnswerTruncated: The answer was cut off at the context window.",
-}
 
 
 class Cells(Sequence[Any]):
@@ -118,7 +111,7 @@ class Results:
 
     @property
     def _error(self) -> Cells:
-        return self.values[self.added[-_REPORT].name]
+        return self.values[report_names(self.added)[0]]
 
     def fail(self, row: int, text: str) -> None:
         """Say why a row has no answer."""
@@ -157,26 +150,21 @@ class Results:
         reply = builder.reply(region=self.location)
         usage = reply.usage
         price = cost(self.model, self.location, usage, batch=True) if self.model is not None else None
-        # One text for all rows, where each of a million answers has brought its own.
-        stop_reason = None if reply.stop_reason is None else sys.intern(reply.stop_reason)
-        report = (None, stop_reason, usage.total_input_tokens, usage.output_tokens, price)
-        for column, value in zip(self.added[-_REPORT:], report, strict=True):
-            self.values[column.name][row] = value
+        whole = replace(reply, cost=price)
         shape = self.typed.shape if self.typed is not None else None
+        why = UNANSWERED.get(reply.stop_reason or "")
         try:
-            whole = replace(reply, cost=price)
             if self.typed is not None:
                 whole = fitted(whole, self.typed)
             found = values_of(self.added, whole, shape)
         except errors.ClaudeError as error:
-            text = f"{type(error).__name__}: {error.message}"
+            found = report_of(self.added, whole)
+            why = f"{type(error).__name__}: {in_python(error.message)}"
             if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
-                text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
-            self._error[row] = text
-            return usage, price
-        for column in self.added[:-_REPORT]:
-            self.values[column.name][row] = found[column.name]
-        self._error[row] = _UNANSWERED.get(reply.stop_reason or "")
+                why = f"{why} The answer was: {quote(error.reply.text, _QUOTED)}"
+        for name, value in found.items():
+            self.values[name][row] = value
+        self._error[row] = why
         return usage, price
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.tables.batch.checks import location_of
-from vertex_claude_magic.tables.batch.lines import MostCost
+from vertex_claude_magic.tables.batch.lines import Line, most_of, row_request
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from vertex_claude_magic.records.journal.batches import Batch
     from vertex_claude_magic.tables.batch.checks import BatchOptions
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.transport.bigquery import BigQueryTable
@@ -48,14 +49,12 @@ class Requests:
     Args:
         place: Where it is, and its job runs.
         rows: How many rows it has.
-        max_tokens: The longest answer that a row asks for, in tokens.
         cost: What all rows may cost at most, in USD; None where a price is not known.
         notices: What the user should know.
     """
 
     place: str
     rows: int
-    max_tokens: int
     cost: float | None
     notices: tuple[str, ...]
 
@@ -85,14 +84,13 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
     # Made before anything is read, because it refuses what cannot be part of its addresses.
     context.api(place, target.model_id)
     cost: float | None = 0.0
-    most = MostCost(target.row, place, 0)
-    longest = count = wrong = 0
+    count = wrong = 0
     first_wrong = ""
     # Eight bytes stand for an id; that two of a million have the same ones has a chance of 1 to 30 million.
     seen: set[int] = set()
     with context.table(source) as table:
         _check_columns(table, place)
-        for count, (name, request, text) in enumerate(_requests(table), start=1):
+        for count, (name, body) in enumerate(_requests(table), start=1):
             if count % _REPORT_EVERY == 0:
                 notify(f"reading {source}, row {count:,}")
             if not name or hash(name) in seen:
@@ -103,14 +101,13 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
                     cure="Give each row an id of its own, by which its result is found.",
                 )
             seen.add(hash(name))
-            tokens = request.get("max_tokens")
-            if not isinstance(request.get("messages"), list) or type(tokens) is not int or tokens < 1:
+            price = most_of(row_request(body, target.model_id, place), target.catalog)
+            cost = None if cost is None or price is None else cost + price
+            tokens = body.get("max_tokens")
+            if not isinstance(body.get("messages"), list) or type(tokens) is not int or tokens < 1:
                 wrong, first_wrong = wrong + 1, first_wrong or name
                 continue
-            _check_request(request, tokens, name)
-            longest = max(longest, tokens)
-            price = most(text, tokens)
-            cost = None if cost is None or price is None else cost + price
+            _check_request(body, tokens, name)
     if not count:
         raise OptionError(f"{named} has no rows.", cure="Use a table with at least one row.")
     if wrong == count:
@@ -122,9 +119,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
     failing = (
         f"{wrong:,} {rows} no messages or no max_tokens, and will fail (first: {quote(first_wrong, 60)})."
     )
-    return Requests(
-        place=place, rows=count, max_tokens=longest, cost=cost, notices=(failing,) if wrong else ()
-    )
+    return Requests(place=place, rows=count, cost=cost, notices=(failing,) if wrong else ())
 
 
 def read_ids(context: Context, source: str) -> dict[str, int]:
@@ -133,38 +128,36 @@ def read_ids(context: Context, source: str) -> dict[str, int]:
         return {str(row["custom_id"]): place for place, row in enumerate(table.rows(_COLUMNS[:1]))}
 
 
-def request_lines(
-    context: Context, source: str, wanted: Collection[str]
-) -> Iterator[tuple[int, bytes | str]]:
-    """Yield the place and the line of some rows of a table of requests.
+def request_lines(context: Context, batch: Batch, wanted: Collection[str]) -> Iterator[tuple[int, Line]]:
+    """Yield the place and the line of some rows of the table of requests that a batch has read.
 
     Args:
         context: The session.
-        source: The table.
+        batch: The batch.
         wanted: The ids of the rows.
     """
-    with context.table(source) as table:
-        for place, (name, request, _) in enumerate(_requests(table)):
+    with context.table(batch.plan["source"]) as table:
+        for place, (name, body) in enumerate(_requests(table)):
             if name in wanted:
-                line = {"custom_id": name, "request": request}
-                yield place, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+                yield place, Line(name, row_request(body, batch.model, batch.location))
 
 
-def _requests(table: BigQueryTable) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
-    """Yield the id of each row, its request (empty where it is not one), and the request as text."""
+def _requests(table: BigQueryTable) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the id of each row and its request, empty where it is not one."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)
+
     for row in table.rows(_COLUMNS):
         name, request = row["custom_id"], row["request"]
-        # A text, or a column of the type JSON.
-        text = request if isinstance(request, str) else json.dumps(request, ensure_ascii=False)
+        read = request
         try:
-            read = json.loads(text)
+            # A text, or a column of the type JSON. Python reads NaN in a text, which is no JSON.
+            if isinstance(request, str):
+                read = json.loads(request, parse_constant=refuse)
         except (ValueError, RecursionError):
             read = None
-        yield (
-            "" if name is None else str(name),
-            read if isinstance(read, Mapping) else {},
-            text.encode("utf-8", "replace"),
-        )
+        yield "" if name is None else str(name), read if isinstance(read, Mapping) else {}
 
 
 def _check_columns(table: BigQueryTable, place: str) -> None:

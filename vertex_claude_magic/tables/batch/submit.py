@@ -6,7 +6,6 @@ In this order, so that nothing is paid before everything is known to be right an
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -18,10 +17,10 @@ from vertex_claude_magic.tables.batch.checks import check_batch, check_sending, 
 from vertex_claude_magic.tables.batch.context import Context, source_of
 from vertex_claude_magic.tables.batch.create import passes
 from vertex_claude_magic.tables.batch.job import BatchJob
-from vertex_claude_magic.tables.batch.lines import MostCost, question_lines, write_lines
+from vertex_claude_magic.tables.batch.lines import question_lines, write_lines
 from vertex_claude_magic.tables.batch.results import fingerprint
 from vertex_claude_magic.tables.batch.source import read_requests
-from vertex_claude_magic.tables.batch.upload import add_jobs, check_limits, put_up
+from vertex_claude_magic.tables.batch.upload import add_jobs, put_up
 from vertex_claude_magic.tables.columns import added_columns, check_names
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.checks import BatchOptions
+    from vertex_claude_magic.tables.batch.lines import Line
     from vertex_claude_magic.tables.batch.source import Requests
     from vertex_claude_magic.tables.rows import IntoRows
 
@@ -100,12 +100,9 @@ def submit(
     for notice in (*notices, *unknowns(target, place)):
         warn(notice)
     number = secrets.token_hex(8)
-    tokens = questions.first.request.body.get("max_tokens")
-    most = MostCost(target.row, place, tokens if isinstance(tokens, int) else 0)
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
-    rows = _reporting(question_lines(questions, number, more), questions.rows.count, notify)
-    with write_lines(rows, options.rows_per_job, most) as lines:
-        check_limits(context, lines.cost)
+    rows = _reporting(question_lines(questions, number, place, more), questions.rows.count, notify)
+    with write_lines(rows, options.rows_per_job, target.catalog) as lines:
         # What a later kernel must know of the batch and its table.
         typed, used = questions.typed, [questions.rows.names[at] for at in questions.prompt.places]
         plan = {
@@ -120,7 +117,6 @@ def submit(
             "files": options.files,
             "to": options.to if options.to_table else "",
             "rows_per_job": options.rows_per_job,
-            "max_tokens": tokens,
             "labels": dict(target.label),
         }
         batch = _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
@@ -161,7 +157,6 @@ def _submit_requests(
     context, found = requests_of(session, body, target, options, notify)
     for notice in (*found.notices, *unknowns(target, found.place)):
         warn(notice)
-    check_limits(context, found.cost)
     added = added_columns(None, options.prefix)
     check_names(added, ["custom_id"])
     number = secrets.token_hex(8)
@@ -170,7 +165,6 @@ def _submit_requests(
         "source": options.source,
         "files": options.files,
         "to": options.to if options.to_table else "",
-        "max_tokens": found.max_tokens,
         "labels": dict(target.label),
     }
     batch = _begun(context, found.place, number, name=name, rows=found.rows, plan=plan)
@@ -206,8 +200,8 @@ def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str]
 
 
 def _reporting(
-    lines: Iterator[tuple[int, bytes | str]], count: int, notify: Callable[[str], None]
-) -> Iterator[tuple[int, bytes | str]]:
+    lines: Iterator[tuple[int, Line | str]], count: int, notify: Callable[[str], None]
+) -> Iterator[tuple[int, Line | str]]:
     for row, line in lines:
         if row % _REPORT_EVERY == 0:
             notify(f"preparing {count:,} rows{f', {row:,} are ready' if row else ''}")
@@ -222,7 +216,7 @@ def _begun(
     run = journal.open_run("batch", session=session_id(), origin=origin) if journal is not None else None
     return Batch(
         id=number,
-        at=time.time(),
+        at=context.clock(),
         name=name,
         notebook=origin.notebook,
         project=context.project,

@@ -2,66 +2,68 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
+from vertex_claude_magic.records.budget import or_cleared, or_more, or_priced
 from vertex_claude_magic.records.journal.batches import StoredJob
-from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.tables.batch.context import source_of
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.records.journal.batches import Batch
+    from vertex_claude_magic.records.journal.ledger import Spent
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 
-__all__ = ["add_jobs", "check_limits", "put_up"]
+__all__ = ["add_jobs", "put_up"]
 
 
-def check_limits(context: Context, most: float | None) -> None:
+def check_limits(context: Context, most: float | None, spent: Spent) -> None:
     """Refuse a batch that could cross a limit of the user for a question or a day.
 
     Args:
         context: The session.
         most: What the batch may cost at most, in USD; None where it is not known.
+        spent: What today's calls of all notebooks have come to.
 
     Raises:
         CostLimitExceeded: it could; nothing was sent.
     """
-    target = context.target
-    limits = limits_of(target)
+    limits = limits_of(context.target)
     if not limits:
         return
-    journal = context.journal
-    spent = None
-    if limits.day is not None:
-        if journal is None:
-            raise errors.CostLimitExceeded(
-                "Today's spending is not known: the journal is off.",
-                cure="Switch the journal on, or clear max_daily_cost.",
-            )
-        spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
-    if most is None or (spent is not None and spent.unknown):
+    if limits.day is not None and context.journal is None:
         raise errors.CostLimitExceeded(
-            "The cost of this batch is not known, so it may exceed a limit.",
-            cure="Add the model's prices with models_file, or clear the limit.",
+            "Today's spending is not known: the journal is off.",
+            cure=spelled("Switch the journal on{}", or_cleared("max_daily_cost", limits.day)),
         )
-    cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
+    if most is None or (limits.day is not None and spent.unknown):
+        names = ("max_cost", "max_session_cost", "max_daily_cost")
+        name, limit = next((name, each) for name, each in zip(names, limits, strict=True) if each is not None)
+        raise errors.CostLimitExceeded(
+            "The cost of this batch is not known (no price in the table, or tools that the service runs itself), so it "
+            "may exceed a limit.",
+            cure=or_priced(name, limit, also="ask without such tools"),
+        )
+    cure = "Lower {}, send fewer rows, {}"
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
-        raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
-    if spent is not None and limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
-            f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
-            cure=cure,
+            f"{worst}, more than the limit of {usd_limit(limits.call)}.",
+            cure=spelled(cure, option("max_tokens"), or_more("max_cost", limits.call)),
+        )
+    if limits.day is not None and spent.usd + most > limits.day:
+        raise errors.CostLimitExceeded(
+            f"{worst}; with what was spent today that is more than the daily limit of {usd_limit(limits.day)}.",
+            cure=spelled(cure, option("max_tokens"), or_more("max_daily_cost", limits.day)),
         )
 
 
@@ -83,7 +85,7 @@ def put_up(
         notify: Called with what is being done.
 
     Raises:
-        CostLimitExceeded: with them the session could exceed its limit.
+        CostLimitExceeded: with them a limit could be exceeded; nothing was added.
     """
     plan = batch.plan
     folder = parse_uri(str(plan["files"])).below(f"claude-batch-{batch.id}")
@@ -129,43 +131,33 @@ def add_jobs(
         notify: Called with what is being done.
 
     Raises:
-        CostLimitExceeded: with them the session could exceed its limit.
+        CostLimitExceeded: with them a limit could be exceeded; nothing was added.
     """
-    batches = context.batches
-    budget, limit = context.session.records.budget, limits_of(context.target).session
+    batches, budget = context.batches, context.session.records.budget
+    limit, local = limits_of(context.target).session, context.is_local(batch)
+    most = sum_of_costs(job.cost_most for job in jobs)
+    call_of, check = partial(context.call_of, batch), partial(check_limits, context, most)
     held: dict[int, int] = {}
+    added: Sequence[StoredJob] = ()
     try:
         for job in jobs:
-            held[job.number] = budget.reserve(job.cost_most, local=context.is_local(batch), limit=limit)
-    except errors.CostLimitExceeded:
-        _release(context, held.values())
-        raise
-    try:
-        if more:
-            batches.add_jobs(jobs)
-        else:
-            batches.add(batch, jobs)
-    except BaseException:
-        # Where another process has added jobs of these numbers meanwhile, they are not ours to change.
-        _release(context, held.values())
-        raise
-    try:
-        for place, (job, file) in enumerate(zip(jobs, files, strict=False), start=1):
+            held[job.number] = budget.reserve(job.cost_most, local=local, limit=limit)
+        # Before the upload, which may take minutes, so that meanwhile nobody else spends what it may cost.
+        added = batches.add(batch, jobs, call_of, more=more, check=check)
+        for place, (job, file) in enumerate(zip(added, files, strict=False), start=1):
             notify(f"uploading file {place:,} of {len(jobs):,} ({file.size / 1e6:,.1f} MB)")
             file.content.seek(0)
             context.files.write_new(parse_uri(job.input), file.content, file.size, f"{batch.id}-{job.number}")
     except BaseException:
-        # No job was created, so nothing is paid, and nothing of it can be followed.
-        _release(context, held.values())
-        for job in jobs:
-            batches.save(replace(job, state="FAILED", error="Its file was not uploaded.", counted=1))
+        # No job was created, so nothing is paid, and nothing of it can be followed. Jobs that another process has added
+        # meanwhile with these numbers are not ours to change.
+        for number in held.values():
+            budget.commit(number, 0.0)
+        for job in added:
+            batches.withdraw(job, call_of(job), "FAILED", "Its file was not uploaded.")
+        if context.journal is not None and not (added or more):
+            context.journal.close_run(batch.run_id)
         raise
-    for job in jobs:
-        call = batches.begin_call(context.call_of(batch, job), batch.run_id)
-        batches.save(replace(job, state="WAITING", call=call))
+    for job in added:
+        batches.save(replace(job, state="WAITING"))
     return held
-
-
-def _release(context: Context, held: Iterable[int]) -> None:
-    for number in held:
-        context.session.records.budget.commit(number, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
 from vertex_claude_magic.text import quote
@@ -44,9 +45,9 @@ class HealthSection:
             self._note,
             self._logging_note,
             self._logging,
-            self._spend,
-            # Last, because it grows.
+            # Behind the few lines on logging, so that each result is near its button and moves neither.
             self._grid,
+            self._spend,
         )
         self.draw()
 
@@ -124,7 +125,7 @@ def spend_table(spend: Spend) -> str:
     from vertex_claude_magic.records.usage import amount
 
     body = [
-        Row((row.name, amount(row.spent), "no limit" if row.limit is None else f"{row.limit:g}"))
+        Row((row.name, amount(row.spent), "no limit" if row.limit is None else usd(row.limit, "price")))
         for row in spend.rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
