@@ -202,7 +202,9 @@ def test_a_wrong_setting_is_said_in_the_cell(kernel):
     """It fails, so that Run All stops, and the lines below it in the cell do not run."""
     run = kernel.run('%config ClaudeMagics.format = "html"\nprint("below")')
     assert (run.status, run.error) == ("error", "SettingRefused")
-    assert run.traceback == ["SettingRefused: 'html' is not a value of format. Use markdown, text, json, code."]
+    assert run.traceback == [
+        "SettingRefused: 'html' is not a value of format. Use markdown, text, json, code."
+    ]
     assert run.printed == ""
 
 
