@@ -594,7 +594,17 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     found = policies(_notebook_folder(shell))
     magics = ClaudeMagics(shell)
-    _configure(magics, shell.config)
+    section = ClaudeMagics.__name__
+    if section in shell.config:
+        from vertex_claude_magic.errors import SettingRefused
+
+        for name, value in shell.config[section].items():
+            try:
+                magics.update_config(Config({section: {name: value}}))
+            except SettingRefused as error:  # noqa: PERF203 - the others hold all the same
+                print(f"{section}.{name} of IPython's configuration is not used: {error}")
+    # Only now: of what was set so far, it is told when all is loaded.
+    magics.observe(lambda _: magics.tell_missing_recording(), ["recording", "replay"])
     shell.register_magics(magics)
     set_loaded(magics.loaded)
     add_hooks(shell, magics)
@@ -606,21 +616,6 @@ def load(shell: InteractiveShell) -> None:
             _close_magics(shell, present_policy())
             return
     magics.tell_missing_recording()
-
-
-def _configure(magics: ClaudeMagics, config: Config) -> None:
-    """Take the settings of the configuration, and print one line for each that is refused."""
-    section = ClaudeMagics.__name__
-    if section in config:
-        from vertex_claude_magic.errors import SettingRefused
-
-        for name, value in config[section].items():
-            try:
-                magics.update_config(Config({section: {name: value}}))
-            except SettingRefused as error:  # noqa: PERF203 - the others hold all the same
-                print(f"{section}.{name} of IPython's configuration is not used: {error}")
-    # Only now: what was set so far is looked at when all is loaded.
-    magics.observe(lambda _: magics.tell_missing_recording(), ["recording", "replay"])
 
 
 def _notebook_folder(shell: InteractiveShell) -> list[Path]:
