@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,17 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_new_file_is_for_its_owner_only(tmp_path):
-    """Unless a mode is named."""
-    write_whole(tmp_path / "a", b"a")
-    write_whole(tmp_path / "b", b"b", mode=0o644)
-    assert (mode(tmp_path / "a"), mode(tmp_path / "b")) == (0o600, 0o644)
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+@pytest.mark.parametrize(("umask", "given"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_new_file_has_the_mode_that_the_umask_gives(tmp_path, umask, given):
+    """As a file of any other program; unless a mode is named."""
+    former = os.umask(umask)
+    try:
+        write_whole(tmp_path / "a", b"a")
+        write_whole(tmp_path / "b", b"b", mode=0o604)
+    finally:
+        os.umask(former)
+    assert (mode(tmp_path / "a"), mode(tmp_path / "b")) == (given, 0o604)
 
 
 def test_an_old_file_keeps_its_mode_and_no_other_file_is_left(tmp_path):

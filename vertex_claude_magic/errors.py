@@ -43,6 +43,7 @@
         ├── AnswerRefused
         └── AnswerTruncated
     ClaudeInterrupt                a KeyboardInterrupt that keeps the partial reply
+    SettingRefused                 `%config` gives a setting a value that it cannot take
 
 The text of an error is one line: what happened, then what to do next. Whatever else is known
 is in ``details``; a reply that had begun is in ``reply``.
@@ -97,6 +98,7 @@ __all__ = [
     "RequestTooLarge",
     "SecretFound",
     "ServerError",
+    "SettingRefused",
     "StreamError",
     "StreamInterrupted",
     "TLSError",
@@ -383,3 +385,29 @@ def _restore_interrupt(reply: Any | None, table: Any | None, done: str) -> Claud
 
 # Jupyter messages carry the bare class name, and front ends and runners know an interrupt by it.
 ClaudeInterrupt.__name__ = "KeyboardInterrupt"
+
+
+class SettingRefused(BaseException):
+    """`%config` gives a setting a value that it cannot take; the former value holds.
+
+    Not an `Exception`: `%config` writes those to the log and lets the cell go on (`ConfigMagics.config`, IPython 7.34
+    to 9.18), so that a notebook would run to its end without the limit that it sets.
+
+    Args:
+        message: What is wrong, in one line.
+        cure: What to give instead, in one line.
+
+    >>> str(SettingRefused("max_cost is '1'.", "Give a number of USD."))
+    "max_cost is '1'. Give a number of USD."
+    """
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message, cure)
+        self.message = message
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{quote(self.message, _PART_LIMIT)} {quote(self.cure, _PART_LIMIT)}"
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]

@@ -234,6 +234,18 @@ def test_near_the_end_of_the_window_the_user_is_told(shell):
     assert "--fork NEW --summary" in shell.page.text
 
 
+def test_of_a_journal_that_cannot_be_used_a_turn_tells_once(shell, tmp_path):
+    """What is wrong with it, and what that means for the conversation; the next turn says neither again."""
+    (tmp_path / "file").touch()
+    shell.ok(f"%config ClaudeMagics.journal = {str(tmp_path / 'file' / 'journal')!r}")
+    shell.ok("%%claude -c talk\nOne")
+    assert shell.page.text.count("The journal") == 1
+    assert "talk exists only in this kernel as long as the journal cannot be used." in shell.page.text
+    shell.ok("%%claude -c talk\nTwo")
+    assert "journal" not in shell.page.text
+    assert len(shell.body["messages"]) == 3
+
+
 def test_with_the_journal_off_conversations_live_in_the_kernel(shell):
     """Said once."""
     shell.ok("%config ClaudeMagics.journal = 'off'")
@@ -271,6 +283,39 @@ def test_the_list_shows_the_conversations_of_this_notebook(shell, monkeypatch):
     assert "two.ipynb" in shell.page.text
 
 
+def test_a_conversation_comes_along_when_its_notebook_is_renamed(shell, monkeypatch):
+    """The error names the former notebook and the command; cells keep their turns, and the former one stays."""
+    monkeypatch.setenv("JPY_SESSION_NAME", "drafts/stats.ipynb")
+    for text in ("One", "Two"):
+        shell.ok(f"%%claude -c talk\n{text}")
+    monkeypatch.setenv("JPY_SESSION_NAME", "report.ipynb")
+    error = shell.error("%claude_chat talk")
+    assert str(error).startswith("No conversation named 'talk' in this notebook. ")
+    former, command = error.cure.partition(" has one; take it over with ")[::2]
+    assert former.endswith("drafts/stats.ipynb")
+    assert command == "%claude_chat talk --all --fork talk"
+    shell.ok(command)
+    assert shell.page.text == f"talk has 2 turns of talk. It is from {former}."
+    # The first cell, run again in the renamed notebook: its turn is replaced.
+    shell.ok("%%claude -c talk\nOne")
+    assert texts(shell.body) == [("user", "One")]
+    shell.ok("%%claude -c talk\nThree")
+    assert [text for role, text in texts(shell.body) if role == "user"] == ["One", "Two", "Three"]
+    monkeypatch.setenv("JPY_SESSION_NAME", "drafts/stats.ipynb")
+    assert len(Claude().chat("talk").turns) == 2
+
+
+def test_the_conversation_that_is_taken_over_is_the_one_that_changed_last(shell, monkeypatch):
+    """Of several notebooks that have one of that name; which, is said."""
+    for name in ("a.ipynb", "b.ipynb"):
+        monkeypatch.setenv("JPY_SESSION_NAME", name)
+        shell.ok(f"%%claude -c talk\nFrom {name}")
+    monkeypatch.setenv("JPY_SESSION_NAME", "c.ipynb")
+    shell.ok("%claude_chat talk --all --fork mine")
+    assert shell.page.text.endswith("b.ipynb.")
+    assert [turn.prompt for turn in Claude().chat("mine").turns] == ["From b.ipynb"]
+
+
 def test_rename_fork_remove_and_clear(shell):
     """Each says in one line what it did."""
     for text in ("One", "Two"):
@@ -280,6 +325,10 @@ def test_rename_fork_remove_and_clear(shell):
         ("chat --fork other", "other has 2 turns of chat."),
         ("other --remove 1", "Turn 1 of other is removed and later turns move up; turn 1 is stale."),
         ("other", "Earlier content has changed since a stale turn was answered"),
+        (
+            "other --remove 1",
+            "Turn 1 of other is removed. It was the only one, so other is no longer listed.",
+        ),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
         shell.ok(f"%claude_chat {line}")
@@ -315,7 +364,9 @@ WRONG = [
     ("new --load broken.ipynb", "is not a notebook of format 4"),
     ("new --load there.ipynb", "contains no answer from Claude"),
     ("talk --load talk.ipynb", "A conversation named 'talk' already exists."),
-    ("talk --all", "--all does not take a name."),
+    ("talk --all", "--all takes a name with --fork only."),
+    ("talk --all --clear", "--all takes a name with --fork only."),
+    ("talk --all --fork new", "No other notebook has a conversation named 'talk'."),
 ]
 
 

@@ -50,10 +50,11 @@ def test_a_later_turn_may_call_the_same_functions(shell, asked):
 
 
 def test_a_later_turn_asks_before_each_call_where_the_first_one_did(shell, asked, monkeypatch):
-    prompts = []
+    prompts, shown = [], []
 
     def no(prompt: str = "") -> str:
         prompts.append(prompt)
+        shown.append(shell.page.drawn[-1])
         return "no"
 
     monkeypatch.setattr("builtins.input", no)
@@ -61,6 +62,7 @@ def test_a_later_turn_asks_before_each_call_where_the_first_one_did(shell, asked
     shell.emulator.answer([use(2, "mean", column="depth")], "As you like.")
     shell.ok("%%claude -c data\nAnd of depth?")
     assert len(prompts) == 2
+    assert all("Runs only after your yes: mean(" in page for page in shown)
     assert shell.ip.user_ns["calls"] == []
 
 

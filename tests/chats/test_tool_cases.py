@@ -292,7 +292,7 @@ NO_INPUT = [
 
 @pytest.mark.parametrize("error", NO_INPUT, ids=lambda error: type(error).__name__)
 def test_where_nobody_can_type_it_is_no(shell, monkeypatch, error):
-    """Case 63: as in nbclient, papermill and a script without a terminal."""
+    """Case 63: as in nbclient, papermill and a script without a terminal; nobody said no, and the model is told so."""
 
     def no_input(prompt: str = "") -> str:
         raise error
@@ -302,6 +302,8 @@ def test_where_nobody_can_type_it_is_no(shell, monkeypatch, error):
     shell.emulator.answer([use(1, "act", x=1)], "As you like.")
     shell.ok("%%claude --tools act --confirm\nGo")
     assert shell.ip.user_ns["ran"] == []
+    assert result(shell.emulator)["content"].startswith("Nobody could be asked to allow this call")
+    assert result(shell.emulator)["is_error"] is True
 
 
 @pytest.mark.parametrize(

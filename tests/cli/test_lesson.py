@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from journals import client
-from shells import ROOT
+from shells import ROOT, loaded_shell
 
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.cli.lesson.folder import POLICY, copy_lesson
@@ -22,7 +22,8 @@ from vertex_claude_magic.cli.lesson.private import known_here, private_parts
 from vertex_claude_magic.cli.lesson.pyodide import ADDED, fetch_pyodide, write_pyodide
 from vertex_claude_magic.cli.lesson.site import check_builder
 from vertex_claude_magic.cli.lesson.wheel import write_own_wheel
-from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.errors import MissingExtra, OptionError, ReplayMiss, SettingRefused
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy_files import parse_policy
 
 LOAD = (
@@ -75,6 +76,8 @@ def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
         f"wheels/vertex_claude_magic-{version('vertex-claude-magic')}-py3-none-any.whl",
     ]
     assert (out / "notebooks/rivers.claude").read_bytes() == (course / "rivers.claude").read_bytes()
+    # Whoever serves or shares the folder can read every file of it.
+    assert {path.stat().st_mode for path in out.rglob("*.*")} == {(out / "README.md").stat().st_mode}
     (notebook,) = manifest["notebooks"]
     assert (notebook["recordings"], len(notebook["questions"])) == (["notebooks/rivers.claude"], 1)
     assert (manifest["date"], manifest["package"]) == ("2026-12-01", version("vertex-claude-magic"))
@@ -283,7 +286,56 @@ def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypat
 
 
 def test_the_policy_of_a_lesson_is_one():
-    assert parse_policy(POLICY, "claude-policy.toml", Path()).defaults == {"replay": "only"}
+    assert parse_policy(POLICY, "claude-policy.toml", Path()).locks == {"replay": ("only",)}
+
+
+WAYS_TO_SEND = {
+    "%config": "%config ClaudeMagics.replay = 'auto'",
+    "an option": "%%claude --replay auto\nName three rivers of Norway.",
+    "Python": "from vertex_claude_magic import Claude\nClaude(replay='auto').ask('Name three rivers of Norway.')",
+}
+
+
+@pytest.mark.parametrize("cell", WAYS_TO_SEND.values(), ids=WAYS_TO_SEND)
+def test_a_notebook_that_would_send_what_is_not_recorded_is_no_lesson(course, capsys, cell):
+    """Its README says that no request goes to Claude, also where a student changes a question or adds one."""
+    write(course / "rivers.ipynb", LOAD, ASK, cell)
+    assert build(course) == 1
+    said = capsys.readouterr().out
+    assert "rivers.ipynb, cell 3" in said
+    assert "replay is locked to only by ../claude-policy.toml. Leave it out." in said
+    assert "To record" not in said
+    assert not (course.parent / "out").exists()
+
+
+def test_a_variable_of_the_student_sends_nothing_either(course, claude_emulator, monkeypatch):
+    """In the folder as it was handed out, with an account and a changed question."""
+    assert build(course) == 0
+    sent = len(claude_emulator.requests)
+    monkeypatch.chdir(course.parent / "out" / "notebooks")
+    for name, value in {**claude_emulator.environment, "VERTEX_CLAUDE_REPLAY": "auto"}.items():
+        monkeypatch.setenv(name, value)
+    set_policy(None)
+    shell = loaded_shell(claude_emulator)
+    try:
+        assert isinstance(shell.error("%config ClaudeMagics.replay = 'auto'"), SettingRefused)
+        assert isinstance(shell.error(ASK.replace("three", "four")), ReplayMiss)
+    finally:
+        shell.magics.close()
+        set_policy(None)
+    assert len(claude_emulator.requests) == sent
+
+
+def test_where_no_notebook_runs_in_the_browser_there_is_no_edition_for_it(course, capsys):
+    """It would be an empty list; the build says why, and does not tell how to open it."""
+    write(course / "rivers.ipynb", LOAD, ASK, "import pandas")
+    out = course.parent / "out"
+    assert main(["lesson", "build", str(course), "--to", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "There is no browser edition, because no notebook runs there without pandas." in said
+    assert "In the browser" not in said
+    assert not (out / "site").exists()
+    assert "In the browser" not in (out / "README.md").read_text()
 
 
 def test_a_lesson_that_was_built_inside_is_no_part_of_it(tmp_path):

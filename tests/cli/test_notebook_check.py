@@ -50,10 +50,14 @@ def test_a_lesson_that_is_recorded_is_right_and_its_file_stays_as_it_is(lesson, 
 def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys):
     """An edited question is stale, a new one missing, and the cells after them run all the same."""
     write(lesson, LOAD, ASK.replace("three", "four"), "%%claude\nWhy is the sky blue at noon?", PYTHON)
+    notebook = nbformat.read(lesson, as_version=4)
+    # Counted too, as in the list of `notebook audit`.
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell("## Rivers"))
+    nbformat.write(notebook, lesson)
     assert main(["notebook", "check", "--json", str(lesson)]) == 1
     (found,) = json.loads(capsys.readouterr().out)["notebooks"]
     states = [(each["cell"], each["state"]) for each in found["questions"]]
-    assert states == [(2, "stale"), (3, "missing"), (4, "recorded")]
+    assert states == [(3, "stale"), (4, "missing"), (5, "recorded")]
 
 
 @pytest.mark.parametrize(

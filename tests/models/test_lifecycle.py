@@ -58,9 +58,9 @@ PAST = {"lifecycle": "active", "not_sooner_than": "2026-11-26", "successor": "ne
 LIMITED = {"lifecycle": "limited"}
 # Beside each: one line, the lines of a cell, all dates, the mark of a column.
 WORDS = [
-    (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
+    (ACTIVE, "active, no end before 2027-09-28", "active|at least until 2027-09-28",
      "Available until at least 28 Sep 2027", "active"),
-    (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
+    (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|at least until 2026-12-01|use new",
      "deprecated 2026-05-01, available until at least 2026-12-01, use new", "deprecated"),
     (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
      "deprecated"),

@@ -162,7 +162,17 @@ def test_without_an_error_it_says_so(shell):
 def test_an_error_of_ours_has_its_own_cure(shell):
     """Claude is not asked about it."""
     own = shell.error("%claude --nosuch hi")
-    assert str(shell.error("%claude_fix")) == f"The last error came from %claude itself: {own}"
+    # Said again in the same words.
+    for _ in range(3):
+        assert str(shell.error("%claude_fix")) == f"The last error came from %claude itself: {own}"
+    assert not shell.asked
+
+
+def test_a_setting_that_was_refused_has_its_own_cure(shell):
+    """As an error of a question."""
+    own = shell.error("%config ClaudeMagics.max_tokens = 0")
+    for _ in range(2):
+        assert str(shell.error("%claude_fix")) == f"The last error came from %claude itself: {own}"
     assert not shell.asked
 
 

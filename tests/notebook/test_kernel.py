@@ -199,8 +199,13 @@ def test_an_error_is_one_line_and_fails_the_cell(kernel, emulator):
 
 
 def test_a_wrong_setting_is_said_in_the_cell(kernel):
-    """And not only in a log that nobody reads."""
-    assert "'html'" in kernel.ok('%config ClaudeMagics.format = "html"').printed
+    """It fails, so that Run All stops, and the lines below it in the cell do not run."""
+    run = kernel.run('%config ClaudeMagics.format = "html"\nprint("below")')
+    assert (run.status, run.error) == ("error", "SettingRefused")
+    assert run.traceback == [
+        "SettingRefused: 'html' is not a value of format. Use markdown, text, json, code."
+    ]
+    assert run.printed == ""
 
 
 def test_an_interpreter_ends_without_a_word_while_a_stream_is_open(emulator):

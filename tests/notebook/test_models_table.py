@@ -162,9 +162,10 @@ def test_a_family_shows_only_its_models_and_what_the_sources_differ_on():
 
 
 def test_a_floor_is_not_shown_as_an_end():
-    """The words not before stand beside active models, with their explanation."""
+    """Nor as a beginning: "not before" reads as "not yet available". The words are explained below."""
     text = plain(CATALOG, today=TODAY)
-    assert "not before 2026-12-24" in text
+    assert "at least until 2026-12-24" in text
+    assert "not before" not in text
     assert "the earliest possible one" in text
     assert "retired 2026-07-05" in text
     assert "use claude-haiku-5-5" in text

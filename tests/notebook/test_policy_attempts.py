@@ -8,8 +8,9 @@ import sys
 
 import pytest
 from traitlets import TraitError
+from traitlets.config import Config
 
-from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.errors import ClaudeError, SettingRefused
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
@@ -153,15 +154,34 @@ CONFIGURED = {
 
 @pytest.mark.parametrize("cell", CONFIGURED.values(), ids=CONFIGURED.keys())
 def test_what_a_policy_forbids_is_refused_when_it_is_set(cell, under, caplog):
-    """IPython says so in one line, and the setting stays as it was."""
+    """The cell fails in one line, and the setting stays as it was."""
     shell = under(LIVE if "replay" in cell else LOCKS)
     name = cell.split(".")[1].split()[0]
     before = getattr(shell.magics, name)
-    shell.ok(cell)
-    assert "claude-policy.toml" in caplog.text
+    error = shell.error(cell)
+    assert isinstance(error, SettingRefused)
+    assert "claude-policy.toml" in str(error)
+    assert error.cure == "Leave it out."
+    assert not caplog.records
     assert getattr(shell.magics, name) == before
     # A policy holds for whatever is in the settings, however it came there.
     assert name not in shell.magics.values()
+
+
+def test_what_a_policy_forbids_is_not_taken_from_a_configuration_file(under, capsys):
+    """It is named when the extension is loaded, and questions go out as the policy says."""
+    shell = under("[locks]\nmodel = 'haiku'\n")
+    shell.ip.config.merge(Config({"ClaudeMagics": {"model": "opus", "effort": "low"}}))
+    capsys.readouterr()
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == (
+        "ClaudeMagics.model of IPython's configuration is not used: model is locked to haiku by claude-policy.toml. "
+        "Leave it out.\n"
+    )
+    assert shell.magics.values() == {"effort": "low"}
+    shell.ok('%config ClaudeMagics.effort = ""')
+    shell.ok("%claude -q hi")
+    assert "haiku" in shell.asked[-1].path
 
 
 # What is tried for a hint of a higher level in other places than a line; a hint comes, and not of that level.
@@ -230,7 +250,6 @@ LIVE_ATTEMPTS = {
     "a check of the models": "%claude_models --check",
     "a probe of the models": "%claude_models --probe",
     "Google's list": "%claude_models --live",
-    "the doctor": "%claude_doctor",
     "logging": "%claude_logging status",
     "an address of one's own": "%%claude --replay auto --force\nHi",
     "another login": f"{PYTHON}Claude(access_token='t', project='p').count('Hi')",
@@ -246,6 +265,20 @@ def test_where_live_calls_are_off_nothing_goes_out(cell, under):
     assert not shell.emulator.requests
     if not isinstance(error, TraitError):
         assert "claude-policy.toml" in f"{error} {error.cure}"
+
+
+def test_where_live_calls_are_off_the_doctor_looks_at_this_machine_only(under):
+    """What needs no request is checked; the rest names the policy, and what depends on it."""
+    shell = under(LIVE)
+    shell.ok("%claude_doctor --probe")
+    lines = {each.split()[1]: each for each in shell.page.text.splitlines() if len(each.split()) > 2}
+    for name in ("versions", "runtime", "settings", "lifecycle", "widgets", "journal"):
+        assert "skipped" not in lines[name], name
+    for name in ("credentials", "network"):
+        assert "skipped" in lines[name]
+        assert "Live calls are switched off by claude-policy.toml, so nothing is sent." in lines[name]
+    assert "depends on" in lines["token"]
+    assert not shell.emulator.requests
 
 
 def test_where_live_calls_are_off_a_question_is_answered_from_records_only(under, monkeypatch):
@@ -274,6 +307,7 @@ def test_where_live_calls_are_off_the_demo_answers(under):
         )
     )
     shell.ok("%claude_demo stop")
+    assert shell.page.text == "Demo mode is off: only recorded answers are used here, by claude-policy.toml."
     assert not shell.emulator.requests
 
 

@@ -8,7 +8,7 @@ from traitlets.config import Config
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.settings.registry import EMPTY
+from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 
@@ -83,24 +83,54 @@ def test_a_setting_that_is_set_back_leaves_no_trace(shell):
     assert shell.body == before
 
 
+SETTINGS_DEFAULTS = Settings().trait_defaults()
+SETTINGS = [row for row in OPTIONS.values() if "setting" in row.places]
 WRONG = [
-    ('format = "html"', ("'markdown', 'text', 'json'", "'html'")),
-    ('max_tokens = "many"', ("max_tokens", "int")),
-    ("max_tokens = 0", ("max_tokens", "above 0")),
-    ("timeout = -1", ("timeout", "above 0")),
-    ("no_stream = 3", ("no_stream", "bool")),
+    *[(row.name, "...", f"{row.name} is Ellipsis") for row in SETTINGS],
+    ("format", "'html'", "'html' is not a value of format. Use markdown, text, json, code."),
+    ("replay", "'on'", "'on' is not a value of replay. Use off, auto, only, refresh."),
+    ("max_tokens", "0", "max_tokens is 0. Give a number of tokens above 0."),
+    ("max_tokens", "'many'", "max_tokens is 'many'. Give a whole number."),
+    ("max_cost", "'0.0001'", "max_cost is '0.0001'. Give a number."),
+    ("max_cost", "-1", "max_cost is -1. Give a number of USD, such as 0.50."),
+    ("timeout", "-1", "timeout is -1. Give seconds above 0, such as 120."),
+    ("no_stream", "3", "no_stream is 3. Give True or False."),
+    ("thinking", "2000", "thinking is 2000. Give a text."),
+    ("model", "None", "model is None. Give a text."),
 ]
 
 
-@pytest.mark.parametrize(("setting", "words"), WRONG, ids=[row[0] for row in WRONG])
-def test_a_wrong_value_is_named_and_the_old_one_stays(shell, caplog, setting, words):
-    """IPython logs it as one line; no traceback."""
+@pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{row[0]}={row[1]}" for row in WRONG])
+def test_a_value_that_a_setting_cannot_take_fails_its_cell(shell, caplog, name, value, said):
+    """So that Run All ends before a question goes out without it; the old value stays, also after loading again."""
+    shell.ok("%config ClaudeMagics.max_daily_cost = 3")
     old = shell.magics.values()
-    shell.run(f"%config ClaudeMagics.{setting}")
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 1
-    assert all(word in said[0] for word in words)
+    error = shell.error(f"%config ClaudeMagics.{name} = {value}")
+    assert isinstance(error, errors.SettingRefused)
+    assert str(error).startswith(said)
+    assert error._render_traceback_() == [f"SettingRefused: {error}"]
+    assert error.cure
+    assert not caplog.records
     assert shell.magics.values() == old
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert shell.magics.values() == old
+
+
+@pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{row[0]}={row[1]}" for row in WRONG])
+def test_one_wrong_line_of_a_configuration_file_takes_nothing_else_away(capsys, name, value, said):
+    """The extension loads, also again; one line names the setting; the other settings hold."""
+    ip = bare_shell()
+    # Before the extension is there: what `c.ClaudeMagics.NAME = VALUE` in ipython_config.py leaves.
+    given = {"journal_days": 9, "effort": "low"}
+    ip.config.merge(Config({"ClaudeMagics": {**given, name: eval(value)}}))
+    shell = Shell(ip=ip)
+    for command in ("load_ext", "reload_ext"):
+        shell.ok(f"%{command} vertex_claude_magic")
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith(f"ClaudeMagics.{name} of IPython's configuration is not used: {said}")
+        assert shell.magics.values() == {key: given[key] for key in given if key != name}
+    shell.ok(f"%config ClaudeMagics.{name} = {SETTINGS_DEFAULTS[name]!r}")
+    shell.ok("%claude")
 
 
 def test_an_unknown_setting_is_answered_with_the_nearest(shell):
@@ -220,6 +250,22 @@ def test_the_demo_says_where_it_stands(demo):
     assert not emulator._thread.is_alive()
     demo.ok("%claude_demo stop")
     assert "not on" in demo.page.text
+
+
+@pytest.mark.parametrize("again", ["%reload_ext", "%unload_ext", "%load_ext"])
+def test_a_demo_that_ends_with_the_extension_is_told(demo, capsys, again):
+    """The next question would go to Vertex AI; where IPython does nothing, the demo stays on in silence."""
+    demo.ok(f"{again} vertex_claude_magic")
+    said = capsys.readouterr().out
+    if again == "%load_ext":
+        assert "is already loaded" in said
+        assert demo.ok("%claude -q hi").text
+    else:
+        assert said == "Demo mode is off, because the extension was unloaded. %claude_demo starts it again.\n"
+    demo.ok("%reload_ext vertex_claude_magic")
+    capsys.readouterr()
+    demo.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == ""
 
 
 def test_after_the_demo_questions_go_to_vertex_again(demo):

@@ -123,7 +123,27 @@ def test_without_a_line_to_type_on_a_confirmation_is_no(shell, cell, monkeypatch
     shell.emulator.answer([use(1, "mean", column="a")], "As you like.")
     assert cell("%%claude answer --tools mean --confirm\nGo").success
     (call,) = shell.ip.user_ns["answer"].tool_calls
-    assert (call.is_error, call.result) == (True, "The user did not allow this call.")
+    assert (call.is_error, call.result) == (
+        True,
+        "Nobody could be asked to allow this call, because there is no input here, so it was not run.",
+    )
+
+
+@pytest.mark.parametrize("options", ["", "--no-stream "])
+def test_a_call_that_waits_for_a_yes_is_not_shown_as_running(shell, cell, monkeypatch, options):
+    """The line above the question says what is true until the yes."""
+    before = []
+
+    def no(prompt: str = "") -> str:
+        before.append(shell.page.drawn[-1])
+        return "no"
+
+    monkeypatch.setattr("builtins.input", no)
+    shell.emulator.answer([use(1, "mean", column="a")], "As you like.")
+    assert cell(f"%%claude --tools mean --confirm {options}\nGo").success
+    (shown,) = before
+    assert 'Runs only after your yes: mean(column="a")' in shown
+    assert "Running" not in shown
 
 
 def test_a_replay_says_that_nothing_was_called_again(shell, cell):

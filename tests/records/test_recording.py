@@ -133,7 +133,6 @@ def test_a_recording_can_be_read_in_review(claude_emulator, path):
     text = re.sub(r'"recorded": ".*"', '"recorded": "<date>"', text)
     text = re.sub(r'seconds": [\d.e-]+', 'seconds": <number>', text)
     assert text == GOLDEN
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_nothing_in_it_belongs_to_a_user_or_to_one_call(claude_emulator, path):
@@ -334,11 +333,22 @@ def test_a_file_that_changed_meanwhile_is_read_again(path):
     assert replayed(path).text == "Good day."
 
 
-def test_a_file_keeps_the_rights_that_it_has(claude_emulator, path):
-    """It is made to be shared; a new one is for its owner until the owner says otherwise."""
-    put(path).chmod(0o644)
+def test_a_new_file_and_its_folder_can_be_read_by_whom_the_umask_lets(claude_emulator, tmp_path):
+    """It is made to be shared, as the notebook beside it: with a group, or by a web server."""
+    path, other = tmp_path / "course" / "lesson.claude", tmp_path / "other"
+    other.mkdir()
+    (other / "notebook.ipynb").write_text("{}")
     client(claude_emulator, recording=str(path)).ask("And now?")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert path.stat().st_mode == (other / "notebook.ipynb").stat().st_mode
+    assert path.parent.stat().st_mode == other.stat().st_mode
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_a_file_keeps_the_rights_that_it_has(claude_emulator, path, mode):
+    """Whoever gave it others has a reason."""
+    put(path).chmod(mode)
+    client(claude_emulator, recording=str(path)).ask("And now?")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
     assert len(json.loads(path.read_text())["records"]) == 2
 
 

@@ -164,6 +164,26 @@ def test_a_missing_recording_is_reported_when_it_is_set(shell, capsys, tmp_path,
     assert "does not exist" in line
 
 
+def test_of_a_missing_recording_is_told_once_while_nothing_changes(shell, capsys, tmp_path):
+    """Another way to replay that makes no difference says nothing; another file, or an answer that is gone, does."""
+    path = tmp_path / "lessn.claude"
+
+    def said(name: str, value: object) -> str:
+        shell.ok(f"%config ClaudeMagics.{name} = {str(value)!r}")
+        return capsys.readouterr().out
+
+    assert "does not exist yet" in said("recording", path)
+    assert said("replay", "auto") == said("replay", "refresh") == ""
+    assert "nothing to answer from" in said("replay", "only")
+    assert "does not exist yet" in said("replay", "auto")
+    assert "other.claude" in said("recording", tmp_path / "other.claude")
+    assert "lessn.claude" in said("recording", path)
+    shell.ok("%claude -q hi")
+    assert said("replay", "refresh") == ""
+    path.unlink()
+    assert "does not exist yet" in said("replay", "auto")
+
+
 def test_a_recording_that_is_there_is_set_without_a_word(shell, capsys, recorded):
     """Nothing is wrong."""
     shell.ok(f"%config ClaudeMagics.recording = {str(recorded)!r}")
@@ -177,6 +197,16 @@ def test_a_missing_recording_of_the_environment_is_reported_on_load(shell, capsy
     shell.ok("%load_ext vertex_claude_magic")
     (line,) = capsys.readouterr().out.strip().splitlines()
     assert "lessn.claude (from VERTEX_CLAUDE_RECORDING) does not exist" in line
+
+
+def test_beside_a_value_that_cannot_be_used_nothing_is_said_of_the_recording(shell, capsys, monkeypatch):
+    """The setting is taken, and the extension loads; the next question names the wrong value."""
+    monkeypatch.setenv("CLOUD_ML_REGION", "ya29.invented")
+    shell.ok("%config ClaudeMagics.recording = 'lessn.claude'")
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert capsys.readouterr().out == ""
+    assert shell.magics.recording == "lessn.claude"
+    assert "CLOUD_ML_REGION" in str(shell.error("%claude -q hi"))
 
 
 def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path):

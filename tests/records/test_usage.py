@@ -301,6 +301,11 @@ UNREADABLE = {
     "no database": (None, lambda path: path.write_bytes(b"no database" * 1_000), "Move the file away"),
     "a folder": (None, lambda path: path.mkdir(), "Use a regular file"),
     "newer": (None, _newer, "Upgrade"),
+    "a file in the place of its folder": (
+        "{path}/journal",
+        lambda path: path.write_text("x"),
+        "Set journal to another",
+    ),
 }
 
 
@@ -311,7 +316,8 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
     make(path)
     budget = Budget()
     budget.commit(budget.reserve(0.25, local=False), 0.25)
-    usage = ask_usage(AskOptions(journal=named or str(path), max_daily_cost=1), budget)
+    place = (named or "{path}").format(path=path)
+    usage = ask_usage(AskOptions(journal=place, max_daily_cost=1), budget)
     first, second, third = plain(usage).splitlines()
     assert cure in first
     assert "0.2500 USD" in second

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 PAGE = (b"<!doctype html><html><body>Please accept the terms.</body></html>", "text/html")
 BUSY = (b'{"error": {"code": 503, "status": "UNAVAILABLE", "message": "Try later."}}', "application/json")
 REVOKED = (b'{"error": "invalid_grant", "error_description": "Token has been revoked."}', "application/json")
+_OFF = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
+EARLY = (json.dumps({"error": "invalid_grant", "error_description": _OFF}).encode(), "application/json")
 DENIED = (b'{"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "No."}}', "application/json")
 GONE = (b'{"error": {"code": 404, "status": "NOT_FOUND", "message": "No such account."}}', "application/json")
 NOTHING = (b"", "")
@@ -175,6 +180,8 @@ REFUSALS = [
         "Correct the name of the impersonated account",
     ),
     ("user", 404, GONE, "has no token service", "token address"),
+    ("key", 400, EARLY, "Check your iat and exp values in the JWT claim.", "Set the clock of this machine"),
+    ("source of another account", 400, EARLY, "iat and exp values", "Set the clock of this machine"),
 ]
 
 
@@ -186,6 +193,7 @@ def test_a_refusal_of_the_service_itself_is_one(key, kind, status, body, says, c
     assert isinstance(error, errors.CredentialsError)
     assert says in error.message
     assert cure in error.cure
+    assert error.message in str(error)
 
 
 @pytest.mark.parametrize("unreadable", ["missing", "a folder", "below a file"])

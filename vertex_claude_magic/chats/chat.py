@@ -38,15 +38,16 @@ class Chat:
     Args:
         session: The session that asks.
         name: Its name.
+        owner: Whose it is; that of `home` if not given.
 
     Raises:
         OptionError: it cannot be a name.
     """
 
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, session: Session, name: str, *, owner: str = "") -> None:
         self.name = check_name(name)
         self._session = session
-        self._home = home()
+        self._home = owner or home()
 
     def __repr__(self) -> str:
         return f"Chat({self.name!r}, turns={len(self._entries())})"
@@ -111,7 +112,8 @@ class Chat:
     def fork(self, name: str) -> Chat:
         """Return a new conversation of this name with the same turns; both go on by themselves.
 
-        Its turns belong to no cell, so that a cell which runs again changes the conversation that it names.
+        Its turns belong to no cell, so that a cell which runs again changes the conversation that it names. Those of
+        another notebook keep theirs: it is this one under its former name, or its cells are not here.
 
         Raises:
             OptionError: the name is taken, or there is nothing to fork.
@@ -122,7 +124,10 @@ class Chat:
             raise OptionError(
                 f"No conversation named {quote(self.name, 40)!r}.", cure="Ask a question in it first."
             )
-        forked.begin_with([without_cell(entry) for entry in entries])
+        elsewhere = self._home != forked._home
+        forked.begin_with(
+            [entry._replace(stored=None) if elsewhere else without_cell(entry) for entry in entries]
+        )
         return forked
 
     def fork_with_summary(self, name: str, question: str, summary: Reply) -> Chat:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "NOT_ASKED",
     "CheckedQuestion",
     "Rehearsal",
     "check_notebooks",
@@ -41,6 +42,7 @@ __all__ = [
 
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
 _ALIKE = 0.6
+NOT_ASKED = "not asked"
 _STATES = ("recorded", "missing", "stale")
 # What a login or another place to ask may come from.
 _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
@@ -48,7 +50,7 @@ _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedQuestion:
-    """One question of a notebook: the number of its code cell (from 1), its state, and the reason.
+    """One question of a notebook: the number of its cell (from 1, all cells count), its state, and the reason.
 
     `state` is "recorded", "missing" or "stale": another question of the same cell is recorded.
     `expected` says that its cell is meant to fail (the tag raises-exception).
@@ -149,10 +151,11 @@ def rehearse(
 
     # Read as nbformat reads it, which joins the lines of a cell.
     notebook = nbformat.reads(json.dumps(content), as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    # By the number that `notebook audit` gives them too.
+    cells = {number: cell for number, cell in enumerate(notebook.cells, start=1) if cell.cell_type == "code"}
     # What each cell was answered when it was saved.
     digests: dict[int, frozenset[str]] = {}
-    for number, cell in enumerate(cells, start=1):
+    for number, cell in cells.items():
         saved = cell.get("outputs", ())
         answers = (each for output in saved for each in answers_in(find_provenance(output) or {}))
         hashes = (answer.get("prompt_hash") for answer in answers)
@@ -169,7 +172,7 @@ def rehearse(
         client.execute(env=_environment(Path(name), notes, recording, journal))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     # Of cells with the same source the first.
-    numbers = {cell_key(cell.source): number for number, cell in reversed([*enumerate(cells, start=1)])}
+    numbers = {cell_key(cell.source): number for number, cell in reversed(cells.items())}
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     for recorded in filter(Path.is_file, asked_for):
@@ -177,7 +180,7 @@ def rehearse(
             records[digest_of(record.canonical)] = record.canonical
     questions = sort_questions(noted, numbers, digests, records)
     failed: dict[int, str] = {}
-    for number, cell in enumerate(cells, start=1):
+    for number, cell in cells.items():
         if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
             questions = [
                 replace(each, expected=True, why="its cell is meant to fail")
@@ -193,9 +196,9 @@ def rehearse(
     # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
     questions += [
-        CheckedQuestion(cell=number, state="missing", why=f"not asked: {why}")
+        CheckedQuestion(cell=number, state="missing", why=f"{NOT_ASKED}: {why}")
         for number, why in failed.items()
-        if number not in asked and "claude" in cells[number - 1].source.lower()
+        if number not in asked and "claude" in cells[number].source.lower()
     ]
     known = {each.cell for each in questions if each.state != "recorded"}
     return Rehearsal(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model, Tier
 
 __all__ = [
+    "FLOOR",
     "INVITED",
     "Reminder",
     "is_near_end",
@@ -38,6 +39,8 @@ __all__ = [
 
 # A notice begins so long before a date.
 _NEAR = timedelta(days=60)
+# What stands before a floor in a table's cell.
+FLOOR = "at least until"
 # Access to these needs an invitation, which no date and no other word of the table says.
 INVITED = "invited customers only"
 
@@ -85,10 +88,10 @@ def status_lines(model: Model, today: date | None = None) -> tuple[str, ...]:
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> status_lines(Catalog.load().find("claude-sonnet-5-5"), date(2026, 11, 26))
-    ('active', 'not before 2027-09-28')
+    ('active', 'at least until 2027-09-28')
     """
     past = is_past_floor(model, today)
-    return _parts(model, word_of(model), "may end any day" if past else _floor(model, "not before", today))
+    return _parts(model, word_of(model), "may end any day" if past else _floor(model, FLOOR, today))
 
 
 def status_details(model: Model, today: date | None = None) -> str:

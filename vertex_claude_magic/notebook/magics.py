@@ -19,9 +19,11 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from traitlets import Any as AnyTrait
+from traitlets import TraitError
+from traitlets.config import Config
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
-from vertex_claude_magic.notebook.settings import Settings
+from vertex_claude_magic.notebook.settings import Settings, refused_value
 from vertex_claude_magic.settings.loaded import policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
@@ -53,10 +55,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     # A trait, so that whoever shows the settings sees the demo begin and end.
     emulator: Emulator | None = AnyTrait(None, allow_none=True)
+    _ruled = True
 
     def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell=shell)
-        self._ruled = True
+        # `load` hands in what the configuration says: a value that is refused here would leave half an object.
+        super().__init__(shell=shell, config=Config())
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
@@ -73,8 +76,25 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.troubles: Troubles | None = None
         self._sessions: dict[bool, Session] = {}
         self._shown: tuple[int, Any] | None = None
-        # Not before: a configuration file sets traits while the object is being made, and `load` looks then.
-        self.observe(lambda _: self.tell_missing_recording(), ["recording", "replay"])
+        # What was said last of the recording.
+        self._missing = ""
+
+    def update_config(self, config: Config) -> None:
+        """Take the settings of `%config` or of a configuration file.
+
+        Raises:
+            SettingRefused: one cannot be taken; those behind it are not looked at.
+        """
+        section = type(self).__name__
+        for name, value in config.get(section, {}).items():
+            try:
+                super().update_config(Config({section: {name: value}}))
+            except (TraitError, TypeError, ValueError) as error:  # noqa: PERF203 - one try for each setting
+                # The last two are of traits that take a list or a dict.
+                from vertex_claude_magic.errors import SettingRefused
+
+                refused = refused_value(name, value, error)
+                raise SettingRefused(refused.message, refused.cure) from None
 
     @no_var_expand
     @needs_local_scope
@@ -171,7 +191,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         Options::
 
-            --all                    list those of all notebooks
+            --all                    list those of all notebooks; with NAME --fork NEW: take over one of
+                                     another notebook, such as this one before it was renamed
             --rename NEW             give the conversation another name
             --fork NEW               start a new one with the same turns
             --summary                with --fork: start from a summary that Claude writes
@@ -548,13 +569,20 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count
 
     def tell_missing_recording(self) -> None:
-        """Print one line if the recording that is set, here or in the environment, is not there."""
+        """Print one line if the recording that is set, here or in the environment, is not there; a line comes once."""
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
+        from vertex_claude_magic.errors import ClaudeError
         from vertex_claude_magic.records.session_records import missing_recording
 
-        if line := missing_recording(self.session().target(), self.stores):
-            print(line)
+        try:
+            target = self.session().target()
+        except ClaudeError:
+            # Another setting cannot be used, which the next question says; the extension loads all the same.
+            return
+        former, self._missing = self._missing, missing_recording(target, self.stores)
+        if self._missing and self._missing != former:
+            print(self._missing)
 
     def close(self) -> None:
         """Close the panel and idle connections, and stop the emulator if it runs."""
@@ -585,6 +613,17 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     found = policies(_notebook_folder(shell))
     magics = ClaudeMagics(shell)
+    section = ClaudeMagics.__name__
+    if section in shell.config:
+        from vertex_claude_magic.errors import SettingRefused
+
+        for name, value in shell.config[section].items():
+            try:
+                magics.update_config(Config({section: {name: value}}))
+            except SettingRefused as error:  # noqa: PERF203 - the others hold all the same
+                print(f"{section}.{name} of IPython's configuration is not used: {error}")
+    # Only now: of what was set so far, it is told when all is loaded.
+    magics.observe(lambda _: magics.tell_missing_recording(), ["recording", "replay"])
     shell.register_magics(magics)
     set_loaded(magics.loaded)
     add_hooks(shell, magics)
@@ -627,6 +666,9 @@ def unload(shell: InteractiveShell) -> None:
     for old in [each for each in shell.configurables if type(each).__name__ == ClaudeMagics.__name__]:
         shell.configurables.remove(old)
         shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
+        if old.emulator is not None:
+            # IPython loads again by unloading, and the next question must not go to Vertex AI without a word.
+            print("Demo mode is off, because the extension was unloaded. %claude_demo starts it again.")
         old.close()
         set_loaded(None)
     for kind in ("line", "cell"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError, SettingRefused
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["guard_errors", "release_errors", "telling_locals"]
 
-_OURS = (ClaudeError, ClaudeInterrupt)
+_OURS = (ClaudeError, ClaudeInterrupt, SettingRefused)
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 
 
@@ -105,7 +105,9 @@ class _GuardedInstall:
         _guard_handler(self._shell)
 
 
-def _show(shell: InteractiveShell, kind: type[BaseException], error: ClaudeError | ClaudeInterrupt) -> None:
+def _show(
+    shell: InteractiveShell, kind: type[BaseException], error: ClaudeError | ClaudeInterrupt | SettingRefused
+) -> None:
     # The class's own method: a tool may have replaced that of the instance.
     show = type(shell)._showtraceback  # noqa: SLF001 - what subclasses of the shell override
     show(shell, kind, error, error._render_traceback_())

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vertex_claude_magic.emulator import Emulator
+    from vertex_claude_magic.errors import OptionError
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
-__all__ = ["Settings", "trait_of"]
+__all__ = ["Settings", "refused_value", "trait_of"]
 
 
 def trait_of(row: Option) -> TraitType:
@@ -81,7 +82,7 @@ class Settings(HasTraits):
     # The body of a class is a namespace, so a new option in the registry is a new trait.
     locals().update({row.name: trait_of(row) for row in OPTIONS.values() if "setting" in row.places})
 
-    # Not yet while the object is made: what a configuration file says then is refused by the question.
+    # Whether what is set here is what questions are asked with: only that is held against the policy.
     _ruled = False
 
     @validate(*(row.name for row in OPTIONS.values() if "setting" in row.places))
@@ -121,6 +122,36 @@ class Settings(HasTraits):
 
             self._stores = Stores()
         return self._stores
+
+
+def refused_value(name: str, value: object, error: Exception) -> OptionError:
+    """Return in our words why a setting does not take a value.
+
+    >>> refused_value("max_cost", "0.5", TraitError()).message
+    "max_cost is '0.5'."
+    >>> refused_value("beta", "a-1", TraitError()).cure
+    'Give a list of texts.'
+    """
+    from vertex_claude_magic.errors import OptionError
+    from vertex_claude_magic.settings.options import AskOptions, merge
+    from vertex_claude_magic.text import quote
+
+    # Of the policy, which has its own.
+    reason = error.__context__
+    if not isinstance(reason, OptionError):
+        # The command line gives a subclass of `str`.
+        given, row = str(value) if isinstance(value, str) else value, OPTIONS[name]
+        try:
+            merge(AskOptions(), {name: given})
+        except OptionError as found:
+            reason = found
+        else:
+            # An option of a question takes it, or leaves it out.
+            kinds = {"flag": "True or False", "texts": "a list of texts", "fields": "a dict"}
+            wanted = row.wanted or kinds.get(row.kind, "a text")
+            reason = OptionError(f"{name} is {quote(repr(given), 60)}.", cure=f"Give {wanted}.")
+    reason.spell_for_python()
+    return reason
 
 
 @cache

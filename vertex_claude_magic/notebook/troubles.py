@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.classroom.hint_levels import HintLevels
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, SettingRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ class Troubles:
             cell_id: Its id; empty where the front end tells none.
             run: Which run of a cell of this kernel it was.
         """
-        if isinstance(error, (ClaudeError, ClaudeInterrupt)):
+        if isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused)):
             return
         if error is not None:
             self.last, self.solved, self._over = FailedCell(error, source, cell_id, run), False, None
@@ -125,7 +125,7 @@ class Troubles:
     def present(self) -> FailedCell | FailedCheck | None:
         """Return what a hint would be about; None where nothing failed, or what failed has succeeded since."""
         error = getattr(sys, "last_value", None)
-        ours = isinstance(error, (ClaudeError, ClaudeInterrupt))
+        ours = isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused))
         if self.last is None and isinstance(error, BaseException) and error is not self._over and not ours:
             # It failed before this extension watched.
             return FailedCell(error)

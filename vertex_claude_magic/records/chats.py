@@ -96,7 +96,9 @@ class ChatStore:
                         lambda connection: chats.write(connection, notebook, name, turns, at)
                     )
                 except JournalError as error:
-                    self._tell(f"{error} Until then {name} exists only in this kernel.")
+                    # The call itself tells of the same error, and what was told is not told again.
+                    self._tell(str(error))
+                    self._tell(f"{name} exists only in this kernel as long as the journal cannot be used.")
                 else:
                     self._known[str(journal.path), notebook, name] = stored
                     return

@@ -239,6 +239,7 @@ class SessionRecords:
     def spending(self, target: Target) -> Spending:
         """Return what this session and today's calls of all notebooks came to."""
         # Nothing of a first answer needs it.
+        from vertex_claude_magic.records.journal.health import examine
         from vertex_claude_magic.records.journal.ledger import Spent
         from vertex_claude_magic.records.spending import Spending
 
@@ -248,7 +249,8 @@ class SessionRecords:
             return found
         try:
             if not is_there(journal.path):
-                # The file is made when the first question is asked.
+                # The first question makes the file, if it can be made.
+                examine(journal.path)
                 return found._replace(today=Spent(), today_local=Spent())
             day = day_of(self._clock())
             return found._replace(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
+from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of, limits_of
 from vertex_claude_magic.settings.origin import session_id
@@ -181,8 +182,10 @@ def usage_of(
     state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=target.journal_days)
     rows: list[UsageRow] = []
     try:
-        # The file is made when the first question is asked.
-        if journal.path.exists():
+        if not journal.path.exists():
+            # The first question makes it, if it can be made.
+            examine(journal.path)
+        else:
             rows = journal.usage(since=usage.since, session=session_id() if this_session else "")
     except (JournalError, OSError) as error:
         return replace(usage, problem=str(journal_error(journal.path, error)))

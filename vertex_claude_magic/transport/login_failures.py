@@ -40,6 +40,8 @@ _MODULE_OF = {
     "impersonated_service_account": "impersonated_credentials",
 }
 _ACTS_FOR = (":generateAccessToken", ":generateIdToken", ":signBlob")
+# Google has no code for a wrong clock: it refuses what is signed an hour ago or in an hour by "invalid_grant" alone.
+_CLOCK = "iat and exp"
 _SIGN_IN = "Sign in to the network in a web browser, or check HTTPS_PROXY and the rules of the proxy; then ask again."
 
 
@@ -136,7 +138,7 @@ def no_token(
         return missing
     from google.auth import exceptions
 
-    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
     if isinstance(failure, exceptions.TransportError):
         return errors.NetworkError(
             f"Google's token service could not be reached ({reason}).",
@@ -171,7 +173,7 @@ def _by_answer(
     elsewhere = _not_the_service(answer)
     if elsewhere is not None:
         return elsewhere
-    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
     modules = _modules_of(credentials, content)
     if "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR):
         return _not_impersonated(reason, credentials, answer.status)
@@ -252,6 +254,12 @@ def _refused(
 ) -> errors.LoginExpired:
     from google.auth import exceptions
 
+    if _CLOCK in reason:
+        return errors.LoginExpired(
+            f"Google refused what was signed with the service account's key ({reason}).",
+            cure="Set the clock of this machine, whose time is signed too; %claude_doctor tells how far it is off.",
+            details={"kind": "service account"},
+        )
     modules = _modules_of(credentials, content)
     if "service_account" in modules:
         email = getattr(credentials, "service_account_email", "")

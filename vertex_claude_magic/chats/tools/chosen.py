@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.tools.function import function_tool
-from vertex_claude_magic.chats.tools.loop import FunctionTools
+from vertex_claude_magic.chats.tools.loop import NOBODY, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.settings.loaded import present_policy
@@ -142,11 +142,11 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
     )
 
 
-def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Ask for an exact yes; no answer means no."""
+def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool | str:
+    """Ask for an exact yes; where no answer can be read, return NOBODY."""
     from vertex_claude_magic.chats.tools.wording import call_text
 
     try:
         return input(f"Run {call_text(name, arguments)}? Type yes to run it: ") == "yes"
     except Exception:  # noqa: BLE001 - a front end without input raises an error of its own, a script EOFError
-        return False
+        return NOBODY

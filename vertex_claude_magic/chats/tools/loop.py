@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Around", "Confirm", "FunctionTools"]
+__all__ = ["NOBODY", "Around", "Confirm", "FunctionTools"]
 
 # Given the name and the arguments of a call, tells whether it may run; only True does.
 Confirm = Callable[[str, Mapping[str, Any]], object]
@@ -52,6 +52,8 @@ class CallOutput(Protocol):
 Around = Callable[[], AbstractContextManager[CallOutput | None]]
 
 _REFUSED = "The user did not allow this call."
+# What a `Confirm` returns where it cannot ask.
+NOBODY = "Nobody could be asked to allow this call, because there is no input here, so it was not run."
 _NO_JSON = "The arguments are not valid JSON, so the call was not run."
 # Seconds between two looks for an interrupt while a coroutine runs.
 _TICK = 0.2
@@ -174,8 +176,9 @@ class FunctionTools:
             positional, named = tool.bind(call.arguments)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a validator of the user's own may raise anything
             return self._raised(call, error)
-        if self._confirm is not None and self._confirm(call.name, call.arguments) is not True:
-            return _failed(call, _REFUSED)
+        allowed = True if self._confirm is None else self._confirm(call.name, call.arguments)
+        if allowed is not True:
+            return _failed(call, NOBODY if allowed is NOBODY else _REFUSED)
         started = self._clock()
         try:
             with self._around() as captured:

@@ -30,7 +30,7 @@ from vertex_claude_magic.cli.lesson.manifest import (
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
 from vertex_claude_magic.cli.lesson.private import known_here
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
-from vertex_claude_magic.cli.notebook_check import check_runner
+from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import number_of, quote
 
@@ -133,7 +133,7 @@ def _build(options: argparse.Namespace) -> int:
             out.replace(Path(name) / "former")
         staged.replace(out)
     print(f"Written to {quote(str(out))}; its README.md says how to run it.")
-    if not options.no_browser:
+    if (out / SITE).is_dir():
         print(
             f"In the browser: python3 -m http.server -d {quote(str(out / SITE))}, then http://localhost:8000"
         )
@@ -164,6 +164,10 @@ def _finish(staged: Path, lesson: Lesson, options: argparse.Namespace, work: Pat
     own = staged / NOTEBOOKS / "requirements.txt"
     (staged / "requirements.txt").write_bytes(lines + (own.read_bytes() if own.is_file() else b""))
     browser = None if options.no_browser else [name for name, needed in lesson.imports.items() if not needed]
+    if browser == []:
+        needed = sorted({each for names in lesson.imports.values() for each in names})
+        print(f"There is no browser edition, because no notebook runs there without {', '.join(needed)}.")
+        browser = None
     if browser is not None:
         from platformdirs import user_cache_path
 
@@ -189,7 +193,11 @@ def _say(lesson: Lesson) -> None:
         also = f", {meant} meant to fail" if meant else ""
         print(f"{quote(name)}: {number_of(count, 'question')}, {recorded} recorded{also}")
     asked = (each for run in lesson.runs.values() for each in run.questions)
-    unrecorded = any(each.state != "recorded" and not each.expected for each in asked)
+    # What failed before it could ask is not cured by a recording, and its line says why it failed.
+    unrecorded = any(
+        each.state != "recorded" and not each.expected and not each.why.startswith(NOT_ASKED)
+        for each in asked
+    )
     for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, _RECORD if unrecorded else "")):
         for line in lines[:_SHOWN]:
             print(f"  {quote(line, 400)}")

@@ -25,8 +25,8 @@ __all__ = ["MANIFEST", "NOTEBOOKS", "POLICY", "POLICY_FILE", "Lesson", "copy_les
 # Where the files of the lesson are in what is handed out.
 NOTEBOOKS, POLICY_FILE, MANIFEST = "notebooks", "claude-policy.toml", "lesson.json"
 POLICY = """\
-# Written by vertex-claude lesson build. Answers come from the recordings, unless a notebook sets replay.
-[defaults]
+# Written by vertex-claude lesson build: answers come from the recordings only.
+[locks]
 replay = "only"
 """
 # What is there without a package to install, in a kernel of JupyterLite too.

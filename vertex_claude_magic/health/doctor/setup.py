@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimits, Timer
 from vertex_claude_magic.process import can_connect, start_thread
-from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.waiting import wait_for
@@ -77,7 +76,6 @@ class Setup:
 
     def __post_init__(self) -> None:
         self.target = self.session.target(self.call or {})
-        check_live(self.target)
         self.catalog = self.target.catalog
         self._most = self.limits or TimeLimits()
         self.timer = Timer(self.clock, self._most.whole)
@@ -193,8 +191,14 @@ class Setup:
         def late(seconds: float) -> errors.ClaudeError:
             return errors.DeadlineExceeded(f"{asked} did not answer within {seconds:g} seconds.", cure="")
 
+        self._check_live()
         left = self.timer.left(seconds)
         return wait_for(work, seconds=left, clock=self.clock, tick=self.tick, late=late if asked else None)
+
+    def _check_live(self) -> None:
+        """Look no further where a policy allows recorded answers only: a look for a token may send something too."""
+        if by := self.target.forbids.get("live"):
+            raise NotLookedAt(f"Live calls are switched off by {by}, so nothing is sent.")
 
     def _stay_here(self, address: str | None) -> None:
         """Look no further if the base URL is on this machine and the next address is not."""
@@ -221,6 +225,7 @@ class Setup:
 
     def _send(self, request: Request, name: str, kind: type[T]) -> T:
         """Send a request and return one field of its answer."""
+        self._check_live()
         seconds = self.timer.left(self._most.answer)
         exchange = self._transport.send(
             request,

@@ -64,11 +64,23 @@ def run_chat(host: Host, line: str) -> None:
         # The caption of a table without rows would be as narrow as the table.
         show_page(host.shell, table.html() if listed else f"<p>{literal(table.plain())}</p>", table.plain())
         return
+    owner = ""
     if options.get("all"):
-        raise OptionError("--all does not take a name.", cure="Use %claude_chat --all.")
-    chat = Chat(host.session(), name)
+        if actions != ["fork"]:
+            raise OptionError(
+                "--all takes a name with --fork only.",
+                cure=f"Use %claude_chat --all, or %claude_chat {name} --all --fork NEW.",
+            )
+        owner = next(iter(_owners_elsewhere(host, name)), "")
+        if not owner:
+            raise OptionError(
+                f"No other notebook has a conversation named {quote(name, 40)!r}.",
+                cure="%claude_chat --all lists those of all notebooks.",
+            )
+    chat = Chat(host.session(), name, owner=owner)
     if actions:
         done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
+        done += f" It is from {quote(owner, 120)}." if owner else ""
         show_page(host.shell, f"<p>{literal(done)}</p>", done)
         return
     turns = chat.turns
@@ -85,7 +97,17 @@ def _nothing(host: Host, name: str) -> OptionError:
     known = [row.name for row in store_of(session, session.target()).listed(home())]
     near = difflib.get_close_matches(name, known, n=1)
     cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} starts one."
+    if owners := _owners_elsewhere(host, name):
+        # Such as this notebook under its former name.
+        cure = f"{quote(owners[0], 120)} has one; take it over with %claude_chat {name} --all --fork {name}"
     return OptionError(f"No conversation named {quote(name, 40)!r} in this notebook.", cure=cure)
+
+
+def _owners_elsewhere(host: Host, name: str) -> list[str]:
+    """Return the other notebooks and folders with a conversation of this name, where it changed last first."""
+    session = host.session()
+    rows = store_of(session, session.target()).listed()
+    return [row.notebook for row in rows if row.name == name and row.notebook != home()]
 
 
 def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
@@ -110,6 +132,8 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         return f"{name} is cleared; it had {many}."
     if action == "remove":
         chat.remove(value)
+        if not chat.turns:
+            return f"Turn {value} of {name} is removed. It was the only one, so {name} is no longer listed."
         stale = [turn.number for turn in chat.turns if turn.state == "stale"]
         moved = " and later turns move up" if value <= len(chat.turns) else ""
         return f"Turn {value} of {name} is removed{moved}{pages.stale_text(stale)}."

@@ -8,6 +8,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def run_demo(host: Host, line: str) -> None:
     elif word == "stop" and emulator is not None:
         emulator.close()
         host.emulator = None
-        text = "Demo mode is off: questions go to Vertex AI again."
+        policy = present_policy()
+        text = (
+            f"Demo mode is off: only recorded answers are used here, by {policy.who('live')}."
+            if "live" in policy.forbids
+            else "Demo mode is off: questions go to Vertex AI again."
+        )
     elif emulator is not None:
         text = f"Demo mode is already on, at {emulator.base_url}."
     else:

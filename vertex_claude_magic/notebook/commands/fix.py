@@ -14,7 +14,7 @@ from vertex_claude_magic.classroom.failure import (
     fix_prompt,
     read_failure,
 )
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError, SettingRefused
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.commands.ask import ask_prepared
 from vertex_claude_magic.notebook.commands.help import show_help
@@ -107,13 +107,16 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
     error = getattr(sys, "last_value", None)
     if not isinstance(error, BaseException):
         raise OptionError("No cell has failed yet.", cure="Run the cell that fails, then %claude_fix.")
-    if isinstance(error, (ClaudeError, ClaudeInterrupt)):
+    if isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused)):
         if unfixed is not None:
             return unfixed
+        # It may be what was said here of an earlier one.
+        said = getattr(error, "details", {}).get("last_error") or getattr(error, "message", str(error))
         raise OptionError(
             # Its cure is of no help without what it is the cure of.
-            f"The last error came from %claude itself: {error.message if isinstance(error, ClaudeError) else error}",
+            f"The last error came from %claude itself: {said}",
             cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
+            details={"last_error": said},
         )
     return error
 

@@ -59,7 +59,7 @@ USAGE_OPTIONS = (
     _HELP,
 )  # fmt: skip
 CHAT_OPTIONS = (
-    Option("all", "flag", help="list those of all notebooks"),
+    Option("all", "flag", help="list those of all notebooks; with NAME --fork NEW: take over one of another notebook"),
     Option("rename", value="NEW", help="give the conversation another name"),
     Option("fork", value="NEW", help="start a new one with the same turns"),
     Option("summary", "flag", help="with --fork: start from a summary that Claude writes"),

@@ -179,7 +179,8 @@ class _Drawing:
                     view.between(f"The first answer {events[-1].data['reason']}.")
                 for event in events:
                     if event.type == TOOL_CALL:
-                        self._announce(event.data["call"])
+                        # Of the exchange, because a turn may take tools and --confirm from the one before.
+                        self._announce(event.data["call"], confirm=bool(exchange.target.confirm))
                     elif event.type == TOOL_RESULT:
                         self._ended(event.data["call"])
                 if self.started and not exchange.done:
@@ -194,12 +195,14 @@ class _Drawing:
         if texts and not self._target.no_stream:
             self._view.text("\n\n".join(texts))
 
-    def _announce(self, call: ToolCall) -> None:
-        """Show which function runs; it may take long, so it is drawn now."""
+    def _announce(self, call: ToolCall, *, confirm: bool) -> None:
+        """Show which function runs, or waits for a yes; it may take long, so it is drawn now."""
         from vertex_claude_magic.chats.tools.wording import call_text
 
         self.start()
-        line = f"Running {call_text(call.name, call.arguments)}"
+        # True before the yes and after it: one line stands there for both.
+        how = "Runs only after your yes:" if confirm else "Running"
+        line = f"{how} {call_text(call.name, call.arguments)}"
         if self._target.no_stream:
             # The answer is shown once, with its calls.
             self._view.status(line)

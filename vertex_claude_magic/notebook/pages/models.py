@@ -1,6 +1,6 @@
 """The model table as people read it, in HTML and as text, with the same rows in the same order.
 
-Prices have the premium of the chosen location in, and retired models come last. A floor ("not before") is
+Prices have the premium of the chosen location in, and retired models come last. A floor ("at least until") is
 shown as a floor and never as a retirement date. Amounts carry no dollar sign, because notebooks take a pair
 of those for a formula.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.lifecycle import status_lines
+from vertex_claude_magic.models.lifecycle import FLOOR, status_lines
 from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.pages.html import literal, unbroken
@@ -31,8 +31,8 @@ _COLUMNS = (
     # A browser also breaks at hyphens, and a date or an id in two pieces is hard to read.
     Column("Model", wrap="long"),
     Column("Status", wrap="long"),
-    Column("Context / answer", "right", wrap="long"),
-    Column("In / out", "right", wrap="long"),
+    Column("Context/out", "right", wrap="long"),
+    Column("In/out", "right", wrap="long"),
     Column("Locations", wrap="long"),
 )
 _DIFFER = "Where the sources differ"
@@ -168,8 +168,8 @@ def _notes(models: Sequence[Model], today: date | None) -> list[str]:
     """Return what the words in the table mean, where they occur."""
     found = {line for model in models for line in status_lines(model, today)}
     notes = list[str]()
-    if any(line.startswith("not before") for line in found):
-        notes.append('"not before": no retirement date is set, and this is the earliest possible one.')
+    if any(line.startswith(FLOOR) for line in found):
+        notes.append(f'"{FLOOR}": no retirement date is set, and this is the earliest possible one.')
     if any(line.startswith("may end any day") for line in found):
         notes.append('"may end any day": that date is past, and no end is announced.')
     return notes

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.process import at_fork, refuse_copies
-from vertex_claude_magic.records.journal.location import private_folder, refuse_link
+from vertex_claude_magic.records.journal.location import refuse_link
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
     read_recording,
@@ -289,7 +289,7 @@ class Recording:
             JournalError: another one does not let go, or there is no such folder.
         """
         try:
-            private_folder(self.path.parent)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 import fcntl
             except ImportError:
@@ -365,7 +365,7 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
         )
     refuse_link(path)
     try:
-        private_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
     except OSError as failure:
         raise _failed(str(path), "written", failure) from None
