@@ -140,7 +140,7 @@ def test_a_small_limit_is_written_as_it_was_given(claude_emulator, limit, amount
     said = str(caught.value)
     assert f"{amount:.7f}".rstrip("0") in said
     assert not BADLY_WRITTEN.search(said), said
-    assert ("about $0," in said) == (limit != "max_cost")
+    assert (" cost $0, and " in said) == (limit != "max_cost")
 
 
 def test_the_limits_of_a_table_and_of_a_comparison_are_written_so_too(claude_emulator, caplog):
@@ -148,7 +148,7 @@ def test_the_limits_of_a_table_and_of_a_comparison_are_written_so_too(claude_emu
     claude.map(["a", "b"], "{{ item }}", max_cost=0.00001)
     with pytest.raises(errors.CostLimitExceeded, match=r"limit of \$0\.00001 ") as caught:
         claude.compare("Hello", models=["haiku", "sonnet"], max_cost=0.00001)
-    assert "exceed --max-cost 0.00001: $0 is spent" in caplog.text
+    assert "exceed the limit of $0.00001: $0 is spent" in caplog.text
     assert not BADLY_WRITTEN.search(caplog.text + str(caught.value))
     assert asked(claude_emulator) == []
 
