@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import google.oauth2.credentials
 import pytest
 import requests
-from processes import forked, needs_fork
+from processes import eventually, forked, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
@@ -44,16 +44,6 @@ def client(base_url: str, **options) -> Claude:
 
 def of(emulator: Emulator, **options) -> Claude:
     return client(emulator.base_url, project=emulator.project, **options)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Wait for something that another thread does."""
-    end = time.monotonic() + seconds
-    never, pause = threading.Event(), 0.005
-    while not holds() and time.monotonic() < end:
-        never.wait(pause)
-        pause = min(pause * 2, 1.0)
-    return holds()
 
 
 @pytest.fixture(autouse=True)
@@ -293,7 +283,7 @@ def test_an_abandoned_stream_closes_itself_whatever_lock_its_finalizer_runs_in(c
     claude_emulator.fail(Fault(stall_after=700))
     stream = of(claude_emulator).stream("Hello")
     assert next(iter(stream)).type == "message_start"
-    with lock(stream._stream._response):
+    with lock(stream._streams[-1]._response):
         del stream
     assert eventually(lambda: not sending_threads())
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import json
+import threading
 import time
 from array import array
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.process import refuse_copies
+from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -94,11 +100,13 @@ class Stream:
         self._settled: Reply | None = None
         # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
         self._arrived_at, self._arrived = array("I"), array("I")
+        _unclosed.streams.add(self)
 
     __reduce__ = refuse_copies("A Stream", "Iterate it here, and send its reply.")
 
     def __del__(self) -> None:
-        self._response.forget()
+        if not self._closed:
+            _unclosed.drop(self)
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
@@ -120,7 +128,7 @@ class Stream:
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
         if not self._closed:
-            self._record()
+            self.record()
             self._hang_up()
             self._closed = True
 
@@ -131,7 +139,8 @@ class Stream:
             self._response.cancel()
         self.done = True
 
-    def _record(self) -> None:
+    def record(self) -> None:
+        """Say how it ended, once."""
         recorder = self._context.recorder
         if recorder is None or recorder.ended:
             return
@@ -342,12 +351,57 @@ class Stream:
         """Close it where it is; what has arrived stays."""
         if self._seconds is None:
             self._seconds = self._context.clock()
+        if not self.done:
+            # Before it is recorded, which may have to wait for the journal.
+            self._response.cancel()
         self.close()
 
     def _finish(self) -> None:
         # The end of the body is awaited on closing, so that nobody waits for it before the answer is shown.
         self._seconds = self._context.clock()
         self.done = True
+
+
+class _Unclosed:
+    """The streams that are not closed, so that each is recorded also where its program leaves it."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        at_fork(self, child=_Unclosed._begin_anew)
+        # Before the journals are closed, because those are imported first.
+        atexit.register(self.record_all)
+
+    def _begin_anew(self) -> None:
+        # Those so far are the parent's, which says how they ended.
+        self.streams: WeakSet[Stream] = WeakSet()
+        self._dropped: deque[Stream] = deque()
+        self._lock = threading.Lock()
+
+    def drop(self, stream: Stream) -> None:
+        """Close a stream that nobody has any more, from its finalizer.
+
+        That runs at any moment of any thread, also inside of the locks that closing takes. So it is done in another
+        thread, and not by a thread object, which waits for its start.
+        """
+        self._dropped.append(stream)
+        # Where no thread can start, it is done with the next one, or when the interpreter ends.
+        with suppress(RuntimeError):
+            _thread.start_new_thread(self._close_dropped, ())
+
+    def _close_dropped(self) -> None:
+        with self._lock:
+            while self._dropped:
+                self._dropped.popleft().stop()
+
+    def record_all(self) -> None:
+        """Record them all, because the interpreter ends."""
+        self._close_dropped()
+        for stream in list(self.streams):
+            # Another thread may read it still, so its connection is left alone.
+            stream.record()
+
+
+_unclosed = _Unclosed()
 
 
 def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:

@@ -6,7 +6,6 @@ name look-up), the display can redraw while the server is silent, and a deadline
 
 from __future__ import annotations
 
-import _thread
 import json
 import random
 import socket
@@ -251,17 +250,6 @@ class PendingResponse:
         self._cancelled.set()
         with self._socket_lock:
             self._shut()
-
-    def forget(self) -> None:
-        """Cancel it unless it is over, from a finalizer.
-
-        That runs at any moment of any thread, also of the sending one inside of the locks that `cancel` takes. So it
-        is done in another thread, and not by a thread object, which waits for its start.
-        """
-        if not self._over.is_set():
-            # Where no thread can start, the socket stays open until the server closes it, or the process ends.
-            with suppress(RuntimeError):
-                _thread.start_new_thread(self.cancel, ())
 
     def settle(self, seconds: float) -> None:
         """Let the thread read the end of the body, so that the connection can serve again; then cancel."""
