@@ -345,13 +345,12 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
-        partial = self.partial()
         if isinstance(self._ending, Generator):
             self._ending.close()
         if self._streams:
             self._streams[-1].stop()
         self.done = True
-        self._leave(partial)
+        self._leave(self.partial())
 
     def _leave(self, partial: Reply | None) -> None:
         """Tell the conversation that its question was not settled; once it was, this does nothing."""

@@ -96,6 +96,10 @@ class Stream:
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
         self._closed = False
+        # Whether something was taken from the response that is not in the reply yet: then nothing behind it may follow.
+        self._in_hand = False
+        # Whether it was closed before its end was read.
+        self._left = False
         # The whole reply, which nothing changes any more.
         self._settled: Reply | None = None
         # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
@@ -176,12 +180,12 @@ class Stream:
             ClaudeError: the answer did not end well, or was closed too early; the error's own `reply`
                 holds what had arrived.
         """
-        if self._settled is not None:
+        if self._settled is not None and not self._left:
             return self._settled
         for _ in self:
             pass
-        if self._error is None and not self._builder.complete:
-            self._failed(_interrupted("it was closed before it was complete"))
+        if self._error is None and (self._left or not self._builder.complete):
+            self._failed(_interrupted("it was closed before its end was read"))
         if self._error is not None:
             raise self._error
         return self.partial()
@@ -238,21 +242,19 @@ class Stream:
         """
         if self.done:
             return []
+        recorder, response = self._context.recorder, self._response
+        begun = recorder is None or recorder.begun
         try:
-            first = self._next(seconds)
-            items = [] if first is None else [first, *self._response.arrived()]
-            events: list[Event] = []
-            # What arrived together is read together, which halves the calls of a short answer.
-            for kind, group in groupby(items, type):
-                if self.done:
-                    break
-                if kind is bytes:
-                    events += self._chunk(b"".join(cast("Iterator[bytes]", group)))
-                elif kind is Event:
-                    events += self._events(cast("Iterator[Event]", group))
-                else:
-                    for item in group:
-                        self._note(item)
+            self._in_hand = True
+            first = response.get(seconds if begun else min(seconds, _IDLE))
+            if first is None and recorder is not None and not begun:
+                self._in_hand = False
+                # Nothing to do but to wait, so the journal costs nobody any time.
+                recorder.begin()
+                self._in_hand = True
+                first = response.get(seconds)
+            events = [] if first is None else self._take([first, *response.arrived()])
+            self._in_hand = False
         except errors.ClaudeError as error:
             raise self._failed(error) from None
         except KeyboardInterrupt:
@@ -260,16 +262,20 @@ class Stream:
             raise errors.ClaudeInterrupt(self.partial()) from None
         return events
 
-    def _next(self, seconds: float) -> Item | Event | None:
-        recorder = self._context.recorder
-        if recorder is None or recorder.begun:
-            return self._response.get(seconds)
-        item = self._response.get(min(seconds, _IDLE))
-        if item is None:
-            # Nothing to do but to wait, so the journal costs nobody any time.
-            recorder.begin()
-            item = self._response.get(seconds)
-        return item
+    def _take(self, items: Iterable[Item | Event]) -> list[Event]:
+        events: list[Event] = []
+        # What arrived together is read together, which halves the calls of a short answer.
+        for kind, group in groupby(items, type):
+            if self.done:
+                break
+            if kind is bytes:
+                events += self._chunk(b"".join(cast("Iterator[bytes]", group)))
+            elif kind is Event:
+                events += self._events(cast("Iterator[Event]", group))
+            else:
+                for item in group:
+                    self._note(item)
+        return events
 
     def _note(self, item: Item | Event) -> None:
         if isinstance(item, WaitNotice):
@@ -354,6 +360,11 @@ class Stream:
         if not self.done:
             # Before it is recorded, which may have to wait for the journal.
             self._response.cancel()
+            self._left = True
+        if not self.done and not self._in_hand:
+            self._in_hand = True
+            with suppress(errors.ClaudeError):
+                self._take(self._response.arrived())
         self.close()
 
     def _finish(self) -> None:
