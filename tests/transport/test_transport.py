@@ -21,7 +21,7 @@ import requests
 from processes import eventually, forked, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
-from vertex_claude_magic.emulator import Emulator, Fault, Reply
+from vertex_claude_magic.emulator import Emulator, Fault, Flood, Reply
 from vertex_claude_magic.transport.connection import make_session, prepared
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -285,6 +285,40 @@ def test_an_abandoned_stream_closes_itself_whatever_lock_its_finalizer_runs_in(c
     assert next(iter(stream)).type == "message_start"
     with lock(stream._streams[-1]._response):
         del stream
+    assert eventually(lambda: not sending_threads())
+
+
+def behind(emulator: Emulator, **options):
+    """The answer to a question of which more has come than its reader has room for, with the calls of its watcher."""
+    emulator.answer(Flood(count=3000))
+    stream, told = of(emulator).stream("Hello", **options), list[None]()
+    stream.watch(lambda: told.append(None))
+    return stream, stream._streams[-1]._response, told
+
+
+def test_an_answer_that_nobody_reads_ends_at_its_deadline(claude_emulator):
+    """And wakes nobody meanwhile."""
+    stream, response, told = behind(claude_emulator, timeout=0.5)
+    assert eventually(response._over.is_set)
+    # When it was watched, when the reader had no room any more, and at the end.
+    assert len(told) <= 3
+    with pytest.raises(errors.DeadlineExceeded) as caught:
+        stream.reply  # noqa: B018 - reading it is the test
+    assert caught.value.reply.text
+
+
+def test_a_reader_that_was_behind_gets_the_whole_answer(claude_emulator):
+    """The rest waits in the socket until there is room, and the watcher is told once of each time that there is none."""
+    stream, response, told = behind(claude_emulator)
+    assert eventually(lambda: response._items.qsize() > 512)
+    assert len(told) <= 2
+    assert stream.reply.text == "word " * 3000
+
+
+def test_an_answer_that_is_closed_while_its_reader_is_behind_ends_at_once(claude_emulator):
+    stream, response, _ = behind(claude_emulator, timeout=3600)
+    assert eventually(lambda: response._items.qsize() > 512)
+    stream.close()
     assert eventually(lambda: not sending_threads())
 
 

@@ -176,6 +176,8 @@ class PendingResponse:
         self._body = bytearray()
         self._ended: Ended | None = None
         self._cancelled = threading.Event()
+        # Set where the thread waits for a reader who is behind.
+        self._room: threading.Event | None = None
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
@@ -230,10 +232,12 @@ class PendingResponse:
         with suppress(Empty):
             while True:
                 items.append(self._items.get_nowait())
+        if self._room is not None:
+            self._room.set()
         return items
 
     def watch(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called from the sending thread when the body is over, or when much of it waits to be taken.
+        """Have `tell` called from the sending thread when the body is over, or once when much of it waits to be taken.
 
         It is called at once if something has arrived already.
         """
@@ -245,6 +249,8 @@ class PendingResponse:
     def cancel(self) -> None:
         """Shut the socket and let the thread end; safe to call twice, or when all is over."""
         self._cancelled.set()
+        if self._room is not None:
+            self._room.set()
         with self._socket_lock:
             self._shut()
 
@@ -405,11 +411,17 @@ class PendingResponse:
             # At every chunk: one that reads a drip never finds the queue empty.
             if clock() >= self._deadline:
                 raise self._late()
-            while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+            if self._items.qsize() > _QUEUED_CHUNKS:
                 # The reader is behind: let the socket hold the rest instead of this queue.
-                if self._tell is not None:
-                    self._tell()
-                self._cancelled.wait(0.005)
+                room = self._room = threading.Event()
+                # Only now, so that nothing is missed that is taken, or stopped, meanwhile.
+                while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+                    if self._tell is not None:
+                        self._tell()
+                    room.wait(min(self._deadline - clock(), threading.TIMEOUT_MAX))
+                    if clock() >= self._deadline:
+                        raise self._late()
+                    room.clear()
 
     def _late(self) -> errors.DeadlineExceeded:
         return errors.DeadlineExceeded(
