@@ -93,6 +93,31 @@ def test_the_calls_of_a_run_that_end_together_are_one_transaction(journal):
         assert left(journal) == 5
 
 
+def test_two_runs_at_once_write_each_what_is_its_own(journal):
+    """Also where the other one begins and ends in between."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+            ends(journal, "other", run)
+            begun.set()
+            go_on.wait(60)
+
+    thread = threading.Thread(target=other)
+    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+        ends(journal, "first", run)
+        thread.start()
+        assert begun.wait(60)
+        ends(journal, "second", run)
+        assert left(journal) == 0
+        go_on.set()
+        thread.join()
+        assert [row["key"].hex() for row in rows(path=journal.path)] == [a_call("other").key]
+        ends(journal, "third", run)
+        assert left(journal) == 1
+    assert left(journal) == 4
+
+
 def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
     """It is told once."""
     with journal.run("map", session="s1", origin=CELL) as run, journal.together():

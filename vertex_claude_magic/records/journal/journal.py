@@ -94,8 +94,8 @@ class Journal:
         self._cell_run: int | None = None
         # The run that was looked for last, in which connection, and in which minute.
         self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
-        # The thread whose calls are written together, and what it has to write, by the identity of the call.
-        self._held: tuple[int, dict[int, _Held]] | None = None
+        # By the threads whose calls are written together: what each has to write, by the identity of the call.
+        self._held: dict[int, dict[int, _Held]] = {}
         # The numbers of frames of requests by their digest.
         self._frames: dict[bytes, int] = {}
 
@@ -154,21 +154,23 @@ class Journal:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Hold what this thread says of the calls of runs while this is entered, and write it in one transaction."""
+        thread = threading.get_ident()
         held: dict[int, _Held] = {}
-        self._held = (threading.get_ident(), held)
+        self._held[thread] = held
         try:
             yield
         finally:
-            self._held = None
+            self._held.pop(thread, None)
             if held:
                 self._write_all(list(held.values()))
 
     def _hold(self, call: Call, work: _Write, added: Callable[[int], None] | None = None) -> bool:
         """Hold what is to be written of a call; False if it is to be written at once."""
-        if self._held is None or call.run_id is None or self._held[0] != threading.get_ident():
+        held = self._held.get(threading.get_ident())
+        if held is None or call.run_id is None:
             return False
         # Of a call that ends at once, its end says all.
-        self._held[1][id(call)] = _Held(call, work, added)
+        held[id(call)] = _Held(call, work, added)
         return True
 
     def _write_all(self, held: list[_Held]) -> None:
