@@ -128,6 +128,30 @@ def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
     assert len(journal.notices()) == 1
 
 
+@pytest.mark.parametrize(("state", "tries"), [("done", 8), ("stopped", 2)])
+def test_a_journal_that_another_program_holds_is_asked_once_for_calls_that_end_together(
+    journal, state, tries
+):
+    """Each by itself would fare no better; whoever has stopped them waits for half a second only."""
+    with (
+        journal.run("map", session="s1", origin=CELL) as run,
+        closing(sqlite3.connect(journal.path)) as other,
+    ):
+        ends(journal, "before", run)
+        other.execute("BEGIN IMMEDIATE")
+        statements: list[str] = []
+        journal.database._connection.set_trace_callback(statements.append)
+        with journal.together():
+            for text in "abcd":
+                ends(journal, text, run, state=state)
+        assert statements == ["BEGIN IMMEDIATE"] * tries
+        [notice] = journal.notices()
+        assert "locked by another program" in notice
+        other.rollback()
+        ends(journal, "after", run)
+    assert left(journal) == 2
+
+
 def test_calls_that_go_out_together_are_one_transaction_and_know_their_numbers_then(journal):
     """What is under way when a process is killed was billed, so it is there before its answer."""
     numbers = dict[str, int]()

@@ -6,6 +6,7 @@ import _thread
 import itertools
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -227,6 +228,19 @@ def test_a_stop_ends_all():
     assert found == []
     assert len(service.calls) == 8
     assert all(call.cancelled for call in service.calls)
+
+
+def test_what_a_stop_cancels_is_one_block_of_whatever_surrounds_it():
+    """So that a journal can write it together."""
+    service, blocks = Service(100.0), list[list[bool]]()
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        yield
+        blocks.append([call.cancelled for call in service.calls])
+
+    run(service.pool(8, around=around), range(50), stopped=lambda: service.clock.now > 1)
+    assert blocks[-1] == [True] * 8
 
 
 def test_a_stop_ends_a_pause():

@@ -116,7 +116,8 @@ class Pool(Generic[I, T]):
         again: Given a call that failed and how often its item was repeated, returns how long to wait before it is
             repeated, None if it is not.
         spacing: The least number of seconds between the starts of two calls.
-        around: Entered while the calls that have ended are looked at and taken, before others start in their place.
+        around: Entered while the calls that have ended are looked at and taken, before others start in their place, and
+            while those that are still under way are cancelled.
         clock: Monotonic seconds.
         sleep: Waits for some seconds: when nothing is under way, and for calls that are about to end.
 
@@ -219,9 +220,11 @@ class Pool(Generic[I, T]):
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         finally:
-            for turn in self._running.values():
-                if turn.call is not None:
-                    turn.call.cancel()
+            if self._running:
+                with self._around():
+                    for turn in self._running.values():
+                        if turn.call is not None:
+                            turn.call.cancel()
 
     def _fill(self, fresh: Iterator[_Turn[I, T]]) -> bool:
         """Start what may start now; False where there was no room for the next."""
