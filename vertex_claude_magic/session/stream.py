@@ -75,9 +75,9 @@ class StreamContext(NamedTuple):
 class Stream:
     """The events of one answer, as they arrive.
 
-    Iterate it for events, or call `wait` to also do something else in between; then `reply` holds the
-    answer. An interrupt (Ctrl-C, kernel stop) closes the connection and raises `ClaudeInterrupt`, which
-    keeps what had arrived. Leaving the `with` block closes the connection too.
+    Iterate it for events, or call `wait` to also do something else in between; then `reply` holds the answer. An
+    interrupt (Ctrl-C, kernel stop) closes the connection and raises `ClaudeInterrupt`, which keeps what had arrived.
+    `stop` closes it too, and a stream that nobody has any more stops by itself.
     """
 
     def __init__(self, response: PendingResponse | Playback, context: StreamContext) -> None:
