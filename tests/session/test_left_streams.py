@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from journals import asked, client, rows
 from processes import eventually, forked, needs_fork
+from tool_use import use
 
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.session.stream import _unclosed
@@ -103,6 +104,29 @@ def test_a_stream_may_be_freed_anywhere(slow, inside):
     with inside(claude):
         del stream
     assert settled(claude) == ["stopped"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE)
+def test_a_question_that_is_left_between_two_functions_may_be_freed_anywhere(claude_emulator, inside):
+    """Its answer is whole, with the calls that had ended."""
+    claude_emulator.answer([use(1, "lower", text="A"), use(2, "lower", text="B")])
+    claude = client(claude_emulator)
+
+    def lower(text: str) -> str:
+        """Make it small."""
+        return text.lower()
+
+    for event in claude.stream("Hello", tools=[lower]):
+        if event.type == "tool_result":
+            break
+    del event
+    with inside(claude):
+        gc.collect()
+    assert settled(claude) == ["done"]
+    journal = claude._session.records.stores.journal("")
+    [kept] = journal.recent()
+    assert [result["content"] for result in kept.answer["tool_results"]] == ["a"]
 
 
 SCRIPT = """

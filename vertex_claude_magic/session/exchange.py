@@ -483,8 +483,13 @@ class Exchange:
                 yield Event(ROUND, {"type": ROUND, "reason": found.why, "replaces": found.replaces})
                 return
             self._whole = reply
-        finally:
+        except GeneratorExit:
+            # Perhaps by a finalizer, which must not wait: the stream is stopped by `close`, or stops by itself.
+            raise
+        except BaseException:
             stream.close()
+            raise
+        stream.close()
         if self._conversation is not None:
             reply = self._conversation.settle(reply, stream.request)
         self._reply = reply
@@ -492,21 +497,21 @@ class Exchange:
 
 
 def _with_calls(step: Generator[Event, None, Settled], stream: Stream) -> Generator[Event, None, Settled]:
-    """Pass the events of a step on; if it is stopped, the calls that had ended stay in the reply and in its record."""
+    """Pass the events of a step on, and each call that has ended into the reply and its record."""
     calls: list[ToolCall] = []
     try:
         while True:
             event = next(step)
             if event.type == TOOL_RESULT:
+                # At once: what is left here may be recorded by another thread.
                 calls.append(event.data["call"])
+                stream.add_tool_calls(tuple(calls))
             yield event
     except StopIteration as end:
         settled: Settled = end.value
         return settled
-    except BaseException:
+    finally:
         step.close()
-        stream.add_tool_calls(tuple(calls))
-        raise
 
 
 def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
