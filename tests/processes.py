@@ -1,4 +1,7 @@
-"""Forks for tests: a child sends one JSON value through a pipe, and is waited for, but not for ever."""
+"""Forks and threads for tests: what they do is waited for, but not for ever.
+
+A child sends one JSON value through a pipe.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -17,11 +22,21 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["forked", "living_fork", "needs_fork"]
+__all__ = ["eventually", "forked", "living_fork", "needs_fork"]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 # Far longer than any child takes on a busy machine; only a child that hangs reaches it.
 _SECONDS = 60
+
+
+def eventually(holds: Callable[[], bool], seconds: float = _SECONDS) -> bool:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    never, pause = threading.Event(), 0.005
+    while not holds() and time.monotonic() < end:
+        never.wait(pause)
+        pause = min(pause * 2, 1.0)
+    return holds()
 
 
 def forked(work: Callable[[], Any]) -> Any:

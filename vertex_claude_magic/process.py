@@ -179,7 +179,8 @@ class ReusableThreads:
         """Run something in a thread that is free, or in a new one.
 
         Args:
-            run: What to run; it raises nothing, and returns False if its thread is not to be used again.
+            run: What to run; it raises nothing, and returns False if its thread is to end, unless other work waits for
+                one.
             name: The name of a new thread.
 
         Raises:

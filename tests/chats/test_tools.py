@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import json
+import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anthropic
 import pandas as pd
@@ -17,7 +19,13 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
 from vertex_claude_magic.spelling import in_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.vertex.reply import Reply as PlainReply
 
 TEXT = {"type": "text", "text": "Let me look."}
 
@@ -115,6 +123,49 @@ def test_a_coroutine_that_is_stopped_is_cancelled(claude, claude_emulator):
     with pytest.raises(errors.ClaudeInterrupt):
         claude.ask("Go.", tools=[endless])
     assert tidied == ["yes"]
+
+
+def inside_a_loop(ask: Callable[[], PlainReply]) -> PlainReply:
+    """What is asked by code that a loop runs, as a cell of Jupyter is."""
+
+    async def cell() -> PlainReply:
+        return ask()
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(cell())
+    finally:
+        loop.close()
+
+
+def test_a_coroutine_that_is_called_inside_a_loop_asks_for_the_same_cell(claude, claude_emulator):
+    """Though it runs in another thread."""
+
+    async def who() -> str:
+        """Tell."""
+        return current_origin().run
+
+    claude_emulator.answer([use(1, "who")], "So.")
+    with asking_for(Origin(notebook="lesson.ipynb", cell="c1", run="7")):
+        reply = inside_a_loop(lambda: claude.ask("Who?", tools=[who]))
+    assert reply.tool_calls[0].result == "7"
+
+
+def test_a_coroutine_that_is_stopped_inside_a_loop_is_cancelled(claude, claude_emulator):
+    tidied = threading.Event()
+
+    async def endless() -> None:
+        """Wait."""
+        _thread.interrupt_main()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            tidied.set()
+
+    claude_emulator.answer([use(1, "endless")], "Well.")
+    with pytest.raises(errors.ClaudeInterrupt):
+        inside_a_loop(lambda: claude.ask("Go.", tools=[endless]))
+    assert tidied.wait(60)
 
 
 def test_a_reply_tells_its_calls_and_sums_its_rounds(claude, claude_emulator, weather):

@@ -144,7 +144,10 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     assert 0 < labels["answer"].notna().sum() < 6
     assert "not asked" in shell.page.text
     assert "could exceed the limit of $0.009" in shell.page.text
-    assert "or raise --max-cost. With nothing else changed, run it again to ask only the rest." in shell.page.text
+    assert (
+        "or raise --max-cost. With nothing else changed, run it again to ask only the rest."
+        in shell.page.text
+    )
 
 
 def test_a_run_that_asked_nothing_does_not_say_who_answered(shell):

@@ -93,6 +93,31 @@ def test_the_calls_of_a_run_that_end_together_are_one_transaction(journal):
         assert left(journal) == 5
 
 
+def test_two_runs_at_once_write_each_what_is_its_own(journal):
+    """Also where the other one begins and ends in between."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+            ends(journal, "other", run)
+            begun.set()
+            go_on.wait(60)
+
+    thread = threading.Thread(target=other)
+    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+        ends(journal, "first", run)
+        thread.start()
+        assert begun.wait(60)
+        ends(journal, "second", run)
+        assert left(journal) == 0
+        go_on.set()
+        thread.join()
+        assert [row["key"].hex() for row in rows(path=journal.path)] == [a_call("other").key]
+        ends(journal, "third", run)
+        assert left(journal) == 1
+    assert left(journal) == 4
+
+
 def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
     """It is told once."""
     with journal.run("map", session="s1", origin=CELL) as run, journal.together():
@@ -101,6 +126,30 @@ def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
         ends(journal, "c", run)
     assert [row["key"].hex() for row in rows(path=journal.path)] == [a_call("a").key, a_call("c").key]
     assert len(journal.notices()) == 1
+
+
+@pytest.mark.parametrize(("state", "tries"), [("done", 8), ("stopped", 2)])
+def test_a_journal_that_another_program_holds_is_asked_once_for_calls_that_end_together(
+    journal, state, tries
+):
+    """Each by itself would fare no better; whoever has stopped them waits for half a second only."""
+    with (
+        journal.run("map", session="s1", origin=CELL) as run,
+        closing(sqlite3.connect(journal.path)) as other,
+    ):
+        ends(journal, "before", run)
+        other.execute("BEGIN IMMEDIATE")
+        statements: list[str] = []
+        journal.database._connection.set_trace_callback(statements.append)
+        with journal.together():
+            for text in "abcd":
+                ends(journal, text, run, state=state)
+        assert statements == ["BEGIN IMMEDIATE"] * tries
+        [notice] = journal.notices()
+        assert "locked by another program" in notice
+        other.rollback()
+        ends(journal, "after", run)
+    assert left(journal) == 2
 
 
 def test_calls_that_go_out_together_are_one_transaction_and_know_their_numbers_then(journal):

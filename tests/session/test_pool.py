@@ -6,14 +6,14 @@ import _thread
 import itertools
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.pool import Delay, Finished, Pool, Workers
-from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
+from vertex_claude_magic.session.pool import Delay, Finished, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,8 +152,8 @@ class Odd:
 
 def test_items_need_not_be_comparable():
     """Nor hashable."""
-    workers = Workers()
-    found = run(Pool(lambda _: workers.start(lambda: 1), at_once=4), [Odd() for _ in range(9)])
+    clock = Clock()
+    found = run(Pool(lambda _: FakeCall(clock, 0.0, 1), at_once=4), [Odd() for _ in range(9)])
     assert sorted(each.index for each in found) == list(range(9))
 
 
@@ -229,6 +229,19 @@ def test_a_stop_ends_all():
     assert all(call.cancelled for call in service.calls)
 
 
+def test_what_a_stop_cancels_is_one_block_of_whatever_surrounds_it():
+    """So that a journal can write it together."""
+    service, blocks = Service(100.0), list[list[bool]]()
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        yield
+        blocks.append([call.cancelled for call in service.calls])
+
+    run(service.pool(8, around=around), range(50), stopped=lambda: service.clock.now > 1)
+    assert blocks[-1] == [True] * 8
+
+
 def test_a_stop_ends_a_pause():
     """Within one tick."""
     service = Service()
@@ -261,69 +274,6 @@ def test_what_cannot_start_ends_all():
     with pytest.raises(errors.ThreadUnavailable):
         Pool(start, at_once=4, clock=service.clock).run(range(10), print)
     assert [call.cancelled for call in service.calls] == [True, True]
-
-
-# With workers
-
-
-def test_workers_ask_for_the_cell_of_whoever_started_them():
-    """So that rows of a table belong to the cell and run that asked for them."""
-    workers = Workers()
-    pool = Pool(lambda _: workers.start(current_origin), at_once=3)
-    with asking_for(Origin(notebook="lesson.ipynb", cell="c1", run="7")):
-        found = run(pool, range(5))
-    assert {each.value.run for each in found} == {"7"}
-    assert {each.value.run for each in run(pool, range(2))} == {""}
-
-
-def test_a_worker_that_ends_is_noticed_while_another_blocks():
-    """Not only by the next look at its turn."""
-    workers, blocked = Workers(), threading.Event()
-    release = {0: blocked.wait, 1: lambda: "one", 2: lambda: "two"}
-    pool, seen = Pool(lambda item: workers.start(release[item], blocked.set), at_once=3), []
-
-    def take(finished: Finished) -> None:
-        seen.append(finished.item)
-        if set(seen) == {1, 2}:
-            blocked.set()
-
-    pool.run(range(3), take)
-    assert sorted(seen[:2]) == [1, 2]
-    assert seen[2] == 0
-
-
-def test_what_a_worker_raises_carries_no_frames_of_it():
-    """Its locals may hold a token."""
-
-    def fail() -> None:
-        token = "secret"  # noqa: F841
-        raise ValueError("no")
-
-    workers = Workers()
-    (finished,) = run(Pool(lambda _: workers.start(fail), at_once=1), [0])
-    assert isinstance(finished.error, ValueError)
-    frames, step = [], finished.error.__traceback__
-    while step is not None:
-        frames.append(step.tb_frame.f_code.co_name)
-        step = step.tb_next
-    assert "fail" not in frames
-
-
-def test_an_interrupt_cancels_the_workers_in_less_than_a_second():
-    """By a real signal, while all of them block."""
-    workers, cancelled = Workers(), [threading.Event() for _ in range(8)]
-    pool = Pool(lambda item: workers.start(cancelled[item].wait, cancelled[item].set), at_once=8)
-    pressed = []
-
-    def tick() -> None:
-        if not pressed:
-            pressed.append(time.monotonic())
-            _thread.interrupt_main()
-
-    with pytest.raises(ClaudeInterrupt):
-        run(pool, range(8), tick=tick)
-    assert time.monotonic() - pressed[0] < 1
-    assert all(each.is_set() for each in cancelled)
 
 
 # With the transport's own exchanges

@@ -7,10 +7,12 @@ import itertools
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -700,6 +702,29 @@ def test_a_row_counts_as_asked_if_it_was_sent_in_this_run(client, claude_emulato
     claude_emulator.answer("Good.")
     assert run(replay="auto", fresh=True) == (1, 1)
     assert run(replay="auto", fresh=True) == (0, 0)
+
+
+@pytest.mark.parametrize("active", [1, 16])
+def test_an_interrupt_asks_once_for_a_journal_that_another_program_holds(client, claude_emulator, active):
+    """However many rows are under way, and after all of their connections; and it asks in a hurry, so twice and no more."""
+    client.ask("Before")
+    claude_emulator.fail(*[Fault(delay=600)] * active)
+    stores, statements = client._session.records.stores, list[str]()
+    database = stores.journal(str(client._session.target().journal)).database
+    other = sqlite3.connect(database.path, isolation_level=None)
+
+    def show(progress: Progress) -> None:
+        if len(claude_emulator.requests) > active and not other.in_transaction:
+            other.execute("BEGIN IMMEDIATE")
+            database._connection.set_trace_callback(statements.append)
+            _thread.interrupt_main()
+
+    with closing(other):
+        with pytest.raises(ClaudeInterrupt):
+            client.map(texts_frame(20), "Repeat {{ text }}", max_active=active, progress=show)
+        # The third time is for the end of the run.
+        assert statements.count("BEGIN IMMEDIATE") == 3
+    assert column(run(client, texts_frame(2)), "error") == [None, None]
 
 
 def test_progress_tells_how_far_a_run_is(client, make_table):

@@ -73,7 +73,7 @@ def test_nothing_that_holds_a_token_prints_it(claude_emulator):
     claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token=TOKEN)
     claude_emulator.fail(Fault(delay=30))
     with claude.stream("Hello") as stream:
-        exchange = stream._stream._response
+        exchange = stream._streams[-1]._response
         for value in (
             claude,
             claude.request("Hello"),

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import google.oauth2.credentials
 import pytest
 import requests
-from processes import forked, needs_fork
+from processes import eventually, forked, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
-from vertex_claude_magic.emulator import Emulator, Fault, Reply
+from vertex_claude_magic.emulator import Emulator, Fault, Flood, Reply
 from vertex_claude_magic.transport.connection import make_session, prepared
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -44,16 +44,6 @@ def client(base_url: str, **options) -> Claude:
 
 def of(emulator: Emulator, **options) -> Claude:
     return client(emulator.base_url, project=emulator.project, **options)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Wait for something that another thread does."""
-    end = time.monotonic() + seconds
-    never, pause = threading.Event(), 0.005
-    while not holds() and time.monotonic() < end:
-        never.wait(pause)
-        pause = min(pause * 2, 1.0)
-    return holds()
 
 
 @pytest.fixture(autouse=True)
@@ -293,8 +283,42 @@ def test_an_abandoned_stream_closes_itself_whatever_lock_its_finalizer_runs_in(c
     claude_emulator.fail(Fault(stall_after=700))
     stream = of(claude_emulator).stream("Hello")
     assert next(iter(stream)).type == "message_start"
-    with lock(stream._stream._response):
+    with lock(stream._streams[-1]._response):
         del stream
+    assert eventually(lambda: not sending_threads())
+
+
+def behind(emulator: Emulator, **options):
+    """The answer to a question of which more has come than its reader has room for, with the calls of its watcher."""
+    emulator.answer(Flood(count=3000))
+    stream, told = of(emulator).stream("Hello", **options), list[None]()
+    stream.watch(lambda: told.append(None))
+    return stream, stream._streams[-1]._response, told
+
+
+def test_an_answer_that_nobody_reads_ends_at_its_deadline(claude_emulator):
+    """And wakes nobody meanwhile."""
+    stream, response, told = behind(claude_emulator, timeout=0.5)
+    assert eventually(response._over.is_set)
+    # When it was watched, when the reader had no room any more, and at the end.
+    assert len(told) <= 3
+    with pytest.raises(errors.DeadlineExceeded) as caught:
+        stream.reply  # noqa: B018 - reading it is the test
+    assert caught.value.reply.text
+
+
+def test_a_reader_that_was_behind_gets_the_whole_answer(claude_emulator):
+    """The rest waits in the socket until there is room, and the watcher is told once of each time that there is none."""
+    stream, response, told = behind(claude_emulator)
+    assert eventually(lambda: response._items.qsize() > 512)
+    assert len(told) <= 2
+    assert stream.reply.text == "word " * 3000
+
+
+def test_an_answer_that_is_closed_while_its_reader_is_behind_ends_at_once(claude_emulator):
+    stream, response, _ = behind(claude_emulator, timeout=3600)
+    assert eventually(lambda: response._items.qsize() > 512)
+    stream.close()
     assert eventually(lambda: not sending_threads())
 
 

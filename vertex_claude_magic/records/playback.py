@@ -93,9 +93,6 @@ class Playback:
         """Play no further."""
         self.cancel()
 
-    def forget(self) -> None:
-        """Do nothing: what nobody takes is not played."""
-
     def _take(self) -> Item | Event | None:
         item = self._next
         self._advance()

@@ -142,10 +142,8 @@ class CallRecorder:
             self.begun = True
             if stored:
                 self._leave_secrets_out()
-        self.ended = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source, sent=sent)
-        self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
         if stored and self.call.canonical["body"]:
             failed = error_fields(error, self.call.project) if error is not None else None
             answer = recorded_reply(reply, pace, failed).as_json()
@@ -158,6 +156,9 @@ class CallRecorder:
                 answered_by_error = ending.state == "failed" and isinstance(error, APIError)
                 replayable = ANSWER if ending.state == "done" else ERROR if answered_by_error else 0
                 ending = ending._replace(answer=answer, replayable=replayable)
+        # Only now: where stop is pressed before, whoever closes the answer says it again.
+        self.ended = True
+        self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
         self._keep(ending)
 
     def end_unsent(self, error: ClaudeError | None) -> None:
@@ -173,22 +174,27 @@ class CallRecorder:
         journal, recording = self.sources.journal, self.sources.recording
         # Only a good answer that is kept: a question that failed takes nothing away.
         replaces = ending.replayable == ANSWER and self.sources.mode == "refresh"
-        if journal is not None:
-            journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
-            # The rows of a table are asked once each, and there may be more of them than should be remembered.
-            if ending.replayable and not replaces and self.call.run_id is None:
-                journal.count_turn(self.call.key)
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.sources.errors)
-        if recording is not None and wanted and ending.answer is not None:
-            kept = StoredCall(
-                canonical=self.call.canonical,
-                answer=ending.answer,
-                recorded=datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                asked=self.call.asked,
-                source=ending.source,
-            )
-            add = partial(recording.add, self.call.key, kept, self.call.origin, replaces=replaces)
-            attempt(add, self.tell)
+        try:
+            if journal is not None:
+                journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
+                # The rows of a table are asked once each, and there may be more of them than should be remembered.
+                if ending.replayable and not replaces and self.call.run_id is None:
+                    journal.count_turn(self.call.key)
+        finally:
+            # Also where stop is pressed while the journal is written.
+            if recording is not None and wanted and ending.answer is not None:
+                kept = StoredCall(
+                    canonical=self.call.canonical,
+                    answer=ending.answer,
+                    recorded=datetime.fromtimestamp(self.clock(), timezone.utc).strftime(
+                        "%Y-%m-%dT%H:%M:%SZ"
+                    ),
+                    asked=self.call.asked,
+                    source=ending.source,
+                )
+                add = partial(recording.add, self.call.key, kept, self.call.origin, replaces=replaces)
+                attempt(add, self.tell)
 
     def _ending(
         self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str, sent: bool

@@ -345,13 +345,12 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
-        partial = self.partial()
         if isinstance(self._ending, Generator):
             self._ending.close()
         if self._streams:
             self._streams[-1].stop()
         self.done = True
-        self._leave(partial)
+        self._leave(self.partial())
 
     def _leave(self, partial: Reply | None) -> None:
         """Tell the conversation that its question was not settled; once it was, this does nothing."""
@@ -484,8 +483,13 @@ class Exchange:
                 yield Event(ROUND, {"type": ROUND, "reason": found.why, "replaces": found.replaces})
                 return
             self._whole = reply
-        finally:
+        except GeneratorExit:
+            # Perhaps by a finalizer, which must not wait: the stream is stopped by `close`, or stops by itself.
+            raise
+        except BaseException:
             stream.close()
+            raise
+        stream.close()
         if self._conversation is not None:
             reply = self._conversation.settle(reply, stream.request)
         self._reply = reply
@@ -493,21 +497,21 @@ class Exchange:
 
 
 def _with_calls(step: Generator[Event, None, Settled], stream: Stream) -> Generator[Event, None, Settled]:
-    """Pass the events of a step on; if it is stopped, the calls that had ended stay in the reply and in its record."""
+    """Pass the events of a step on, and each call that has ended into the reply and its record."""
     calls: list[ToolCall] = []
     try:
         while True:
             event = next(step)
             if event.type == TOOL_RESULT:
+                # At once: what is left here may be recorded by another thread.
                 calls.append(event.data["call"])
+                stream.add_tool_calls(tuple(calls))
             yield event
     except StopIteration as end:
         settled: Settled = end.value
         return settled
-    except BaseException:
+    finally:
         step.close()
-        stream.add_tool_calls(tuple(calls))
-        raise
 
 
 def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:

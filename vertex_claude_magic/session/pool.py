@@ -1,14 +1,12 @@
 """Many calls at once: a bounded number, one pause for all where the service asks to wait, one stop for all.
 
-One thread, that of the caller, starts the calls and looks at them in turn. A call is a `PendingResponse` of the
-transport, which needs no thread of this module, or work that blocks, in a worker of `Workers`. A call that can be
-watched says itself when there is something to look at, so that a hundred of them cost no more than those that end.
+One thread, that of the caller, starts the calls and looks at them in turn, so that the pieces of each can be shown as
+they come. A call that can be watched says itself when there is something to look at, so that a hundred of them cost no
+more than those that end.
 """
 
 from __future__ import annotations
 
-import contextvars
-import threading
 import time
 from collections import deque
 from contextlib import nullcontext, suppress
@@ -20,7 +18,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import start_thread
 from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.transport.waiting import take as take_item
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TypeGuard
 
-__all__ = ["Delay", "Finished", "Pool", "PooledCall", "Watched", "Workers"]
+__all__ = ["Delay", "Finished", "Pool", "PooledCall", "Watched"]
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -116,14 +113,18 @@ class Pool(Generic[I, T]):
         again: Given a call that failed and how often its item was repeated, returns how long to wait before it is
             repeated, None if it is not.
         spacing: The least number of seconds between the starts of two calls.
-        around: Entered while the calls that have ended are looked at and taken, before others start in their place.
+        around: Entered while the calls that have ended are looked at and taken, before others start in their place, and
+            while those that are still under way are cancelled.
         clock: Monotonic seconds.
         sleep: Waits for some seconds: when nothing is under way, and for calls that are about to end.
 
-    >>> workers = Workers()
-    >>> pool = Pool(lambda number: workers.start(lambda: number * number), at_once=2)
+    >>> class Square:
+    ...     def __init__(self, number): self.number = number
+    ...     def poll(self, seconds): return True
+    ...     def result(self): return self.number ** 2
+    ...     def cancel(self): pass
     >>> squares = {}
-    >>> pool.run([3, 4], lambda finished: squares.update({finished.item: finished.result()}))
+    >>> Pool(Square, at_once=2).run([3, 4], lambda finished: squares.update({finished.item: finished.result()}))
     >>> squares == {3: 9, 4: 16}
     True
     """
@@ -219,9 +220,11 @@ class Pool(Generic[I, T]):
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         finally:
-            for turn in self._running.values():
-                if turn.call is not None:
-                    turn.call.cancel()
+            if self._running:
+                with self._around():
+                    for turn in self._running.values():
+                        if turn.call is not None:
+                            turn.call.cancel()
 
     def _fill(self, fresh: Iterator[_Turn[I, T]]) -> bool:
         """Start what may start now; False where there was no room for the next."""
@@ -323,56 +326,3 @@ class Pool(Generic[I, T]):
 def _is_watched(call: object) -> TypeGuard[Watched]:
     # `isinstance` looks at every attribute of a protocol, which takes 15 microseconds (CPython 3.11).
     return hasattr(call, "watch")
-
-
-class Workers:
-    """Runs work that blocks, each in a thread that asks for the cell and run of its caller."""
-
-    def __init__(self) -> None:
-        # Set whenever some work of this object ends, so that a look at any of it notices at once.
-        self._ended = threading.Event()
-
-    def start(self, work: Callable[[], T], cancel: Callable[[], None] = lambda: None) -> PooledCall[T]:
-        """Start work.
-
-        Args:
-            work: Runs in a thread of its own, in a copy of the caller's context.
-            cancel: Makes the work end soon; called when the pool stops.
-
-        Raises:
-            ThreadUnavailable: no thread can start here.
-        """
-        return _Work(work, cancel, self._ended)
-
-
-class _Work(Generic[T]):
-    def __init__(self, work: Callable[[], T], cancel: Callable[[], None], ended: threading.Event) -> None:
-        self._ended = ended
-        self._value: T | None = None
-        self._failure: BaseException | None = None
-        self._over = False
-        self.cancel = cancel
-        # The context holds who asks (settings.origin); a thread of itself starts with an empty one.
-        context = contextvars.copy_context()
-        start_thread(lambda: context.run(self._run, work), "vertex-claude-work")
-
-    def _run(self, work: Callable[[], T]) -> None:
-        try:
-            self._value = work()
-        except BaseException as failure:  # noqa: BLE001 - it is raised again where the result is taken
-            # Its frames may hold headers, and with them a token.
-            self._failure = failure.with_traceback(None)
-        self._over = True
-        self._ended.set()
-
-    def poll(self, seconds: float) -> bool:
-        if not self._over and seconds > 0:
-            self._ended.wait(seconds)
-            # Before the looks at the others, so that one that ends from here on is noticed by the next wait.
-            self._ended.clear()
-        return self._over
-
-    def result(self) -> T:
-        if self._failure is not None:
-            raise self._failure
-        return self._value  # type: ignore[return-value]

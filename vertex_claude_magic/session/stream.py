@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import json
+import threading
 import time
 from array import array
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.process import refuse_copies
+from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -69,9 +75,9 @@ class StreamContext(NamedTuple):
 class Stream:
     """The events of one answer, as they arrive.
 
-    Iterate it for events, or call `wait` to also do something else in between; then `reply` holds the
-    answer. An interrupt (Ctrl-C, kernel stop) closes the connection and raises `ClaudeInterrupt`, which
-    keeps what had arrived. Leaving the `with` block closes the connection too.
+    Iterate it for events, or call `wait` to also do something else in between; then `reply` holds the answer. An
+    interrupt (Ctrl-C, kernel stop) closes the connection and raises `ClaudeInterrupt`, which keeps what had arrived.
+    `stop` closes it too, and a stream that nobody has any more stops by itself.
     """
 
     def __init__(self, response: PendingResponse | Playback, context: StreamContext) -> None:
@@ -90,15 +96,21 @@ class Stream:
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
         self._closed = False
+        # Whether something was taken from the response that is not in the reply yet: then nothing behind it may follow.
+        self._in_hand = False
+        # Whether it was closed before its end was read.
+        self._left = False
         # The whole reply, which nothing changes any more.
         self._settled: Reply | None = None
         # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
         self._arrived_at, self._arrived = array("I"), array("I")
+        _unclosed.streams.add(self)
 
     __reduce__ = refuse_copies("A Stream", "Iterate it here, and send its reply.")
 
     def __del__(self) -> None:
-        self._response.forget()
+        if not self._closed:
+            _unclosed.drop(self)
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
@@ -120,7 +132,7 @@ class Stream:
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
         if not self._closed:
-            self._record()
+            self.record()
             self._hang_up()
             self._closed = True
 
@@ -131,7 +143,8 @@ class Stream:
             self._response.cancel()
         self.done = True
 
-    def _record(self) -> None:
+    def record(self) -> None:
+        """Say how it ended, once."""
         recorder = self._context.recorder
         if recorder is None or recorder.ended:
             return
@@ -167,12 +180,12 @@ class Stream:
             ClaudeError: the answer did not end well, or was closed too early; the error's own `reply`
                 holds what had arrived.
         """
-        if self._settled is not None:
+        if self._settled is not None and not self._left:
             return self._settled
         for _ in self:
             pass
-        if self._error is None and not self._builder.complete:
-            self._failed(_interrupted("it was closed before it was complete"))
+        if self._error is None and (self._left or not self._builder.complete):
+            self._failed(_interrupted("it was closed before its end was read"))
         if self._error is not None:
             raise self._error
         return self.partial()
@@ -229,21 +242,19 @@ class Stream:
         """
         if self.done:
             return []
+        recorder, response = self._context.recorder, self._response
+        begun = recorder is None or recorder.begun
         try:
-            first = self._next(seconds)
-            items = [] if first is None else [first, *self._response.arrived()]
-            events: list[Event] = []
-            # What arrived together is read together, which halves the calls of a short answer.
-            for kind, group in groupby(items, type):
-                if self.done:
-                    break
-                if kind is bytes:
-                    events += self._chunk(b"".join(cast("Iterator[bytes]", group)))
-                elif kind is Event:
-                    events += self._events(cast("Iterator[Event]", group))
-                else:
-                    for item in group:
-                        self._note(item)
+            self._in_hand = True
+            first = response.get(seconds if begun else min(seconds, _IDLE))
+            if first is None and recorder is not None and not begun:
+                self._in_hand = False
+                # Nothing to do but to wait, so the journal costs nobody any time.
+                recorder.begin()
+                self._in_hand = True
+                first = response.get(seconds)
+            events = [] if first is None else self._take([first, *response.arrived()])
+            self._in_hand = False
         except errors.ClaudeError as error:
             raise self._failed(error) from None
         except KeyboardInterrupt:
@@ -251,16 +262,20 @@ class Stream:
             raise errors.ClaudeInterrupt(self.partial()) from None
         return events
 
-    def _next(self, seconds: float) -> Item | Event | None:
-        recorder = self._context.recorder
-        if recorder is None or recorder.begun:
-            return self._response.get(seconds)
-        item = self._response.get(min(seconds, _IDLE))
-        if item is None:
-            # Nothing to do but to wait, so the journal costs nobody any time.
-            recorder.begin()
-            item = self._response.get(seconds)
-        return item
+    def _take(self, items: Iterable[Item | Event]) -> list[Event]:
+        events: list[Event] = []
+        # What arrived together is read together, which halves the calls of a short answer.
+        for kind, group in groupby(items, type):
+            if self.done:
+                break
+            if kind is bytes:
+                events += self._chunk(b"".join(cast("Iterator[bytes]", group)))
+            elif kind is Event:
+                events += self._events(cast("Iterator[Event]", group))
+            else:
+                for item in group:
+                    self._note(item)
+        return events
 
     def _note(self, item: Item | Event) -> None:
         if isinstance(item, WaitNotice):
@@ -342,12 +357,62 @@ class Stream:
         """Close it where it is; what has arrived stays."""
         if self._seconds is None:
             self._seconds = self._context.clock()
+        if not self.done:
+            # Before it is recorded, which may have to wait for the journal.
+            self._response.cancel()
+            self._left = True
+        if not self.done and not self._in_hand:
+            self._in_hand = True
+            with suppress(errors.ClaudeError):
+                self._take(self._response.arrived())
         self.close()
 
     def _finish(self) -> None:
         # The end of the body is awaited on closing, so that nobody waits for it before the answer is shown.
         self._seconds = self._context.clock()
         self.done = True
+
+
+class _Unclosed:
+    """The streams that are not closed, so that each is recorded also where its program leaves it."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        at_fork(self, child=_Unclosed._begin_anew)
+        # Before the journals are closed, because those are imported first.
+        atexit.register(self.record_all)
+
+    def _begin_anew(self) -> None:
+        # Those so far are the parent's, which says how they ended.
+        self.streams: WeakSet[Stream] = WeakSet()
+        self._dropped: deque[Stream] = deque()
+        self._lock = threading.Lock()
+
+    def drop(self, stream: Stream) -> None:
+        """Close a stream that nobody has any more, from its finalizer.
+
+        That runs at any moment of any thread, also inside of the locks that closing takes. So it is done in another
+        thread, and not by a thread object, which waits for its start.
+        """
+        self._dropped.append(stream)
+        # Where no thread can start, it is done with the next one, or when the interpreter ends.
+        with suppress(RuntimeError):
+            _thread.start_new_thread(self._close_dropped, ())
+
+    def _close_dropped(self) -> None:
+        with self._lock:
+            while self._dropped:
+                self._dropped.popleft().stop()
+
+    def record_all(self) -> None:
+        """Record them all, because the interpreter ends."""
+        self._close_dropped()
+        for stream in list(self.streams):
+            # Another thread may read it still, so its connection is left alone.
+            stream.record()
+
+
+_unclosed = _Unclosed()
 
 
 def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:

@@ -6,7 +6,6 @@ name look-up), the display can redraw while the server is silent, and a deadline
 
 from __future__ import annotations
 
-import _thread
 import json
 import random
 import socket
@@ -172,10 +171,13 @@ class PendingResponse:
         self._catalog, self._seen = catalog, seen
         self._timeout = timeout
         self.started = transport.clock()
+        self._deadline = self.started + timeout
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._body = bytearray()
         self._ended: Ended | None = None
         self._cancelled = threading.Event()
+        # Set where the thread waits for a reader who is behind.
+        self._room: threading.Event | None = None
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
@@ -205,27 +207,23 @@ class PendingResponse:
     def get(self, seconds: float) -> Item | None:
         """Return the next item, or None if none came within `seconds`.
 
-        Raises:
-            DeadlineExceeded: the time for the whole answer is over.
-            CredentialsNotFound: looking for credentials took longer than the policy allows.
+        What has arrived comes first. Behind it is an end with `DeadlineExceeded`, where the time for the whole answer
+        is over, or with `CredentialsNotFound`, where to look for credentials took longer than the policy allows.
         """
         clock, limit = self._transport.clock, self._transport.policy.credentials
-        end = clock() + seconds
+        now = clock()
+        end = now + seconds
         while True:
-            # Before every item: a drip keeps its reader too busy to find the queue empty.
-            passed = clock() - self.started
-            if passed >= self._timeout:
-                self.cancel()
-                raise errors.DeadlineExceeded(
-                    f"No complete answer within {self._timeout:g} seconds.",
-                    cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
-                )
-            if not self._authorised and passed >= limit:
-                self.cancel()
-                raise no_credentials_in(limit)
             with suppress(Empty):
-                return take(self._items, min(SLICE, min(end, self.started + self._timeout) - clock()))
-            if clock() >= end:
+                return take(self._items, min(SLICE, min(end, self._deadline) - now))
+            now = clock()
+            if now >= self._deadline:
+                self.cancel()
+                self._items.put(Ended(self._late()))
+            elif not self._authorised and now - self.started >= limit:
+                self.cancel()
+                self._items.put(Ended(no_credentials_in(limit)))
+            elif now >= end:
                 return None
 
     def arrived(self) -> list[Item]:
@@ -234,10 +232,12 @@ class PendingResponse:
         with suppress(Empty):
             while True:
                 items.append(self._items.get_nowait())
+        if self._room is not None:
+            self._room.set()
         return items
 
     def watch(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called from the sending thread when the body is over, or when much of it waits to be taken.
+        """Have `tell` called from the sending thread when the body is over, or once when much of it waits to be taken.
 
         It is called at once if something has arrived already.
         """
@@ -249,19 +249,10 @@ class PendingResponse:
     def cancel(self) -> None:
         """Shut the socket and let the thread end; safe to call twice, or when all is over."""
         self._cancelled.set()
+        if self._room is not None:
+            self._room.set()
         with self._socket_lock:
             self._shut()
-
-    def forget(self) -> None:
-        """Cancel it unless it is over, from a finalizer.
-
-        That runs at any moment of any thread, also of the sending one inside of the locks that `cancel` takes. So it
-        is done in another thread, and not by a thread object, which waits for its start.
-        """
-        if not self._over.is_set():
-            # Where no thread can start, the socket stays open until the server closes it, or the process ends.
-            with suppress(RuntimeError):
-                _thread.start_new_thread(self.cancel, ())
 
     def settle(self, seconds: float) -> None:
         """Let the thread read the end of the body, so that the connection can serve again; then cancel."""
@@ -287,23 +278,21 @@ class PendingResponse:
         return self.result()
 
     def poll(self, seconds: float) -> bool:
-        """Take in what arrives within `seconds`, and tell whether the body is whole; for several at once.
-
-        Raises:
-            DeadlineExceeded: as `get`.
-        """
-        item = None if self._ended else self.get(seconds)
-        while item is not None and not isinstance(item, Ended):
-            self._body += item if isinstance(item, bytes) else b""
-            item = self.get(0)
-        self._ended = item or self._ended
+        """Take in what arrives within `seconds`, and tell whether the body is over; for several at once."""
+        first = None if self._ended else self.get(seconds)
+        for item in () if first is None else (first, *self.arrived()):
+            if isinstance(item, bytes):
+                self._body += item
+            elif isinstance(item, Ended):
+                self._ended = item
+                break
         return self._ended is not None
 
     def result(self) -> Json:
-        """Return the body as JSON, None if it is not JSON; once `poll` says that it is whole.
+        """Return the body as JSON, None if it is not JSON; once `poll` says that it is over.
 
         Raises:
-            ClaudeError: the service refused the request or could not be reached.
+            ClaudeError: the service refused the request, could not be reached, or took too long.
         """
         if self._ended is not None and self._ended.error is not None:
             raise self._ended.error
@@ -416,13 +405,29 @@ class PendingResponse:
         headers = response.headers
         kind, server = headers.get("content-type", ""), headers.get("server", "")
         self._items.put(Head(kind, headers.get("request-id"), server))
+        clock = self._transport.clock
         for chunk in streamed_chunks(response):
             self._items.put(chunk)
-            while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+            # At every chunk: one that reads a drip never finds the queue empty.
+            if clock() >= self._deadline:
+                raise self._late()
+            if self._items.qsize() > _QUEUED_CHUNKS:
                 # The reader is behind: let the socket hold the rest instead of this queue.
-                if self._tell is not None:
-                    self._tell()
-                self._cancelled.wait(0.005)
+                room = self._room = threading.Event()
+                # Only now, so that nothing is missed that is taken, or stopped, meanwhile.
+                while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+                    if self._tell is not None:
+                        self._tell()
+                    room.wait(min(self._deadline - clock(), threading.TIMEOUT_MAX))
+                    if clock() >= self._deadline:
+                        raise self._late()
+                    room.clear()
+
+    def _late(self) -> errors.DeadlineExceeded:
+        return errors.DeadlineExceeded(
+            f"No complete answer within {self._timeout:g} seconds.",
+            cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
+        )
 
     def _refusal(self, response: requests.Response) -> errors.ClaudeError:
         if 300 <= response.status_code < 400:
@@ -462,7 +467,7 @@ class PendingResponse:
         if attempt >= self._retries:
             raise error
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
-        if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
+        if wait > policy.longest_wait or wait > self._deadline - self._transport.clock():
             if asked is not None:
                 error.cure = spelled(
                     "The service asks to wait {} seconds; ask again then. {}", f"{asked:,.0f}", error.cure

@@ -7,7 +7,9 @@ arrived whole; each call is announced before it runs, and its result is shown be
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -20,6 +22,7 @@ from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.transport.waiting import wait_for
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.next_round import NextRound
@@ -55,8 +58,6 @@ _REFUSED = "The user did not allow this call."
 # What a `Confirm` returns where it cannot ask.
 NOBODY = "Nobody could be asked to allow this call, because there is no input here, so it was not run."
 _NO_JSON = "The arguments are not valid JSON, so the call was not run."
-# Seconds between two looks for an interrupt while a coroutine runs.
-_TICK = 0.2
 
 
 class FunctionTools:
@@ -244,16 +245,12 @@ def _awaited(value: Any) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return run()
-    from vertex_claude_magic.session.pool import Workers
-
-    def cancel() -> None:
-        loop.call_soon_threadsafe(task.cancel)
-
-    work = Workers().start(run, cancel)
+    # The context holds who asks (settings.origin); a thread of itself starts with an empty one.
+    context = contextvars.copy_context()
     try:
-        while not work.poll(_TICK):
-            pass
-    except BaseException:
-        work.cancel()
+        return wait_for(lambda: context.run(run), seconds=math.inf)
+    except KeyboardInterrupt:
+        # A loop that is over by now is closed.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(task.cancel)
         raise
-    return work.result()

@@ -37,6 +37,7 @@ __all__ = [
     "day_of",
     "end",
     "find",
+    "is_there",
     "keys_of",
     "look_up",
     "make_way",
@@ -138,7 +139,8 @@ _ENDED = tuple(name for name in Ending._fields if name != "answer")
 _ended = attrgetter(*_ENDED)
 _SET = ", ".join(f"{name} = ?" for name in _ENDED)
 # The file may have been pruned or replaced meanwhile, and the number be that of another call.
-_END = f"UPDATE calls SET {_SET} WHERE id = ? AND key = ? AND session = ?"  # noqa: S608 - fixed names
+_THIS = "WHERE id = ? AND key = ? AND session = ?"
+_END = f"UPDATE calls SET {_SET} {_THIS}"  # noqa: S608 - fixed names
 _ADDED = ("at", "day", "session", "notebook", "cell", "run", "run_id", "key", "asked", "model", "region", "project",
           *_ENDED)  # fmt: skip
 _ADD = f"INSERT INTO calls ({', '.join(_ADDED)}, chained) VALUES ({'?, ' * len(_ADDED)}1)"  # noqa: S608 - fixed names
@@ -206,6 +208,12 @@ def add_content(
     )
     if call.attachments:
         add_attachments(connection, "call", number, call.attachments)
+
+
+def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
+    """Tell whether a call that was added is there under its number."""
+    values = (number, bytes.fromhex(call.key), call.session)
+    return connection.execute(f"SELECT 1 FROM calls {_THIS}", values).fetchone() is not None  # noqa: S608
 
 
 def end(

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
 
-    _Write = Callable[[sqlite3.Connection, Answered], tuple[int, int | None]]
+    # What writes a call, and returns its number and that of its run; a second time it finds what it has written.
+    _Write = Callable[[sqlite3.Connection, Answered | None], tuple[int, int | None]]
 
 __all__ = ["Journal"]
 
@@ -51,10 +52,11 @@ _NEAR = 200
 
 
 class _Held(NamedTuple):
-    """What is to be written of a call, and who wants to know its number."""
+    """What is to be written of a call, whether somebody waits for it who has pressed stop, and who wants its number."""
 
     call: Call
     work: _Write
+    hurry: bool = False
     added: Callable[[int], None] | None = None
 
 
@@ -94,8 +96,8 @@ class Journal:
         self._cell_run: int | None = None
         # The run that was looked for last, in which connection, and in which minute.
         self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
-        # The thread whose calls are written together, and what it has to write, by the identity of the call.
-        self._held: tuple[int, dict[int, _Held]] | None = None
+        # By the threads whose calls are written together: what each has to write, by the identity of the call.
+        self._held: dict[int, dict[int, _Held]] = {}
         # The numbers of frames of requests by their digest.
         self._frames: dict[bytes, int] = {}
 
@@ -154,45 +156,58 @@ class Journal:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Hold what this thread says of the calls of runs while this is entered, and write it in one transaction."""
+        thread, stopped = threading.get_ident(), False
         held: dict[int, _Held] = {}
-        self._held = (threading.get_ident(), held)
+        self._held[thread] = held
         try:
             yield
+        except KeyboardInterrupt:
+            stopped = True
+            raise
         finally:
-            self._held = None
+            self._held.pop(thread, None)
             if held:
-                self._write_all(list(held.values()))
+                hurry = stopped or any(each.hurry for each in held.values())
+                self._write(list(held.values()), hurry=hurry)
 
-    def _hold(self, call: Call, work: _Write, added: Callable[[int], None] | None = None) -> bool:
+    def _hold(self, held: _Held) -> bool:
         """Hold what is to be written of a call; False if it is to be written at once."""
-        if self._held is None or call.run_id is None or self._held[0] != threading.get_ident():
+        together = self._held.get(threading.get_ident())
+        if together is None or held.call.run_id is None:
             return False
         # Of a call that ends at once, its end says all.
-        self._held[1][id(call)] = _Held(call, work, added)
+        together[id(held.call)] = held
         return True
 
-    def _write_all(self, held: list[_Held]) -> None:
-        def work(connection: sqlite3.Connection) -> list[int]:
-            answered = calls.look_up(connection, [each.call.key for each in held if each.added is None])
-            return [each.work(connection, answered)[0] for each in held]
+    def _write(self, held: list[_Held], *, hurry: bool) -> int | None:
+        """Write calls in one transaction, and return the number of the last one; None if it could not be done."""
+        begun = False
 
-        numbers: Sequence[int | None]
+        def work(connection: sqlite3.Connection) -> list[tuple[int, int | None]]:
+            nonlocal begun
+            begun = True
+            keys = [each.call.key for each in held if each.added is None]
+            answered = calls.look_up(connection, keys) if keys else None
+            return [each.work(connection, answered) for each in held]
+
         try:
-            numbers = self.database.write(work)
-        except JournalError:
-            # One of them may be what cannot be stored; it takes none of the others with it.
-            numbers = [self._write_one(each.call, each.work) for each in held]
-        for each, number in zip(held, numbers, strict=True):
-            if each.added is not None and number is not None:
-                each.added(number)
-
-    def _write_one(self, call: Call, work: _Write, *, hurry: bool = False) -> int | None:
-        added = self._try(
-            lambda: self.database.write(
-                lambda connection: work(connection, calls.look_up(connection, [call.key])), hurry=hurry
-            )
-        )
-        return self._added(call, added)
+            written = self.database.write(work, hurry=hurry)
+        except JournalError as error:
+            if begun and len(held) > 1:
+                # One of them may be what cannot be stored; it takes none of the others with it.
+                return [self._write([each], hurry=hurry) for each in held][-1]
+            self.tell(str(error))
+            return None
+        except KeyboardInterrupt:
+            if not hurry:
+                # Nobody says again how they ended.
+                self._write(held, hurry=True)
+            raise
+        for each, added in zip(held, written, strict=True):
+            self._added(each.call, added)
+            if each.added is not None:
+                each.added(added[0])
+        return written[-1][0]
 
     def notices(self) -> tuple[str, ...]:
         """Return the notices that were not returned before."""
@@ -212,7 +227,7 @@ class Journal:
         Args:
             call: The call.
             day_limit: USD; with its worst case the day's calls of all notebooks must stay below this.
-            later: Takes the number if the call is one of several that are written together.
+            later: Takes the number too, if there is one; the call may be one of several that are written together.
 
         Returns:
             The call's number, None where the journal does not work, or where it comes later.
@@ -221,17 +236,20 @@ class Journal:
             CostLimitExceeded: the day's limit could be crossed; nothing was added.
             JournalError: there is a limit, and the journal cannot tell what was spent.
         """
+        done: tuple[int, int | None] | None = None
 
         def work(connection: sqlite3.Connection, _: Answered | None = None) -> tuple[int, int | None]:
-            if day_limit is not None:
-                _check_day(connection, call, day_limit)
-            return self._add(connection, call)
+            nonlocal done
+            if done is None or not calls.is_there(connection, done[0], call):
+                if day_limit is not None:
+                    _check_day(connection, call, day_limit)
+                done = self._add(connection, call)
+            return done
 
         if day_limit is not None:
             return self._added(call, self.database.write(work))
-        if later is not None and self._hold(call, work, later):
-            return None
-        return self._added(call, self._try(lambda: self.database.write(work)))
+        held = _Held(call, work, added=later)
+        return None if later is not None and self._hold(held) else self._write([held], hurry=False)
 
     def _add(
         self, connection: sqlite3.Connection, call: Call, ending: Ending | None = None
@@ -282,23 +300,28 @@ class Journal:
             keep: How much the journal stores.
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
+        done = None if number is None else (number, call.run_id)
 
-        def work(connection: sqlite3.Connection, answered: Answered) -> tuple[int, int | None]:
-            if number is None:
+        def work(connection: sqlite3.Connection, answered: Answered | None) -> tuple[int, int | None]:
+            nonlocal done
+            if done is None:
                 if ending.replayable:
                     calls.make_way(connection, call, replaces=replaces, answered=answered)
-            elif calls.end(connection, number, call, ending, replaces=replaces, answered=answered):
-                return number, None
-            return self._add(connection, call, ending)
+            elif calls.end(connection, done[0], call, ending, replaces=replaces, answered=answered):
+                return done
+            done = self._add(connection, call, ending)
+            return done
 
-        if not self._hold(call, work):
-            self._write_one(call, work, hurry=ending.state == "stopped")
+        # Who stops a call waits for it.
+        held = _Held(call, work, hurry=ending.state == "stopped")
+        if not self._hold(held):
+            self._write([held], hurry=held.hurry)
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)
             self._ended += 1
             due = self._ended % _UPKEEP_EVERY == 1
-        if due or sum(map(len, call.attachments.values())) > _LARGE:
+        if not held.hurry and (due or sum(map(len, call.attachments.values())) > _LARGE):
             self._try(lambda: self._upkeep(keep))
 
     def find(
