@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from operator import add
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.provenance import Lineage
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
@@ -42,6 +44,9 @@ class OutputTokensDetails(NamedTuple):
     """What the output tokens were spent on."""
 
     thinking_tokens: int = 0
+
+
+_Counts = TypeVar("_Counts", CacheCreation, OutputTokensDetails, ServerToolUse)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,19 +101,36 @@ class Usage:
         >>> both.output_tokens, both.server_tool_use.web_search_requests
         (7, 2)
         """
-        names = [each.name for each in fields(self)]
-        return Usage(**{name: _sum(getattr(self, name), getattr(other, name)) for name in names})
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_creation_input_tokens=self.cache_creation_input_tokens + other.cache_creation_input_tokens,
+            cache_read_input_tokens=self.cache_read_input_tokens + other.cache_read_input_tokens,
+            cache_creation=_both(self.cache_creation, other.cache_creation),
+            output_tokens_details=_both(self.output_tokens_details, other.output_tokens_details),
+            server_tool_use=_both(self.server_tool_use, other.server_tool_use),
+            speed=other.speed or self.speed,
+            service_tier=other.service_tier or self.service_tier,
+            raw=_merged(self.raw, other.raw),
+        )
 
 
-def _sum(first: Any, second: Any) -> Any:
-    """Return the sum of two numbers, or of those in two values of one form; else the second, if there is one."""
-    if type(first) is int and type(second) is int:
-        return first + second
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return {**first, **{name: _sum(first.get(name), each) for name, each in second.items()}}
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return type(second)(*map(_sum, first, second))
-    return first if second is None else second
+def _both(first: _Counts | None, second: _Counts | None) -> _Counts | None:
+    if first is None or second is None:
+        return second or first
+    return type(second)(*map(add, first, second))
+
+
+def _merged(first: Mapping[str, Json], second: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the second usage object with its numbers, also those within, added to the numbers of the first."""
+    merged = {**first, **second}
+    for name, former in first.items():
+        value = second.get(name)
+        if type(former) is int and type(value) is int:
+            merged[name] = former + value
+        elif isinstance(former, dict) and isinstance(value, dict):
+            merged[name] = _merged(former, value)
+    return merged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
