@@ -36,7 +36,7 @@ CELLS = [
     "answer.replayed, answer.text",
     "%claude_panel",
     "%claude_doctor",
-    "%%claude -m haiku\nIs it late?",
+    "%%claude -m haiku --replay off\nIs it late?",
 ]
 # How every magic ends there, in one line each; the name is that of the table of front ends.
 MAGICS = {
@@ -166,8 +166,8 @@ def test_a_student_reads_the_lesson_with_a_browser_and_nothing_else(site):
         run_all(page)
         outputs = page.locator(".jp-OutputArea-output")
         # The kernel takes most of it, and longer beside other work.
-        expect(outputs.last).to_contain_text("ReplayMiss", timeout=180_000)
-        expect(outputs.last).to_contain_text("Nothing is recorded for this request")
+        expect(outputs.last).to_contain_text("ThreadUnavailable", timeout=180_000)
+        expect(outputs.last).to_contain_text("only recorded answers are available here")
         answer = outputs.first
         expect(answer.locator("strong")).to_have_text("Glomma")
         expect(answer).to_contain_text("no request sent")

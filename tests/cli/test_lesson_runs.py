@@ -39,12 +39,8 @@ def lesson(tmp_path, monkeypatch) -> Iterator[Path]:
     """The lesson of the example about replays, built from a folder with nothing else."""
     course = tmp_path / "course"
     course.mkdir()
-    shutil.copy(ROOT / "notebooks/04-run-all-again.claude", course)
-    notebook = nbformat.read(ROOT / "notebooks/04-run-all-again.ipynb", as_version=4)
-    for cell in notebook.cells:
-        # A lesson leaves this to its policy.
-        cell.source = cell.source.replace('\n%config ClaudeMagics.replay = "auto"', "")
-    nbformat.write(notebook, course / "04-run-all-again.ipynb")
+    for ending in ("ipynb", "claude"):
+        shutil.copy(ROOT / f"notebooks/04-run-all-again.{ending}", course)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     with own_loop():

@@ -44,6 +44,7 @@ __all__ = ["main"]
 _GITHUB = re.compile(r"[\w-]+/[\w.-]+")
 _SHOWN = 20
 _RECORD = 'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"'
+_SENDING_CURE = "Take it out, or write live = false under [limits] into a claude-policy.toml of the lesson."
 _TAKE_OUT = "Take it out; --allow TEXT lets a name, an address or a project pass."
 
 
@@ -205,6 +206,12 @@ def _say(lesson: Lesson) -> None:
             print(f"  and {len(lines) - _SHOWN:,} more")
         if lines and cure:
             print(cure)
+    for line in lesson.sending[:_SHOWN]:
+        print(
+            f"{quote(line, 400)} sets replay: a reader who has an account and changes the question sends it."
+        )
+    if lesson.sending:
+        print(_SENDING_CURE)
 
 
 def _check_place(folder: Path, out: Path) -> None:

@@ -25,8 +25,8 @@ __all__ = ["MANIFEST", "NOTEBOOKS", "POLICY", "POLICY_FILE", "Lesson", "copy_les
 # Where the files of the lesson are in what is handed out.
 NOTEBOOKS, POLICY_FILE, MANIFEST = "notebooks", "claude-policy.toml", "lesson.json"
 POLICY = """\
-# Written by vertex-claude lesson build: answers come from the recordings only.
-[locks]
+# Written by vertex-claude lesson build. Answers come from the recordings, unless a notebook sets replay.
+[defaults]
 replay = "only"
 """
 # What is there without a package to install, in a kernel of JupyterLite too.
@@ -40,6 +40,8 @@ _EVERYWHERE = {
 _LINE = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 # Typed answers need it.
 _TYPED = re.compile(r"(?:\s--as\s|\bas_=)")
+# Another way to replay than that of a lesson: as a setting, as an option of a line, or in Python.
+_SENDING = re.compile(r"""\breplay\s*=\s*['"](?:auto|refresh|off)\b|--replay[ =](?:auto|refresh|off)\b""")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +50,7 @@ class Lesson:
 
     By notebook: `runs`, the `recordings` that were asked for answers, and `imports`, the packages that are not part of
     Python. What keeps the lesson from being handed out, a line each: `private` is what must be taken out, `faults` is
-    what does not run as it is.
+    what does not run as it is. `sending` are the cells that set another way to replay than the lesson's policy.
     """
 
     runs: Mapping[str, Rehearsal]
@@ -56,6 +58,7 @@ class Lesson:
     imports: Mapping[str, Sequence[str]]
     private: Sequence[str]
     faults: Sequence[str]
+    sending: Sequence[str]
 
 
 def copy_lesson(folder: Path, out: Path) -> None:
@@ -112,6 +115,7 @@ def look_at(staged: Path, journal: Path, known: Mapping[str, str], allowed: Coll
     root = (staged / NOTEBOOKS).resolve()
     private: list[str] = []
     faults: list[str] = []
+    sending: list[str] = []
     for path in sorted(root.rglob("*")):
         if path.is_file():
             name = path.relative_to(root).as_posix()
@@ -126,13 +130,24 @@ def look_at(staged: Path, journal: Path, known: Mapping[str, str], allowed: Coll
         run = runs[name] = rehearse(path, content, journal=journal)
         inside = [path.resolve() for path in run.recordings if path.resolve().is_relative_to(root)]
         recordings[name] = [path.relative_to(root).as_posix() for path in inside]
-        sources = [
-            "".join(cell.get("source", "")) for cell in content["cells"] if cell.get("cell_type") == "code"
-        ]
+        code = {
+            number: "".join(cell.get("source", ""))
+            for number, cell in enumerate(content["cells"], start=1)
+            if cell.get("cell_type") == "code"
+        }
+        sources = [*code.values()]
+        sending += [f"{name}, cell {number}" for number, source in code.items() if _SENDING.search(source)]
         typed = {"pydantic"} if any(_TYPED.search(source) for source in sources) else set()
         imports[name] = sorted((_imported(sources) | typed) - _EVERYWHERE - own)
         faults += _unanswered(name, run, root)
-    return Lesson(runs=runs, recordings=recordings, imports=imports, private=private, faults=faults)
+    return Lesson(
+        runs=runs,
+        recordings=recordings,
+        imports=imports,
+        private=private,
+        faults=faults,
+        sending=sending,
+    )
 
 
 def _unanswered(name: str, run: Rehearsal, root: Path) -> list[str]:

@@ -130,8 +130,7 @@ Open a notebook with its badge, and run this as the first cell.{later}
 {edition}
 ## Ask Claude yourself
 
-With a Google Cloud project that has Claude, delete the line `replay = "only"` in `claude-policy.toml`, restart the
-kernel, and add `--replay auto` to a cell. This costs.
+With a Google Cloud project that has Claude, add `--replay auto` to a cell. This costs.
 """
 
 
