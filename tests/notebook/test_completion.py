@@ -53,7 +53,7 @@ LINES = [
         {"chat=", "tools=", "beta=", "max-cost=", "dry-run=", "help=", "my_type"},
     ),
     ("%%claude_compare --vary eff", {"effort="}, {"model="}),
-    ("%%claude_compare --vary effort=", {"low", "high"}, {"sonnet", "my_type"}),
+    ("%%claude_compare --vary effort=", {"low", "high"}, {"sonnet"}),
     ("%%claude_compare --vary effort=lo", {"low"}, {"high"}),
     ("%%claude_compare --vary effort=low,", {"low,high"}, {"low,low", "high"}),
     ("%%claude_compare --vary=effort=low,h", {"low,high"}, {"low,low"}),
