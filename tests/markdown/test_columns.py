@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vertex_claude_magic.markdown.columns import cell_html, column_html, parts_of, table_html
+from vertex_claude_magic.markdown.columns import cell_html, column_html, lines_and_tables, table_html
 
 ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span"}
 STYLES = {
@@ -123,7 +123,7 @@ LINES = {
 @pytest.mark.parametrize(("text", "lines"), LINES.values(), ids=LINES.keys())
 def test_the_lines_are_the_text_that_markdown_means(text, lines):
     """Without its marks."""
-    assert parts_of(text) == lines
+    assert lines_and_tables(text) == lines
 
 
 @pytest.mark.parametrize(("of", "share"), [(2, "49%"), (3, "32%"), (4, "24%"), (8, "24%")])
@@ -150,7 +150,7 @@ def test_code_keeps_its_indentation():
 def test_a_text_of_nothing_but_markup_is_shown_as_it_came():
     """Parsing it would take seconds."""
     text = "*" * 50_000
-    assert parts_of(text) == [text]
+    assert lines_and_tables(text) == [text]
 
 
 @pytest.mark.parametrize("rendered", [True, False])

@@ -7,9 +7,9 @@ import sys
 
 import pandas as pd
 import pytest
+from batches import make_claude
 
-from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic import errors
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.transport.auth import FixedToken
@@ -20,26 +20,9 @@ SOURCE = "bq://emulator-project.rows.asked"
 
 
 @pytest.fixture
-def emulator():
-    with Emulator() as made:
-        made.buckets.make("rows", "us-east5")
-        made.tables.page = 4
-        yield made
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return str(tmp_path / "journal.sqlite3")
-
-
-@pytest.fixture
-def claude(emulator, journal):
-    return make_claude(emulator, journal)
-
-
-def make_claude(emulator, journal):
-    return Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator", model="sonnet",
-                  region="global", journal=journal)  # fmt: skip
+def emulator(emulator):
+    emulator.tables.page = 4
+    return emulator
 
 
 def request(n, **more):
@@ -139,7 +122,7 @@ def test_a_later_process_sends_only_failed_requests_again_and_they_are_the_same(
     emulator.batches.fails = lambda _: False
     from vertex_claude_magic.tables.batch.find import find_batch
 
-    later = find_batch(make_claude(emulator, journal)._session, "asked")
+    later = find_batch(make_claude(emulator, journal=journal)._session, "asked")
     finished(later.retry())
     assert created(emulator)[1]["inputConfig"]["instancesFormat"] == "jsonl"
     (name,) = [name for name in emulator.buckets.names("rows") if "/rows-" in name]

@@ -11,7 +11,6 @@ from batches import PROMPT, TO, created, finished, make_claude, retried_in_vain,
 from journals import DAY, rows
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.journal.calls import day_of
@@ -20,23 +19,6 @@ from vertex_claude_magic.tables.batch.find import find_batch
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
-
-
-@pytest.fixture
-def emulator():
-    with Emulator() as made:
-        made.buckets.make("rows", "us-east5")
-        yield made
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return str(tmp_path / "journal.sqlite3")
-
-
-@pytest.fixture
-def claude(emulator, journal):
-    return make_claude(emulator, journal=journal)
 
 
 def at_day(job, days):

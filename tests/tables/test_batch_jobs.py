@@ -23,7 +23,6 @@ from batches import (
 from journals import rows
 
 from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.loaded import set_policy
@@ -37,24 +36,6 @@ from vertex_claude_magic.tables.batch.upload import put_up
 class Label:
     label: str
     score: int
-
-
-@pytest.fixture
-def emulator():
-    with Emulator() as made:
-        made.buckets.make("rows", "us-east5")
-        made.buckets.make("wide", "nam4")
-        yield made
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return str(tmp_path / "journal.sqlite3")
-
-
-@pytest.fixture
-def claude(emulator, journal):
-    return make_claude(emulator, journal=journal)
 
 
 def uploaded(emulator, ending="rows-"):

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from vertex_claude_magic import Claude
-from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.tables.batch.find import find_batch
 
@@ -33,13 +32,6 @@ claude.batch(pd.DataFrame({"n": range(int(rows))}), "Repeat {{ n }}.", to="gs://
 print("sent", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def emulator():
-    with Emulator() as made:
-        made.buckets.make("rows", "us-east5")
-        yield made
 
 
 def sent_and_killed(emulator, journal, rows=ROWS, per_job=PER_JOB):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-__all__ = ["cell_html", "column_html", "parts_of", "table_html"]
+__all__ = ["cell_html", "column_html", "lines_and_tables", "table_html"]
 
 # A line of text, or the rows of a table, its head first.
 Part: TypeAlias = "str | list[list[str]]"
@@ -54,7 +54,7 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     body = cell_html(text)
     if rendered:
         body = ""
-        for kind, parts in groupby(parts_of(text), type):
+        for kind, parts in groupby(lines_and_tables(text), type):
             body += (
                 "<br>".join(map(_line, cast("Iterator[str]", parts)))
                 if kind is str
@@ -108,10 +108,10 @@ def _line(text: str) -> str:
     return _BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), shown)
 
 
-def parts_of(text: str) -> list[Part]:
+def lines_and_tables(text: str) -> list[Part]:
     r"""Return the lines and tables that Markdown means, without its marks; code and formulas stay as they are.
 
-    >>> parts_of("# Sum\n\n* **two** `x`\n* [a](http://b)\n\n| a |\n|---|\n| 1 |")
+    >>> lines_and_tables("# Sum\n\n* **two** `x`\n* [a](http://b)\n\n| a |\n|---|\n| 1 |")
     ['Sum', '', '• two x', '• a (http://b)', '', [['a'], ['1']]]
     """
     source = replace_invalid(_LINE_END.sub("\n", text))

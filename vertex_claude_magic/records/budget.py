@@ -277,7 +277,7 @@ class RunBudget(Budget):
         """
         with self._lock:
             over = sum(self._sums.values())
-            under_way = sum(usd for _, usd in self._held.values())
+            under_way = self._under_way(local=False) + self._under_way(local=True)
         if self.limit is None or most is None:
             return self.limit is None
         # What is asked alone is asked as long as its first round fits, like a question that is no part of a run.
@@ -294,8 +294,7 @@ class RunBudget(Budget):
             from vertex_claude_magic.settings.limit_cures import or_more
 
             raise errors.CostLimitExceeded(
-                f"The next request of this run could exceed the limit of {usd_limit(self.limit)}: "
-                f"{usd_estimate(self.cost or 0.0)} is spent (estimates).",
+                self.refusal("request of this run"),
                 cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
             )
         held = self._session.reserve(most, local=local, limit=limit)
@@ -307,6 +306,11 @@ class RunBudget(Budget):
         """Replace what was set aside by what the call cost in USD, in both; None keeps the worst case."""
         super().commit(held, usd)
         self._session.commit(self._in_session.pop(held), usd)
+
+    def refusal(self, what: str) -> str:
+        """Return why the next of something is not asked, such as a row: the run could cross its limit."""
+        limit, spent = usd_limit(self.limit or 0.0), usd_estimate(self.cost or 0.0)
+        return f"The next {what} could exceed the limit of {limit}: {spent} is spent (estimates)."
 
     @property
     def cost(self) -> float | None:

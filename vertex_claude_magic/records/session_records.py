@@ -270,13 +270,10 @@ class SessionRecords:
         except BaseException:
             recorder.budget.commit(recorder.held, 0.0)
             raise
-        from vertex_claude_magic.settings.limit_cures import or_cleared
+        from vertex_claude_magic.settings.limit_cures import spending_unknown
 
         recorder.budget.commit(recorder.held, 0.0)
-        raise errors.CostLimitExceeded(
-            spelled("Today's spending is not known: {}", why),
-            cure=spelled("{}{}", cure, or_cleared("max_daily_cost", limit)),
-        )
+        raise spending_unknown(why, cure, limit)
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts

@@ -5,11 +5,12 @@ One that a policy sets is named with its file, and with what is left to do.
 
 from __future__ import annotations
 
+from vertex_claude_magic.errors import CostLimitExceeded
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 
-__all__ = ["or_cleared", "or_more", "or_priced"]
+__all__ = ["or_more", "or_priced", "spending_unknown"]
 
 
 def or_more(name: str, limit: float) -> Spelled:
@@ -27,14 +28,22 @@ def or_more(name: str, limit: float) -> Spelled:
     return spelled("or raise {}.", _named(name))
 
 
-def or_cleared(name: str, limit: float) -> str:
-    """Return the end of a cure for a sum that is not known: clear the limit, where the user can; as for `or_more`.
+def spending_unknown(why: str, cure: str, limit: float) -> CostLimitExceeded:
+    """Return the error where a limit holds for the day and nobody can tell what was spent on it.
 
-    >>> or_cleared("max_daily_cost", 5.0)
-    ', or clear max_daily_cost.'
+    Args:
+        why: Why, a sentence.
+        cure: What makes it known, without a full stop; to clear the limit is added where the user can.
+        limit: The limit in USD.
+
+    >>> spending_unknown("the journal is off.", "Switch the journal on", 5.0).cure
+    'Switch the journal on, or clear max_daily_cost.'
     """
-    holder = present_policy().holder(name, limit)
-    return f": {holder} sets a limit." if holder else spelled(", or clear {}.", _named(name))
+    holder = present_policy().holder("max_daily_cost", limit)
+    end = f": {holder} sets a limit." if holder else ", or clear max_daily_cost."
+    return CostLimitExceeded(
+        spelled("Today's spending is not known: {}", why), cure=spelled("{}{}", cure, end)
+    )
 
 
 def or_priced(name: str, limit: float, also: str = "") -> Spelled:

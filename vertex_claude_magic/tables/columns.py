@@ -11,13 +11,14 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.errors import AnswerInvalid, OptionError
+from vertex_claude_magic.spelling import in_python, option, spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.answers.shape import Shape
+    from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -27,6 +28,7 @@ __all__ = [
     "Kind",
     "added_columns",
     "check_names",
+    "error_text",
     "report_names",
     "report_of",
     "values_of",
@@ -40,6 +42,8 @@ _SCALARS: Mapping[str, Kind] = {
     "string": "string",
 }
 _LARGEST = 2**63
+# Characters of an answer that does not match.
+_QUOTED = 200
 # The columns that every run adds behind the answer, the last ones of all.
 _REPORT: tuple[tuple[str, Kind], ...] = (
     ("error", "string"),
@@ -176,6 +180,19 @@ def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) ->
         data = _fields(reply.data) if apart else {"answer": reply.data}
     found = {column.name: _fit(data.get(column.field), column) for column in added[: -len(_REPORT)]}
     return {**found, **report_of(added, reply)}
+
+
+def error_text(error: ClaudeError) -> str:
+    """Return what the column `error` says of a row that failed; it begins with the kind of the error.
+
+    >>> error_text(OptionError("The prompt is empty.", cure="Write one."))
+    'OptionError: The prompt is empty.'
+    """
+    # A table is read by code.
+    text = f"{type(error).__name__}: {in_python(error.message)}"
+    if isinstance(error, AnswerInvalid) and error.reply is not None:
+        text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
+    return text
 
 
 def report_names(added: Sequence[Added]) -> list[str]:

@@ -6,10 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.spelling import in_python
-from vertex_claude_magic.tables.columns import UNANSWERED, report_names, values_of
+from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, values_of
 from vertex_claude_magic.tables.result import with_columns
-from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Outcome"]
-
-_QUOTED = 200
 
 
 class Outcome:
@@ -96,10 +92,7 @@ class Outcome:
             counted = partial.complete or partial.cost is not None
             self._values[self._output][index] = partial.usage.output_tokens if counted else None
             self._values[self._cost][index] = partial.cost
-        text = f"{type(error).__name__}: {in_python(error.message)}"
-        if isinstance(error, errors.AnswerInvalid) and partial is not None:
-            text = f"{text} The answer was: {quote(partial.text, _QUOTED)}"
-        self._values[self._error][index] = text
+        self._values[self._error][index] = error_text(error)
         self.failed[type(error).__name__] += 1
         self._end(index)
 

@@ -15,7 +15,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.process import ReusableThreads
 from vertex_claude_magic.records.budget import RunBudget, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
@@ -184,14 +183,12 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                spent, limit = self._budget.cost or 0.0, self._budget.limit or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed the limit of {usd_limit(limit)}: {usd_estimate(spent)} is spent "
-                    "(estimates).",
+                    self._budget.refusal("row"),
                     cure=spelled(
                         "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
                         option("max_tokens"),
-                        or_more("max_cost", limit),
+                        or_more("max_cost", self._budget.limit or 0.0),
                         self.resumption,
                     ),
                 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from vertex_claude_magic.records.budget import token_bound, worst_case
-from vertex_claude_magic.spelling import in_python
+from vertex_claude_magic.tables.columns import error_text
 from vertex_claude_magic.vertex.digest import BETA_HEADER
 from vertex_claude_magic.vertex.request import Request
 
@@ -173,8 +173,7 @@ def question_lines(
     for chunk in questions.chunks(0, questions.rows.count):
         for each in chunk:
             if each.question is None:
-                error = each.error
-                yield each.index, f"{type(error).__name__}: {in_python(error.message) if error else ''}"
+                yield each.index, error_text(each.error) if each.error is not None else ""
                 continue
             asked = each.question.request
             body = {name: part for name, part in asked.body.items() if name not in _LEFT_OUT}

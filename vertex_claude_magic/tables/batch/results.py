@@ -14,8 +14,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
-from vertex_claude_magic.spelling import in_python
-from vertex_claude_magic.tables.columns import UNANSWERED, report_names, report_of, values_of
+from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
@@ -159,9 +158,7 @@ class Results:
             found = values_of(self.added, whole, shape)
         except errors.ClaudeError as error:
             found = report_of(self.added, whole)
-            why = f"{type(error).__name__}: {in_python(error.message)}"
-            if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
-                why = f"{why} The answer was: {quote(error.reply.text, _QUOTED)}"
+            why = error_text(error)
         for name, value in found.items():
             self.values[name][row] = value
         self._error[row] = why

@@ -11,7 +11,7 @@ from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_li
 from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
-from vertex_claude_magic.settings.limit_cures import or_cleared, or_more, or_priced
+from vertex_claude_magic.settings.limit_cures import or_more, or_priced, spending_unknown
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -41,10 +41,7 @@ def check_limits(context: Context, most: float | None, spent: Spent) -> None:
     if not limits:
         return
     if limits.day is not None and context.journal is None:
-        raise errors.CostLimitExceeded(
-            "Today's spending is not known: the journal is off.",
-            cure=spelled("Switch the journal on{}", or_cleared("max_daily_cost", limits.day)),
-        )
+        raise spending_unknown("the journal is off.", "Switch the journal on", limits.day)
     if most is None or (limits.day is not None and spent.unknown):
         names = ("max_cost", "max_session_cost", "max_daily_cost")
         name, limit = next((name, each) for name, each in zip(names, limits, strict=True) if each is not None)
