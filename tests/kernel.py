@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 600
 
 
-def notebook_client(notebook: Any, folder: Path, **more: Any) -> NotebookClient:
-    """A client that runs a notebook in a folder, however slow the machine is."""
-    return NotebookClient(
+def run_notebook(notebook: Any, folder: Path, environment: Mapping[str, str], **more: Any) -> None:
+    """Run a notebook in a folder, however slow the machine is; `more` is for its client."""
+    client = NotebookClient(
         notebook,
         timeout=PATIENCE,
         startup_timeout=PATIENCE,
@@ -37,6 +38,11 @@ def notebook_client(notebook: Any, folder: Path, **more: Any) -> NotebookClient:
         resources={"metadata": {"path": str(folder)}},
         **more,
     )
+    # A kernel manager that was handed in would be left running.
+    client.owns_km = True
+    client.execute(env=dict(environment))
+    # ipykernel sends what was printed when 0.2 seconds have passed, so two lines are one output or two by chance.
+    CoalesceStreamsPreprocessor().preprocess(notebook, {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

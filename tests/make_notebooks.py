@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import nbformat
-from kernel import notebook_client
+from kernel import run_notebook
 
 from vertex_claude_magic.emulator import Emulator
 
@@ -47,7 +47,7 @@ def make(path: Path) -> None:
 def executed(path: Path, environment: dict[str, str]) -> Any:
     """Run a notebook in its folder, and return it with its outputs."""
     notebook = nbformat.read(path, as_version=4)
-    notebook_client(notebook, path.parent).execute(env={**environment, "PYDEVD_DISABLE_FILE_VALIDATION": "1"})
+    run_notebook(notebook, path.parent, {**environment, "PYDEVD_DISABLE_FILE_VALIDATION": "1"})
     return notebook
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from kernel import notebook_client, own_loop
+from kernel import own_loop, run_notebook
 from shells import ROOT
 
 from vertex_claude_magic.__main__ import main
@@ -55,10 +55,9 @@ def outputs(notebook: Path, home: Path, closed: Path) -> list[list[dict[str, obj
     cells = [cell for cell in content.cells if cell.cell_type == "code"]
     for cell in cells:
         cell.outputs = []
-    client = notebook_client(content, notebook.parent, km=kernel_without_network(home))
-    client.owns_km = True
     paths = os.pathsep.join([str(closed), str(ROOT)])
-    client.execute(env={**os.environ, "HOME": str(home), "PYTHONPATH": paths, "TRIED": str(closed / "tried")})
+    surroundings = {**os.environ, "HOME": str(home), "PYTHONPATH": paths, "TRIED": str(closed / "tried")}
+    run_notebook(content, notebook.parent, surroundings, km=kernel_without_network(home))
     return [[dict(each) for each in cell.outputs] for cell in cells]
 
 

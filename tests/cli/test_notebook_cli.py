@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from kernel import ROOT, notebook_client, own_loop
+from kernel import ROOT, own_loop, run_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from vertex_claude_magic.__main__ import main
@@ -377,7 +377,7 @@ def test_the_diff_of_strip_is_small(lesson):
 def executed(cells: list[str], folder: Path) -> Path:
     """Run cells in a real kernel and save the notebook."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    notebook_client(notebook, folder).execute(env=dict(os.environ))
+    run_notebook(notebook, folder, os.environ)
     nbformat.write(notebook, folder / "ran.ipynb")
     return folder / "ran.ipynb"
 

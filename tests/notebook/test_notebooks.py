@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
-from kernel import ROOT, notebook_client, own_loop
+from kernel import ROOT, own_loop, run_notebook
 from make_notebooks import badges, index, repository, versions
 from nbclient.exceptions import CellExecutionError
 
@@ -85,7 +85,7 @@ def executed(path: Path, folder: Path) -> Any:
     """Run a notebook from its beginning, beside its data, as Run All does; an error that it does not announce is fatal."""
     shutil.copytree(path.parent, folder, dirs_exist_ok=True)
     notebook = nbformat.read(path, as_version=4)
-    notebook_client(notebook, folder).execute(env=dict(os.environ))
+    run_notebook(notebook, folder, os.environ)
     nbformat.validate(notebook)
     return notebook
 
@@ -223,13 +223,24 @@ def test_badges_open_the_file_of_the_repository():
     }
 
 
+def test_what_a_cell_prints_in_pieces_is_one_output(folder):
+    """Else the outputs of two runs would differ by the moment at which the kernel sends what was printed."""
+    cell = "import sys\nprint('one', flush=True)\nprint('two')\nprint('three', file=sys.stderr)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    run_notebook(notebook, folder, os.environ)
+    assert [(each.name, each.text) for each in notebook.cells[0].outputs] == [
+        ("stdout", "one\ntwo\n"),
+        ("stderr", "three\n"),
+    ]
+
+
 def test_an_error_stops_run_all(offline, claude_emulator):
     """One line in the file, and the cells below do not run."""
     claude_emulator.fail(403)
     cells = ["%load_ext vertex_claude_magic", "%%claude answer\nhi", "print('never')"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with pytest.raises(CellExecutionError, match="PermissionDenied"):
-        notebook_client(notebook, offline).execute(env=dict(os.environ))
+        run_notebook(notebook, offline, os.environ)
     (error,) = notebook.cells[1].outputs
     assert (error.output_type, len(error.traceback)) == ("error", 1)
     assert not notebook.cells[2].outputs
