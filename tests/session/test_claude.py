@@ -13,6 +13,7 @@ import pytest
 
 from vertex_claude_magic import Claude, Event, Reply, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 SONNET = "claude-sonnet-4-5@20250929"
@@ -183,6 +184,19 @@ def test_a_field_that_contradicts_how_the_answer_is_read_is_refused(
     )
     assert refused.value.cure == cure
     assert claude_emulator.requests == []
+
+
+REPLACED = 'set={"messages": ...} is sent in place of the prompt.'
+
+
+@pytest.mark.parametrize(("prompt", "count"), [("Hello", 1), ("", 0), ([], 0)], ids=repr)
+def test_messages_that_are_set_by_hand_replace_the_prompt_and_it_is_told(claude_emulator, prompt, count):
+    """What is set by hand is sent as it is; without a prompt nothing is left out."""
+    messages = [{"role": "user", "content": "By hand"}]
+    stream = client(claude_emulator).stream(prompt, set={"messages": messages})
+    assert [str(in_python(notice.text)) for notice in stream.notices()].count(REPLACED) == count
+    assert stream.reply.complete
+    assert body(claude_emulator)["messages"] == messages
 
 
 UNARY = [

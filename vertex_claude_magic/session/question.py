@@ -81,6 +81,8 @@ def prepare(
         if typed.way == "instruction":
             messages = _with_instruction(messages, typed.shape.instruction())
     notices = [*composed.notices] if composed else []
+    if prompt and "messages" in target.set:
+        notices.append(spelled("{} is sent in place of the prompt.", field("messages")))
     if target.cache:
         messages, fields = _marked(messages, fields, target, composed)
         if not (fields.get("system") or fields.get("tools") or (composed is not None and composed.attached)):
