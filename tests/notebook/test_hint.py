@@ -418,8 +418,24 @@ def test_checks_run_here_and_no_model_is_asked(shell):
     shell.ok(SOLUTION)
     shell.ok("%claude_hint --check mean")
     assert "1      ✓ passed" in shell.page.text
-    assert "2      ✗ failed  An empty list has no mean: return None." in shell.page.text
-    assert "ZeroDivisionError: division by zero" in shell.page.text
+    assert "2      ✗ failed  ZeroDivisionError: division by zero" in shell.page.text
+    below = shell.page.text.partition("division by zero")[2]
+    assert "An empty list has no mean: return None." in below
+
+
+def test_a_hint_that_is_not_recorded_is_named_by_its_level(shell, monkeypatch):
+    """How its prompt differs from a recorded one is of no use to a student, who did not write it."""
+    put_exercise()
+    shell.error(BROKEN)
+    hint(shell)
+    monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "only")
+    error = shell.error("%claude_hint")
+    assert error.message == "Hint 2 of 4 on this error is not recorded."
+    assert error.cure.startswith("Ask with --replay auto ")
+    assert error.details["differences"]
+    shell.ok(WRONG)
+    shell.ok("%claude_hint --check mean")
+    assert shell.error("%claude_hint").message == "Hint 1 of 4 on this check is not recorded."
 
 
 def test_no_check_runs_but_by_its_name(shell, tmp_path):
@@ -555,6 +571,15 @@ def test_under_a_policy_the_steps_end_where_it_says(under):
     shell.error("# edited\n{}['a']")
     hint(shell)
     assert [level(shell), len(shell.asked)] == [2, 3]
+
+
+def test_without_live_calls_a_hint_that_is_not_recorded_says_who_allows_none(under):
+    """The student is offered no option that sends."""
+    shell = under("[limits]\nlive = false\n")
+    shell.error("{}['a']")
+    error = shell.error("%claude_hint")
+    assert error.message == "Hint 1 of 4 on this error is not recorded."
+    assert error.cure.endswith("claude-policy.toml; only recorded answers are available here.")
 
 
 def test_under_a_policy_a_system_prompt_of_the_students_own_is_left_out(under):

@@ -16,7 +16,7 @@ from vertex_claude_magic.classroom.hints import (
     hint_system,
     trouble_of,
 )
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError, ReplayMiss
 from vertex_claude_magic.notebook.commands.fix import cell_source
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import HINT_OPTIONS
@@ -174,6 +174,14 @@ class _Hint:
         )
         try:
             reply = draw_answer(session, prompt, target, view)
+        except ReplayMiss as miss:
+            # How the request differs from a recorded one is of no use to a student, who did not write it.
+            about = "error" if isinstance(self._about, FailedCell) else "check"
+            raise ReplayMiss(
+                f"Hint {level} of {self._policy.hints} on this {about} is not recorded.",
+                cure=miss.cure,
+                details=miss.details,
+            ) from None
         except (ClaudeError, ClaudeInterrupt) as error:
             # What had arrived is on the exception, where a student would look next.
             if error.reply is not None:

@@ -45,6 +45,7 @@ def checks_table(exercise: Exercise, results: Sequence[CheckResult]) -> Table:
         found: Cell = each.check.message
         if each.error is not None:
             said = quote(f"{type(each.error).__name__}: {message_of(each.error)}", 200)
-            found = (each.check.message, BREAK, span("code", said))
+            # What the student's code gives was never compared with what the message says.
+            found = (span("code", said), BREAK, each.check.message)
         rows.append(Row((str(each.number), span("strong", "✗ failed"), found)))
     return Table(columns=_COLUMNS, rows=rows, caption=caption, notes=(f"{note}{more}",))
