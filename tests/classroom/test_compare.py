@@ -151,6 +151,27 @@ def test_max_cost_holds_for_all_columns_together(claude, claude_emulator):
     assert len(asked(claude_emulator)) == before
 
 
+def test_max_cost_holds_for_the_repairs_of_the_columns_too(claude, claude_emulator):
+    """A repair that could cross it is not asked; its column keeps what came, and what that cost."""
+    long = {"type": "message", "content": [{"type": "text", "text": "No."}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 500, "output_tokens": 1000}}  # fmt: skip
+    claude_emulator.answer(*[long] * 8)
+    with pytest.raises(
+        errors.CostLimitExceeded, match="request of this comparison could exceed the limit of"
+    ) as caught:
+        claude.compare("Repeat 2", models=["sonnet"] * 3, as_=int, max_tokens=1000, max_cost=0.04)
+    assert len(asked(claude_emulator)) == 3
+    assert caught.value.reply.text == "No."
+    assert claude._session.records.budget.spent(local=True) == pytest.approx(3 * caught.value.reply.cost)
+
+
+def test_the_tokens_of_a_limited_column_are_counted_once(claude, claude_emulator):
+    """The count that the limit is checked with is that of the request which is then sent."""
+    claude.compare("Hello", models=["sonnet", "opus"], max_tokens=1000, max_cost=0.1)
+    counts = [each for each in claude_emulator.requests if "count-tokens" in each.path]
+    assert len(counts) == 2
+
+
 def test_the_limit_of_a_session_holds_for_the_columns(claude_emulator):
     """What one column may cost is set aside while the others are asked."""
     claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",

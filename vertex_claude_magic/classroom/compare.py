@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate, usd_limit
-from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.records.budget import RunBudget
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
@@ -242,20 +242,24 @@ class Comparison:
             ClaudeError: every column failed; this is the error of the first.
             ClaudeInterrupt: the user stopped it; the columns hold what had arrived.
         """
+        limits = [each.target.max_cost for each in self._asked if each.target.max_cost is not None]
+        # The limit of a question holds for all columns together.
+        limit = min(limits, default=None)
+        budget = RunBudget(self._session.records.budget, limit=limit, name="comparison")
         for column, asked in zip(self.columns, self._asked, strict=True):
 
             def notify(reason: str, column: ComparedColumn = column) -> None:
                 column.waits = reason
 
-            # The limit of a question holds for all columns together, and is checked below.
             target = asked.target.replace(max_cost=None)
             try:
                 column.exchange = Exchange(
-                    self._session, asked.prompt, target, scope=asked.scope, notify=notify
+                    self._session, asked.prompt, target, scope=asked.scope, notify=notify, budget=budget
                 )
             except errors.ClaudeError as error:
                 column.error = error
-        self._check_cost()
+        if limit is not None:
+            self._check_cost(limit)
         waiting = [column for column in self.columns if column.error is None]
         pool = Pool[ComparedColumn, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
         try:
@@ -285,28 +289,21 @@ class Comparison:
         column = finished.item
         column.reply, column.error, column.waits = finished.value, finished.error, ""
 
-    def _check_cost(self) -> None:
-        limits = [each.target.max_cost for each in self._asked if each.target.max_cost is not None]
-        if not limits:
-            return
-        most, total = min(limits), 0.0
+    def _check_cost(self, limit: float) -> None:
+        total = 0.0
         for column in self.columns:
-            exchange = column.exchange
-            if exchange is None or exchange.replayed:
-                continue
-            tokens, _ = self._session.count_or_bound(exchange.request, column.target)
-            cost = worst_case(exchange.request, column.target.catalog, tokens)
+            cost = column.exchange.worst_case() if column.exchange is not None else 0.0
             if cost is None:
                 raise errors.CostLimitExceeded(
                     f"The cost of {quote(column.label, 60)} is not known, so it may exceed the limit.",
-                    cure=or_priced("max_cost", most, "leave it out"),
+                    cure=or_priced("max_cost", limit, "leave it out"),
                 )
             total += cost
-        if total > most:
+        if total > limit:
             raise errors.CostLimitExceeded(
                 f"The columns may cost up to {usd_estimate(total)} together, more than the limit of "
-                f"{usd_limit(most)} (estimates).",
-                cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", most)),
+                f"{usd_limit(limit)} (estimates).",
+                cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", limit)),
             )
 
 

@@ -255,6 +255,7 @@ class RunBudget(Budget):
         limit: What the run may cost at most, in USD; None for no limit.
         rounds: How many requests a question may take. So many of the calls under way are left room for, because
             without its repair an answer would be paid for nothing.
+        name: What it is called where it refuses a request.
 
     >>> session = Budget()
     >>> run = RunBudget(session, limit=0.50)
@@ -263,8 +264,9 @@ class RunBudget(Budget):
     (0.1, 0.1, True, False)
     """
 
-    def __init__(self, session: Budget, *, limit: float | None, rounds: int = 1) -> None:
+    def __init__(self, session: Budget, *, limit: float | None, rounds: int = 1, name: str = "run") -> None:
         self.limit = limit
+        self._name = name
         self._rounds = rounds
         self._session = session
         self._in_session: dict[int, int] = {}
@@ -294,7 +296,7 @@ class RunBudget(Budget):
             from vertex_claude_magic.settings.limit_cures import or_more
 
             raise errors.CostLimitExceeded(
-                self.refusal("request of this run"),
+                self.refusal(f"request of this {self._name}"),
                 cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
             )
         held = self._session.reserve(most, local=local, limit=limit)

@@ -178,7 +178,7 @@ class SessionRecords:
             target: Its settings.
             sources: Where it is kept.
             catalog: The model table.
-            count: Counts its input tokens; called only where there is a limit. None where a bound has to do.
+            count: Counts its input tokens; None where a bound has to do.
             spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
             run: The run of the journal that it belongs to; None for that of its cell.
             budget: The sum that it counts for, a part of the session's; None for the session's itself.
@@ -187,7 +187,7 @@ class SessionRecords:
             CostLimitExceeded: it could cross a limit.
         """
         limits = limits_of(target)
-        tokens, _ = count_or_bound(request, catalog, count if limits else None)
+        tokens, _ = count_or_bound(request, catalog, count)
         most = worst_case(request, catalog, tokens)
         if limits.call is not None:
             # Few questions have a limit.

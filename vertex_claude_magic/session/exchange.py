@@ -18,6 +18,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import refuse_copies
+from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
@@ -89,14 +90,12 @@ class PartOfRun(NamedTuple):
         sources: Where it may find its answer, and where it is kept.
         run: The run of the journal that it belongs to, None where there is none.
         start: Runs its sending in a thread.
-        budget: What all of them have cost, with the limit that holds for all.
     """
 
     question: Question
     sources: ReplaySources
     run: int | None
     start: Start
-    budget: RunBudget
 
 
 class Tools(Protocol):
@@ -130,6 +129,7 @@ class Exchange:
         tools: Given the settings, with what belongs to the conversation, returns what the model may call.
         part: What it brings with it if it is one of many; then the prompt is not looked at, its input tokens are not
             counted for a limit, and whoever asks the many sends it again where it is refused.
+        budget: What it counts for beside the session, with a limit that holds for many questions together.
 
     Raises:
         OptionError: it cannot be sent as it stands.
@@ -147,6 +147,7 @@ class Exchange:
         conversation: Conversation | None = None,
         tools: Callable[[Target], Tools | None] = lambda _: None,
         part: PartOfRun | None = None,
+        budget: RunBudget | None = None,
     ) -> None:
         self.done = False
         # Whether Python code reads the events, so that errors name options as it does.
@@ -154,6 +155,9 @@ class Exchange:
         self._session = session
         self._notify = notify
         self._part = part
+        self._budget = budget
+        # The input tokens of the first request, once `worst_case` has counted them.
+        self._tokens: int | None = None
         self._tell: Callable[[], None] | None = None
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
         self._catalog = target.catalog
@@ -245,6 +249,17 @@ class Exchange:
         if not (self._streams or self.done):
             self._blocks_at_once = blocks_at_once
             self._streams.append(self._open(self.request, self._question.found))
+
+    def worst_case(self) -> float | None:
+        """Return the most that the first request can cost in USD, nothing if it is recorded; None if that is not known.
+
+        Raises:
+            ClaudeError: the service refuses to count its tokens, as it would refuse the question.
+        """
+        if self.replayed:
+            return 0.0
+        self._tokens, _ = self._session.count_or_bound(self.request, self.target)
+        return worst_case(self.request, self._catalog, self._tokens)
 
     def watch(self, tell: Callable[[], None]) -> None:
         """Have `tell` called, from any thread, when there is something to `wait` for; it may be called too often."""
@@ -430,18 +445,27 @@ class Exchange:
             with sources.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
             context = context._replace(request=request)
-        part = self._part
+        part, budget = self._part, self._budget
+        # Without a limit nothing needs to be known before, and the request travels meanwhile.
+        limited = limits_of(target) or (budget is not None and budget.limit is not None)
+
+        def count(counted: Request) -> int:
+            first = None if self._streams else self._tokens
+            return session.count(counted, target) if first is None else first
 
         def reserve() -> CallRecorder:
-            count = partial(session.count, target=target) if part is None else None
             spent = [stream.partial().cost for stream in self._streams]
-            run, budget = (part.run, part.budget) if part is not None else (None, None)
             return session.records.reserve(
-                request, target, sources, self._catalog, count, spent=spent, run=run, budget=budget
+                request,
+                target,
+                sources,
+                self._catalog,
+                count if limited and part is None else None,
+                spent=spent,
+                run=part.run if part is not None else None,
+                budget=budget,
             )
 
-        # Without a limit nothing needs to be known before, and the request travels meanwhile.
-        limited = limits_of(target) or (part is not None and part.budget.limit is not None)
         recorder = reserve() if limited else None
         how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
         try:

@@ -265,9 +265,9 @@ class TableRun:
             question = self._paid(question)
             if not self._fits_limit(question):
                 return None
-        part = PartOfRun(question, self._sources, number, threads.start, self._budget)
+        part = PartOfRun(question, self._sources, number, threads.start)
         try:
-            return RowCall(Exchange(self._session, "", self._target, part=part))
+            return RowCall(Exchange(self._session, "", self._target, part=part, budget=self._budget))
         except errors.CostLimitExceeded as error:
             if self._pool is not None and self._pool.running:
                 return None
