@@ -40,6 +40,8 @@ EXACT = {
     "bare-www": ("www.a.example", "www.a.example"),
     "bare-www-and-code": ("www.a.example`x`", "www&#46;a.example`x`"),
     "tasks": ("- [ ] a\n- [x] b", "- ☐ a\n- ☑ b"),
+    "tasks-after-blanks": ("- &#32;[x] a\n- <br> [X] b", "- &#91;x] a\n- &#91;X] b"),
+    "item-after-blanks": ("a<br> * x", "a\\\n\\* x"),
     "line-break": ("a<br>b", "a\\\nb"),
     "line-break-in-table": ("| a<BR/>b |\n|---|", "| a<br>b |\n| --- |"),
     "footnote": ("x[^1]", "x&#91;^1&#93;"),

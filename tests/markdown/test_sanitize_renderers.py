@@ -93,7 +93,22 @@ ACTING = [
     '" onclick="z',
 ]
 LINK_PARTS = ["[x]", "](", ")", "!", "\n[x]: javascript:z\n", "<http://e>", "http://e", "www.e"]
-TEXT = ["a", "b c", "*", "**", "_", "~~", "|", "\n| a |\n|---|\n| ", "&lt;", "&#10;", "<br>", "<!--", "-->"]
+TEXT = [
+    "a",
+    "b c",
+    "*",
+    "**",
+    "_",
+    "~~",
+    "|",
+    "\n| a |\n|---|\n| ",
+    "&lt;",
+    "&#10;",
+    "&#32;",
+    "<br>",
+    "<!--",
+    "-->",
+]
 SPACES = [" ", "\t", "\r\n", "\u2028", "\x0c", "\u200b"]
 FRAGMENTS = [*CODE_SIGNS, *FORMULA_SIGNS, *ENVIRONMENT, *LINES, *ACTING, *LINK_PARTS, *TEXT, *SPACES]
 
@@ -108,6 +123,52 @@ def test_no_mixture_of_fragments_gets_through(reply: str) -> None:
 def test_applied_twice_it_is_still_harmless(name: str) -> None:
     """Safe Markdown may be passed through again; it is escaped anew, never undone."""
     assert violations(COMMONMARK.render(safe_markdown(safe_markdown(HOSTILE[name])))) == []
+
+
+# What would begin a block at the start of a line, and ways in which literal text gets there.
+BEGINNINGS = [
+    "* x",
+    "+ x",
+    "- x",
+    "1. x",
+    "2) x",
+    "# x",
+    "> x",
+    "[x] x",
+    "[ ] x",
+    "=== ",
+    "---",
+    "| x |",
+    ": x",
+    "~~~",
+    "[x]: x",
+]
+AHEAD = [
+    "a<br> {}",
+    "a\n&#32;{}",
+    "a\n&#9;{}",
+    "- &#32;{}",
+    "- <br> {}",
+    "1. <br>&#32; {}",
+    "> &#32;{}",
+    "# &#32;{}",
+    "&#32;{}",
+]
+
+
+@pytest.mark.parametrize("ahead", AHEAD)
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_literal_text_at_the_start_of_a_line_begins_no_block(ahead: str, beginning: str) -> None:
+    """Blanks before it are dropped, so that what stood in the middle of a line may begin one."""
+
+    def elements(text: str) -> list[list[str]]:
+        shown = safe_markdown(ahead.format(text))
+        return [
+            re.findall(r"<([a-z]+\d?)", render(shown))
+            for render in (COMMONMARK.render, markdown2html_mistune)
+        ]
+
+    assert elements(beginning) == elements("x")
 
 
 def test_nbconvert_leaves_no_two_dollars_in_one_stretch_of_text() -> None:

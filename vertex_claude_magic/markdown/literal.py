@@ -16,7 +16,9 @@ _LITERAL_BACKSLASH = "<span>&#92;</span>"
 _INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
 _MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=[Ww][Ww][Ww])\.")
 _TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
-_LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
+# An index and an asterisk between blanks lose the blank before them where a line is stripped; at the start of an item
+# "[x]" is a check box (GitHub Flavored Markdown 0.29, 5.3).
+_LINE_START = re.compile(r"[#=>|]|[*+-](?= |$)|\[(?=[xX]\](?: |$))|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
 
 def _escape_one(found: re.Match[str], dollar: str) -> str:
@@ -60,12 +62,15 @@ def escape_text(text: str, *, dollar: str = LITERAL_DOLLAR, in_table: bool = Fal
 def guard_line(line: str) -> str:
     """Strip the line and escape what would start a block at its beginning.
 
-    >>> print(guard_line("  1. not a list"), guard_line("# not a heading"))
-    1\\. not a list \\# not a heading
+    >>> print(guard_line("  1. not a list"), guard_line("# not a heading"), guard_line(" [x] no box"))
+    1\\. not a list \\# not a heading &#91;x] no box
     """
     line = line.strip(" \t")
     found = _LINE_START.match(line)
     if found is None:
         return line
+    if found[0] == "[":
+        # MathJax would take "\\[" for the start of a formula.
+        return f"&#91;{line[1:]}"
     cut = found.end() if found[0].isdigit() else 0
     return f"{line[:cut]}\\{line[cut:]}"
