@@ -15,7 +15,6 @@ import shutil
 import signal
 import socket
 import sys
-import threading
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,12 +156,14 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     shell = loaded_shell(claude_emulator)
     magics = shell.magics
     yield shell
-    if magics.panel is not None:
-        magics.panel.actions.close()
+    panel = magics.panel
+    if panel is not None:
+        panel.actions.close()
     magics.close()
-    for thread in threading.enumerate():
-        if thread.name == "vertex-claude-panel":
-            thread.join(120)
+    if panel is not None:
+        from front import panel_ended
+
+        panel_ended()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,14 @@ def living() -> dict[str, Any]:
     """Every widget that is open in this process, by model id."""
     module = ipywidgets.widgets.widget
     return module._instances if hasattr(module, "_instances") else ipywidgets.Widget.widgets
+
+
+def panel_ended() -> None:
+    """Wait until no panel works on anything; only then is all drawn that came of it."""
+    for thread in threading.enumerate():
+        if thread.name == "vertex-claude-panel":
+            thread.join(120)
+            assert not thread.is_alive(), "it did not end"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -95,7 +95,10 @@ WRONG = [
     ("max_cost", "-1", "max_cost is -1. Give a number of USD, such as 0.50."),
     ("timeout", "-1", "timeout is -1. Give seconds above 0, such as 120."),
     ("no_stream", "3", "no_stream is 3. Give True or False."),
-    ("thinking", "2000", "thinking is 2000. Give a text."),
+    ("thinking", "2.5", "thinking is 2.5. Give adaptive, off, between_tools, or a budget in tokens."),
+    ("max_cost", "float('inf')", "max_cost is inf. Give a number of USD, such as 0.50."),
+    ("temperature", "float('nan')", "temperature is nan. Give a number."),
+    ("label", "{'a': 1}", "label has a key or a value that is not a text."),
     ("model", "None", "model is None. Give a text."),
 ]
 
@@ -114,6 +117,18 @@ def test_a_value_that_a_setting_cannot_take_fails_its_cell(shell, caplog, name, 
     assert shell.magics.values() == old
     shell.ok("%reload_ext vertex_claude_magic")
     assert shell.magics.values() == old
+
+
+@pytest.mark.parametrize("name", ["project", "region", "model", "journal", "base_url"])
+def test_a_secret_is_not_taken_as_a_setting(shell, capsys, name):
+    """The list of the settings and the panel show each value, and a saved notebook carries them."""
+    secret = "ya" + "29.sesame4711sesame4711"
+    error = shell.error(f"%config ClaudeMagics.{name} = {secret!r}")
+    assert isinstance(error, errors.SettingRefused)
+    assert str(error).startswith(f"{name} seems to contain a Google access token.")
+    assert name not in shell.magics.values()
+    shell.ok("%config ClaudeMagics")
+    assert "sesame" not in f"{error!r} {capsys.readouterr()}"
 
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{row[0]}={row[1]}" for row in WRONG])

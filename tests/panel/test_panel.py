@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import ipywidgets
 import pytest
-from front import VIEW, Front, living
+from front import VIEW, Front, living, panel_ended
 
 from vertex_claude_magic.emulator import Fault
 
 SECRET = "sesame-4711"
+# Of the form of an access token, and none.
+SECRET_TOKEN = "ya" + "29.sesame4711sesame4711sesame"
 TABS = ("Settings", "Try", "Cost", "System prompt", "Status")
 
 
@@ -28,13 +29,6 @@ def wait(changed, ready):
         if ready():
             return
         assert changed.wait(120), "it did not come to pass"
-
-
-def ended(shell):
-    """Wait until the panel neither tries nor counts."""
-    work, changed = shell.magics.panel.actions, threading.Event()
-    work.observe(lambda _: changed.set(), "revision")
-    wait(changed, lambda: not work.trying and not work.counting)
 
 
 CHANGES = {
@@ -228,7 +222,7 @@ def test_a_try_streams_into_the_plain_output_below(shell, front):
     front.click("Try it")
     front.enter("Prompt", "Greet me")
     front.click("Send")
-    ended(shell)
+    panel_ended()
     assert "Done." in front.text()
     assert shell.body["messages"] == [{"role": "user", "content": "Greet me"}]
     below = shell.page.outputs[-1]
@@ -255,7 +249,7 @@ def test_a_try_that_is_stopped_before_any_text_promises_none(shell, front):
     front.click("Try it")
     front.click("Send")
     front.click("Stop")
-    ended(shell)
+    panel_ended()
     assert shell.magics.panel.actions.trial_note == "Stopped."
 
 
@@ -273,7 +267,7 @@ def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
     shell.ok('%config ClaudeMagics.model = "claude-unheard-of"')
     front.click("Try it")
     front.click("Send")
-    ended(shell)
+    panel_ended()
     assert "claude-unheard-of" in shell.magics.panel.actions.trial_note
     assert len(shell.magics.panel.actions.trial_note.splitlines()) == 1
 
@@ -288,7 +282,7 @@ def test_counting_asks_the_chosen_region_and_no_other(shell, front):
     front.enter("Count what", "How large is Mongolia?")
     assert not shell.emulator.requests
     front.click("Count tokens")
-    ended(shell)
+    panel_ended()
     paths = {each.path for each in shell.emulator.requests if "token" not in each.path.rpartition("/")[0]}
     assert all("/locations/eu/" in path and "count-tokens" in path for path in paths if "/locations/" in path)
     assert any("/locations/eu/" in path for path in paths)
@@ -302,7 +296,7 @@ def test_a_variable_is_counted_by_its_name(shell, front):
     front.tab("Cost")
     front.enter("Count what", "notes")
     front.click("Count tokens")
-    ended(shell)
+    panel_ended()
     assert "Counted: the variable notes, 2,000 characters." in front.text()
 
 
@@ -335,9 +329,17 @@ def test_no_text_of_the_user_stays_in_the_widgets(shell, front):
     front.tab("Cost")
     front.enter("Count what", f"Count {SECRET}")
     front.click("Count tokens")
-    ended(shell)
+    panel_ended()
     front.copy_line()
     assert SECRET not in all_state()
+
+
+def test_a_secret_that_is_pasted_into_a_field_is_refused_and_not_kept(shell, front):
+    """Neither in the setting nor in the field or a message, which a saved notebook carries."""
+    front.enter("Project", SECRET_TOKEN)
+    assert "Not changed: project seems to contain a Google access token." in front.text()
+    assert shell.magics.project == ""
+    assert SECRET_TOKEN not in all_state()
 
 
 def test_the_state_is_small(front):

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from front import Front, living
+from front import Front, living, panel_ended
 
 from vertex_claude_magic.emulator import Fault
 
@@ -31,17 +31,16 @@ def until(shell, ready):
         changed.clear()
 
 
-def checked(shell, front):
+def checked(front):
     """Press Check and wait for the end."""
     front.click("Check")
-    health = shell.magics.panel.actions.health
-    until(shell, lambda: not health.checking and " of " not in health.check_note)
+    panel_ended()
 
 
-def read(shell, front):
+def read(front):
     """Press Read logging and wait for the end."""
     front.click("Read logging")
-    until(shell, lambda: "Reading" not in shell.magics.panel.actions.health.logging_note)
+    panel_ended()
 
 
 def model_calls(shell):
@@ -59,7 +58,7 @@ def test_a_check_asks_the_chosen_location_and_shows_a_grid(shell, front):
     shell.magics.system = SECRET
     shell.emulator.bar("claude-opus-5", "eu", "not enabled")
     front.choose("Region", "eu")
-    checked(shell, front)
+    checked(front)
     calls = model_calls(shell)
     assert calls
     assert all("/locations/eu/" in each.path and "count-tokens" in each.path for each in calls)
@@ -72,8 +71,8 @@ def test_a_check_asks_the_chosen_location_and_shows_a_grid(shell, front):
 def test_the_result_of_a_button_comes_before_what_no_button_asked_for(shell, front):
     """Near its button: what was spent is always there, and comes last."""
     shell.ok("%claude -q Hi")
-    checked(shell, front)
-    read(shell, front)
+    checked(front)
+    read(front)
     text = front.text()
     shown = [
         "Checked.",
@@ -87,7 +86,7 @@ def test_the_result_of_a_button_comes_before_what_no_button_asked_for(shell, fro
 
 def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
     """A mark with its date, and no silent change."""
-    checked(shell, front)
+    checked(front)
     marked = [entry for entry in front.options("Region") if "usable 20" in entry]
     assert [entry.split(" · ")[0] for entry in marked] == ["global"]
     assert front.control("Region").value == "global"
@@ -97,7 +96,7 @@ def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
 def test_another_model_has_its_own_last_check(shell, front):
     """The line follows the choice; nothing is asked again."""
     shell.emulator.bar("claude-opus-5", "global", "not enabled")
-    checked(shell, front)
+    checked(front)
     before = len(shell.emulator.requests)
     shell.ok("%config ClaudeMagics.model = 'claude-opus-5'")
     assert "claude-opus-5 in global: not enabled when last checked" in front.text()
@@ -118,7 +117,7 @@ def test_stop_keeps_what_is_known(shell, front):
 def test_what_concerns_every_model_is_one_line_with_its_cure(shell, front):
     """As in a cell."""
     shell.emulator.fail(*[Fault(status=403, reason="SERVICE_DISABLED", message="disabled")] * 20)
-    checked(shell, front)
+    checked(front)
     assert "gcloud services enable aiplatform.googleapis.com --project emulator-project" in front.text()
 
 
@@ -134,7 +133,7 @@ def test_a_cell_is_not_held_up_by_a_check(shell, front):
 
 def test_the_state_of_logging_is_read_on_demand(shell, front):
     """With the line that switches it on, for this model and place."""
-    read(shell, front)
+    read(front)
     assert "Google does not log claude-sonnet-5-5 in global." in front.text()
     line = "%claude_logging on --table bq://project.dataset.table --sample 0.1 -m claude-sonnet-5-5 -r global"
     assert line in front.text()
@@ -149,7 +148,7 @@ def test_logging_that_is_on_says_where_to(shell, front):
         "bigqueryDestination": {"outputUri": "bq://my-project.<b>.t"},
     }
     shell.emulator.configs.put("global", MODEL, {"loggingConfig": logging})
-    read(shell, front)
+    read(front)
     assert (
         "Google logs 25 % of calls to claude-sonnet-5-5 in global, to bq://my-project.<b>.t." in front.text()
     )
@@ -160,7 +159,7 @@ def test_logging_that_is_on_says_where_to(shell, front):
 def test_a_refused_reading_names_the_role(shell, front):
     """In one line."""
     shell.emulator.configs.denied = frozenset({"fetchPublisherModelConfig"})
-    read(shell, front)
+    read(front)
     assert "roles/aiplatform.viewer" in front.text()
 
 
@@ -217,8 +216,8 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
 def test_the_saved_state_stays_small_and_holds_no_secret(shell, front):
     """With a whole grid in it."""
     shell.magics.system = SECRET
-    checked(shell, front)
-    read(shell, front)
+    checked(front)
+    read(front)
     for title in ("Settings", "Try", "Cost", "System prompt"):
         front.tab(title)
     state = json.dumps({key: widget.get_state() for key, widget in living().items()}, default=str)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from html.parser import HTMLParser
 
 import ipywidgets
 import pytest
-from front import Front, living
+from front import Front, living, panel_ended
 
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.panel.picker.chart import chart
@@ -23,15 +22,6 @@ TABS = ("Settings", "Try", "Cost", "System prompt", "Status")
 def front(shell):
     """Its panel."""
     return Front.open(shell)
-
-
-def until(shell, ready):
-    """Wait until something is so; the panel says whenever it may have become so."""
-    work, changed = shell.magics.panel.actions, threading.Event()
-    work.observe(lambda _: changed.set(), "revision")
-    while not ready():
-        assert changed.wait(120), "it did not come to pass"
-        changed.clear()
 
 
 def pages(front):
@@ -260,6 +250,6 @@ def test_a_try_tells_the_length_of_its_prompt_too(shell, front):
     front.tab("Try")
     front.enter("Prompt", "word " * 3_000)
     front.click("Send")
-    until(shell, lambda: not shell.magics.panel.actions.trying)
+    panel_ended()
     assert shell.magics.panel.actions.prompt_tokens > 1_000
     assert f"your last prompt ({shell.magics.panel.actions.prompt_tokens:,} tokens)" in pages(front)

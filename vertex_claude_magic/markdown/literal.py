@@ -18,7 +18,9 @@ _MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=[Ww][Ww][Ww])\.")
 _TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
 # An index and an asterisk between blanks lose the blank before them where a line is stripped; at the start of an item
 # "[x]" is a check box (GitHub Flavored Markdown 0.29, 5.3).
-_LINE_START = re.compile(r"[#=>|]|[*+-](?= |$)|\[(?=[xX]\](?: |$))|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
+_LINE_START = re.compile(
+    r"[#=>|]|[*+-](?= |$)|\[(?=[xX]\](?: |$))|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))"
+)
 
 
 def _escape_one(found: re.Match[str], dollar: str) -> str:

@@ -43,6 +43,8 @@ def trait_of(row: Option) -> TraitType:
         trait = List(Unicode())
     elif row.kind == "fields":
         trait = Dict()
+    elif row.name == "thinking":
+        trait = _WordOrNumber("")
     else:
         trait = Unicode("")
     trait.help = text
@@ -69,6 +71,14 @@ class _Integer(_InRange, Int):  # type: ignore[misc]
     pass
 
 
+class _WordOrNumber(Unicode):  # type: ignore[misc]
+    """A text; a whole number is stored as its digits."""
+
+    def validate(self, owner: HasTraits, value: object) -> str:
+        checked: str = super().validate(owner, str(value) if type(value) is int else value)
+        return checked
+
+
 class Settings(HasTraits):
     """The settings of every question of this session, unless its own line changes them.
 
@@ -86,17 +96,21 @@ class Settings(HasTraits):
     _ruled = False
 
     @validate(*(row.name for row in OPTIONS.values() if "setting" in row.places))
-    def _under_policy(self, proposal: Mapping[str, Any]) -> Any:
+    def _admitted(self, proposal: Mapping[str, Any]) -> Any:
         value = proposal["value"]
         row: Option = proposal["trait"].metadata["option"]
         # An empty value leaves the choice to the next place.
-        if not policies() or not self._ruled or value == self.trait_defaults(row.name):
+        if value == self.trait_defaults(row.name):
             return value
         from vertex_claude_magic.errors import OptionError
         from vertex_claude_magic.settings.loaded import present_policy
+        from vertex_claude_magic.settings.options import check_value
 
-        policy = present_policy()
         try:
+            check_value(row, value)
+            if not (policies() and self._ruled):
+                return value
+            policy = present_policy()
             policy.admit(row.name, value, "setting")
             if row.name == "replay" and "live" in policy.forbids and self.emulator is None:
                 policy.live(value, "setting")

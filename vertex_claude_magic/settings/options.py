@@ -259,8 +259,11 @@ def check_value(row: Option, value: Any) -> None:
             spelled("{} has a key or a value that is not a text.", _named(row)),
             cure='Give a dict of texts, such as {"team": "lab"}.',
         )
-    if row.least is not None and isinstance(value, Real) and not row.least <= float(value) < float("inf"):
-        raise _unfit(row, value, row.wanted)
+    if row.kind in {"number", "integer"}:
+        # Compared as it is: a whole number may be too large for a float.
+        enough = value > float("-inf") if row.least is None else value >= row.least
+        if not (enough and value < float("inf")):
+            raise _unfit(row, value, row.wanted or wanted)
     if row.words and value not in row.words:
         raise OptionError(
             spelled("{!r} is not a value of {}.", quote(str(value), 40), _named(row)),

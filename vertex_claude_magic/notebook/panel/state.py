@@ -19,6 +19,7 @@ from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.model import own_options, panel_model
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
+from vertex_claude_magic.settings.options import merge
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -86,11 +87,12 @@ class PanelState(HasTraits):  # type: ignore[misc]
         with self.lock:
             catalog, session = self.look.catalog, self.settings.session()
             empty = False if name == "show_thinking" else None
-            changed = self.settings.options().replace(**{name: value if is_set(value) else empty})
+            options = self.settings.options()
             try:
+                changed = merge(options, {name: value}) if is_set(value) else options.replace(**{name: empty})
                 before, asked = session.target(), session.target(settings=changed)
             except ClaudeError as error:
-                # A policy locks it, or a variable of the environment is not a valid value.
+                # It seems to be a secret, a policy locks it, or a variable of the environment is not a valid value.
                 self.tell(f"Not changed: {error}")
                 return
             wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)
@@ -177,7 +179,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             with self.settings.hold_trait_notifications():
                 for name, value in values.items():
                     new = self.settings.trait_defaults(name) if value is None else value
-                    setattr(self.settings, name, str(new) if name == "thinking" else new)
+                    setattr(self.settings, name, new)
         finally:
             self._writing = False
 
