@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
@@ -261,8 +261,9 @@ def check_value(row: Option, value: Any) -> None:
         )
     if row.kind in {"number", "integer"}:
         # Compared as it is: a whole number may be too large for a float.
-        enough = value > float("-inf") if row.least is None else value >= row.least
-        if not (enough and value < float("inf")):
+        number = cast("float", value)
+        enough = number > float("-inf") if row.least is None else number >= row.least
+        if not (enough and number < float("inf")):
             raise _unfit(row, value, row.wanted or wanted)
     if row.words and value not in row.words:
         raise OptionError(
