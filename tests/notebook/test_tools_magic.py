@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
 from tool_use import use
 
+from vertex_claude_magic.chats.tools.wording import call_text
 from vertex_claude_magic.errors import ClaudeInterrupt
 from vertex_claude_magic.notebook.completion import candidates
 
@@ -54,7 +56,7 @@ def test_a_call_is_a_folded_line_between_the_texts(shell, cell, capsys):
     (output,) = shell.page.outputs
     markdown = output["text/markdown"]
     assert markdown.index("Let me look.") < markdown.index("<details>") < markdown.index("It is **2.5**.")
-    assert "<summary>mean(column=&quot;mass&quot;) · " in markdown
+    assert '<summary>mean(column="mass") · ' in markdown
     assert "reading mass" in markdown
     assert "reading" not in capsys.readouterr().out
     assert '[mean(column="mass") · ' in output["text/plain"]
@@ -76,11 +78,26 @@ def test_what_a_function_returns_cannot_leave_its_fence(shell, cell):
     assert "<script>alert(1)</script>" in fence
 
 
-def test_arguments_in_the_line_are_escaped(shell, cell):
-    shell.emulator.answer([use(1, "mean", column="</summary><b>&")], "Done.")
+ARGUMENTS = {
+    "HTML": {"column": "</summary><b>&"},
+    "two prices": {"low": "$5", "high": "$10"},
+    "a formula as a name": {r"$\href{https://a.example/}{x}$": 1},
+    "brackets of a formula": {"column": r"\(x\) \[y\]"},
+    "an environment": {r"\begin{align}": r"\end{align}"},
+}
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
+def test_the_line_of_a_call_shows_its_arguments_as_they_are(shell, cell, arguments):
+    """It is an HTML block, which front ends search for formulas before and after they parse it."""
+    shell.emulator.answer([use(1, "mean", **arguments)], "Done.")
     assert cell("%%claude --tools mean\nGo").success
     (output,) = shell.page.outputs
-    assert "mean(column=&quot;&lt;/summary&gt;&lt;b&gt;&amp;&quot;)" in output["text/markdown"]
+    summary = output["text/markdown"].partition("<summary>")[2].partition("</summary>")[0]
+    assert not re.search(r"[$\\]", summary)
+    assert set(re.findall(r"<[^>]*>", summary)) <= {"<span>", "</span>"}
+    shown = unescape(re.sub(r"</?span>", "", summary))
+    assert shown.startswith(f"{call_text('mean', arguments)} · ")
 
 
 def test_a_figure_that_a_function_returns_is_shown_below(shell, cell):
@@ -112,7 +129,7 @@ def test_calls_that_had_ended_before_an_interrupt_stay_in_the_reply_and_on_the_p
     assert str(result.error_in_exec) == "The answer up to here is saved."
     (call,) = shell.ip.user_ns["answer"].tool_calls
     assert (call.name, call.result) == ("mean", 2.5)
-    assert "<summary>mean(column=&quot;a&quot;) · " in shell.page.outputs[0]["text/markdown"]
+    assert '<summary>mean(column="a") · ' in shell.page.outputs[0]["text/markdown"]
 
 
 def test_without_a_line_to_type_on_a_confirmation_is_no(shell, cell, monkeypatch):

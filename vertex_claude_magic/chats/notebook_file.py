@@ -53,7 +53,7 @@ _BELOW = re.compile(
 )
 # Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences.
 _CALL = re.compile(
-    r"(?:\A|(?<=\n\n))<details><summary>[^\n<]*</summary>\n\n"
+    r"(?:\A|(?<=\n\n))<details><summary>(?:[^\n<]|</?span>)*</summary>\n\n"
     r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n|\Z)",
     re.DOTALL,
 )

@@ -29,6 +29,7 @@ __all__ = [
     "endings",
     "folded",
     "footer",
+    "in_html",
     "plain_ending",
     "small",
     "waiting",
@@ -40,7 +41,7 @@ _CURES = {
     "compaction": "Stopped to compact a long conversation. Ask Claude to continue with {}.",
 }
 # Punctuation that begins nothing in HTML, Markdown or a formula.
-_PLAIN = frozenset(" .,:;-/()%+")
+_PLAIN = frozenset(" .,:;-/()%+=?\"'")
 _ENDS = frozenset({"end_turn", "stop_sequence"})
 
 
@@ -197,7 +198,7 @@ def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
     behind = [note for note in notes if isinstance(note, Repeated)]
     # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
     fold = (
-        f"<details><summary><small>{_in_html(line)}</small></summary>\n\n"
+        f"<details><summary><small>{in_html(line)}</small></summary>\n\n"
         f"{small(details(reply), *behind)}\n\n</details>"
     )
     warned = [f"⚠ {_literally(mark)}" for mark in marks]
@@ -244,7 +245,7 @@ def _line(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _in_html(text: str) -> str:
+def in_html(text: str) -> str:
     """Write a line into an HTML block, where Markdown has no escapes.
 
     JupyterLab looks for formulas in the source and again in the page: as a character reference a sign is none in

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.chats.tools.wording import call_text
-from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown, safe_plain
+from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
+from vertex_claude_magic.notebook.display.footer import in_html
 from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.text import quote
 
@@ -81,7 +81,7 @@ def _line(call: ToolCall) -> str:
 
 def _folded(call: ToolCall) -> str:
     """Return a call that is folded away; its line is escaped, its result is in a fence that nothing in it can close."""
-    parts = [f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"]
+    parts = [f"<details><summary>{in_html(call_line(call))}</summary>"]
     parts += [fenced(_cut(text)) for text in (_result_text(call), call.printed) if text.strip()]
     return "\n\n".join([*parts, "</details>"])
 
