@@ -70,6 +70,26 @@ def test_text_is_written_as_it_comes(build, out):
     assert out.getvalue() == "one two\n\nm · 0.0 s · cost unknown\n"
 
 
+ROWS = "| a |\n|---|\n| 1 |\n"
+OTHER_ROWS = "| b | a |\n|---|---|\n|  | 1 |\n"
+ENDS = {
+    "more": ("one ", "one two", "one two"),
+    "the same": ("one", "one", "one"),
+    "in a fence": ("print(1)\n", "```python\nprint(1)\n```", "print(1)\n"),
+    "another table": (ROWS, OTHER_ROWS, f"{ROWS}\n\n{OTHER_ROWS}"),
+}
+
+
+@pytest.mark.parametrize(("came", "shown", "written"), ENDS.values(), ids=ENDS)
+def test_what_is_shown_in_the_end_may_be_another_text_than_what_came(build, out, came, shown, written):
+    """What the terminal has written stays, and nothing is written in part."""
+    answer = build()
+    answer.text(came)
+    answer.draw()
+    answer.finish(reply(shown), metadata={})
+    assert out.getvalue().removesuffix("\nm · 0.0 s · cost unknown\n").rstrip("\n") == written.rstrip("\n")
+
+
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_an_escape_sequence_never_gets_through_however_it_is_split(build, out, escape):
     """Case 57: one character at a time, the text around it stays and nothing of the sequence does."""

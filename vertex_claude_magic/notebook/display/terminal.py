@@ -72,8 +72,8 @@ class TerminalAnswer:
         self._in_thinking = False
         self._text: list[str] = []
         self._held = ""
-        # Of this round.
-        self._length = 0
+        # What came of this round.
+        self._came: list[str] = []
         self._streamed = False
         self._ends_line = True
         # Colours and moves of the cursor are for eyes; a file or a pipe gets the text as it came.
@@ -93,18 +93,18 @@ class TerminalAnswer:
     def text(self, delta: str) -> None:
         """Take text in."""
         self._text.append(delta)
-        self._length += len(delta)
+        self._came.append(delta)
         self._streamed = True
 
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
         self.text(f"\n\n{line}\n\n")
-        self._length = 0
+        self._came.clear()
 
     def called(self, line: str) -> None:
         """Say below its announcement how a call ended."""
         self.text(f"{line}\n\n")
-        self._length = 0
+        self._came.clear()
 
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
@@ -139,8 +139,17 @@ class TerminalAnswer:
         self._write_thinking()
         lines = [*notes]
         if self._streams:
-            # An answer that was not streamed, or comes from a record, is here without ever having been a delta.
-            self._text.append(reply.text[self._length :] if self._streamed else _whole(reply))
+            came = "".join(self._came)
+            if not self._streamed:
+                # It comes whole, or from a record.
+                rest = _whole(reply)
+            elif reply.text.startswith(came):
+                rest = reply.text[len(came) :]
+            else:
+                # A terminal takes nothing back. Code that is only put into a fence can be read as it is; rows of a
+                # table whose columns were not known before are written again.
+                rest = "" if came.strip() in reply.text else f"\n\n{reply.text}"
+            self._text.append(rest)
             self._write_text(final=True)
             if self._blocks is not None:
                 self._blocks.finish()
