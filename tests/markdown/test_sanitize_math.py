@@ -44,6 +44,7 @@ FORMULAS = {
     "| $\\|x\\|$ |\n|---|": "| $\\vert x\\vert$ |\n| --- |",
     "- a\n- $$x$$": "- a\n- $$x$$",
     "$a % comment\nb$": "$a b$",
+    "$a\\hspace{10em}b\\\\[12pt] c\\kern-15pt d$": "$a\\hspace{10em}b\\\\[12pt] c\\kern-15pt d$",
     "\\begin{equation}\\label{a} x\\end{equation}": "$$\\begin{equation} x\\end{equation}$$",
 }
 
@@ -76,6 +77,12 @@ NOT_TYPESET = (
     r"\rule{999em}{999em}",
     r"\hspace{-9999px} x",
     r"x \\[9999em] y",
+    r"x \\*[999em] y",
+    r"a\abovewithdelims() 999em b",
+    "\\rule{" + " " * 41 + "999em}{1em}",
+    r"\rule{99em}{99em}",
+    r"\rule{25.5 pc}{1em}",
+    r"\rule{12in}{12cm}",
     r"\begin{unknown}x\end{unknown}",
     r"\begin{align}x\end{gather}",
     r"{x",
@@ -114,6 +121,11 @@ def test_a_formula_that_could_act_is_not_typeset(tex: str, frame: str) -> None:
     shown = safe_markdown(frame.format(tex))
     outside_code = re.sub(r"(`+).+?\1|<code>.*?</code>|<span>\\\$</span>", "", shown)
     assert "$" not in outside_code.replace("\\$", "")
+
+
+def test_a_comment_does_not_hide_a_length() -> None:
+    """It is taken out before the formula is one line, and what is left is what the front end reads."""
+    assert "$" not in safe_markdown("$$\n\\rule%" + "a" * 45 + "\n{999em}{999em}\n$$")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from allowed_html import violations
@@ -177,3 +178,31 @@ def test_nbconvert_leaves_no_two_dollars_in_one_stretch_of_text() -> None:
     stretches = re.split(r"<[^>]*>", html.replace("$x^2$", ""))
     assert all(stretch.count("$") < 2 for stretch in stretches)
     assert html.count("$x^2$") == 1
+
+
+# Where a literal dollar can come from; `{}` is one.
+DOLLARS = [
+    "costs {}5 or {}10",
+    "![costs {}5 or {}10](https://a.b/x.png)",
+    "![{}5](https://a.b/x.png) and ![{}6](javascript:x)",
+    "![{}5](https://a.b/x.png) or {}10",
+    "[costs {}5 or {}10](https://a.b/x)",
+    "[](<https://a.b/{}x{}>)",
+    "[costs {}5](https://a.b 'or {}10') or {}12",
+    "{}5 and `x{}` and {}6",
+    "# {}5 or {}6",
+    "| a |\n|---|\n| ![{}5 or {}6](https://a.b/x.png) |",
+    "- {}5<br>{}6",
+    "{}5 ~~{}6~~ *{}7*",
+]
+
+
+@pytest.mark.parametrize("dollar", ["$", "\\$", "&#36;", "&dollar;"])
+@pytest.mark.parametrize("source", DOLLARS)
+def test_no_two_literal_dollars_are_in_one_stretch_of_text(source: str, dollar: str) -> None:
+    """The page is searched for formulas once more, and what is between two dollars may act."""
+    shown = safe_markdown(source.replace("{}", dollar))
+    for render in (COMMONMARK.render, markdown2html_mistune):
+        # Code is not searched.
+        html = re.sub(r"<code>.*?</code>", "", render(shown))
+        assert all(stretch.count("$") < 2 for stretch in re.split(r"<[^>]*>", unescape(html)))

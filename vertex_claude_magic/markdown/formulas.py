@@ -32,10 +32,11 @@ _ACTING = re.compile(
     r"|refeq|\w*tagform|autoload|texthtml|Declare\w*|New\w+|Renew\w+|Provide\w+|mathtoolsset|newsymbol|definecolor|usepackage"
     r"|setOptions|begingroupReset|begingroupSandbox|breakAlign)(?![A-Za-z])"
 )
-# Lengths of three digits, by which a formula would cover the rest of the page.
+# Lengths by which a formula would cover the rest of the page: three digits, 20 em or pc, 10 in or cm. It is for a formula
+# without its blanks, which may stand between a command and its length.
 _HUGE = re.compile(
-    r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above|Space|genfrac)"
-    r"(?![A-Za-z])|\\\\ *\[)[^\\$]{0,40}\d{3}"
+    r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above(?:withdelims)?"
+    r"|Space|genfrac)(?![A-Za-z])|\\\\\*?\[)[^\\$]{0,40}(?:\d{3}|(?:[2-9]\d(?:[.,]\d*)?(?:em|pc)|\d\d(?:[.,]\d*)?(?:in|cm)))"
 )
 # What could end the formula for one of the readers, or be read as an address or a script by a browser.
 _FORBIDDEN = re.compile(
@@ -97,10 +98,13 @@ def canonical_formula(tex: str, *, in_table: bool = False) -> str | None:
     ('a< b \\\\ c', None)
     """
     tex = _LABEL.sub("", tex)
-    if len(tex) > LONGEST or _FORBIDDEN.search(tex) or _ACTING.search(tex) or _HUGE.search(tex):
+    if len(tex) > LONGEST or _FORBIDDEN.search(tex):
         return None
     # A comment would hide the rest of the line once all lines are one.
     line = " ".join(_COMMENT.sub(r"\1", tex).split())
+    # This is what the front end reads: a comment may have parted a command from its length.
+    if _FORBIDDEN.search(line) or _ACTING.search(line) or _HUGE.search("".join(line.split())):
+        return None
     # Spaces part what another reader would take for HTML, a link or a brace.
     line = _BEFORE_TAG.sub("< ", line).replace('"', "''")
     line = line.replace("](", "] (").replace("][", "] [").replace("]:", "] :")

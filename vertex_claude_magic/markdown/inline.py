@@ -33,6 +33,8 @@ _BARE_ADDRESS = (
 # Two formulas, a formula and a digit, or two code spans that touch would be read as one.
 _TOUCHING = re.compile(r"\$[$`\d]|``")
 _BREAKS = {"softbreak": "\n", "hardbreak": "\0\n"}
+# Stands for a literal dollar until it is known how many there are; the source holds no NUL.
+_DOLLAR = "\0d"
 _BREAK = re.compile(r"<br *\t*/?>", re.IGNORECASE)
 
 # No user information, which is written to deceive: https://google.com@evil.example.
@@ -103,11 +105,10 @@ def safe_url(target: str) -> tuple[str, str]:
 
 
 class _Writer:
-    """The Markdown of one run of inline tokens, as it grows; a NUL marks a hard line break."""
+    """The Markdown of one run of inline tokens, as it grows; a NUL marks a hard line break or a literal dollar."""
 
-    def __init__(self, *, in_table: bool, dollar: str) -> None:
+    def __init__(self, *, in_table: bool) -> None:
         self.in_table = in_table
-        self.dollar = dollar
         self.parts: list[str] = []
         self.links: list[tuple[str, str, int]] = []
 
@@ -133,7 +134,7 @@ class _Writer:
             self.literal(piece[end:])
 
     def escaped(self, text: str) -> str:
-        return escape_text(text, dollar=self.dollar, in_table=self.in_table)
+        return escape_text(text, dollar=_DOLLAR, in_table=self.in_table)
 
     def literal(self, text: str) -> None:
         self.add(self.escaped(text))
@@ -197,10 +198,7 @@ class _Writer:
 
 def inline_lines(tokens: Sequence[Token], *, in_table: bool = False) -> list[str]:
     """Return the lines of a paragraph, a heading or a table cell; a hard break ends in a NUL."""
-    # A dollar that is alone in its paragraph needs no more than a backslash.
-    dollars = sum(t.content.count("$") for t in tokens if t.type in {"text", "text_special"})
-    dollars += sum(t.type in {"math_inline", "math_display"} for t in tokens)
-    writer = _Writer(in_table=in_table, dollar=r"\$" if dollars < 2 else LITERAL_DOLLAR)
+    writer = _Writer(in_table=in_table)
     # Neighbouring texts are joined, because the parser cuts at every sign that could be markup.
     text = ""
     for token in tokens:
@@ -214,8 +212,12 @@ def inline_lines(tokens: Sequence[Token], *, in_table: bool = False) -> list[str
             writer.write(token)
             text = ""
     writer.text(text)
+    written = "".join(writer.parts)
+    # A dollar that is alone in its paragraph needs no more than a backslash. Counted is what is written, whatever it
+    # came from: texts, titles of images, addresses, code, formulas.
+    dollar = r"\$" if written.count(_DOLLAR) + written.count("$") < 2 else LITERAL_DOLLAR
     lines: list[str] = []
-    for raw in "".join(writer.parts).split("\n"):
+    for raw in written.replace(_DOLLAR, dollar).split("\n"):
         hard = raw.endswith("\0")
         line = guard_line(raw[:-1] if hard else raw)
         if line:
