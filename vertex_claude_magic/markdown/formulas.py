@@ -32,8 +32,8 @@ _ACTING = re.compile(
     r"|refeq|\w*tagform|autoload|texthtml|Declare\w*|New\w+|Renew\w+|Provide\w+|mathtoolsset|newsymbol|definecolor|usepackage"
     r"|setOptions|begingroupReset|begingroupSandbox|breakAlign)(?![A-Za-z])"
 )
-# Lengths by which a formula would cover the rest of the page: three digits, 20 em or pc, 10 in or cm. It is for a formula
-# without its blanks, which may stand between a command and its length.
+# Lengths by which a formula would cover the rest of the page: three digits, 20 em or pc, 10 in or cm. Searched is a
+# formula without its blanks, which may stand between a command and its length.
 _HUGE = re.compile(
     r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above(?:withdelims)?"
     r"|Space|genfrac)(?![A-Za-z])|\\\\\*?\[)[^\\$]{0,40}(?:\d{3}|(?:[2-9]\d(?:[.,]\d*)?(?:em|pc)|\d\d(?:[.,]\d*)?(?:in|cm)))"
