@@ -95,10 +95,13 @@ def test_regions_and_systems_are_varied(shell):
     assert sorted(each.body["system"] for each in shell.asked[2:]) == ["Be brief, please.", "Be thorough."]
 
 
-def test_a_quiet_comparison_shows_nothing(shell):
+def test_a_quiet_comparison_shows_nothing(shell, capsys):
     """The variable has it."""
-    shell.ok("%%claude_compare a -q -m haiku,sonnet\nHi")
-    assert shell.page.outputs == []
+    capsys.readouterr()
+    for cell in ("%%claude_compare a -q -m haiku,sonnet\nHi", "%claude_compare -q -m haiku,sonnet Hi"):
+        shell.ok(cell)
+        assert shell.page.outputs == []
+        assert "Out[" not in capsys.readouterr().out
 
 
 def test_templates_are_filled_in_each_column(shell):

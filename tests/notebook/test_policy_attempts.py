@@ -400,6 +400,28 @@ def test_a_policy_holds_for_the_demo_too(under):
     assert not shell.magics.emulator.requests
 
 
+def test_what_a_policy_sets_for_all_magics_keeps_none_of_them_from_working(under):
+    """A comparison has no conversation and no tools; nobody gave what it would refuse."""
+    shell = under("[defaults]\nchat = 'course'\ntools = ['web_search']\nconfirm = true\n")
+    shell.ok("%%claude_compare -m haiku,sonnet\nHi")
+    assert [set(each.body) & {"tools"} for each in shell.asked] == [set(), set()]
+    assert [len(each.body["messages"]) for each in shell.asked] == [1, 1]
+    assert "does not support --tools" in str(
+        shell.error("%%claude_compare -m haiku,sonnet --tools web_search\nHi")
+    )
+
+
+def test_where_attachments_are_switched_off_a_fix_is_asked_without_values(under):
+    """The user has attached nothing: the values are what %claude_fix itself adds."""
+    shell = under("[limits]\nattachments = false\n")
+    shell.error("total = [1, 2]\ntotal / 2")
+    shell.emulator.answer("```python\ntotal = [1, 2]\nsum(total) / 2\n```")
+    shell.ok("%claude_fix")
+    sent = str(shell.body["messages"])
+    assert "total / 2" in sent
+    assert 'name="total"' not in sent
+
+
 def test_the_tools_of_the_registry_are_switched_off(under):
     """By the option, as soon as there is one."""
     row = Option(

@@ -103,6 +103,9 @@ BROKEN = {
     "a system text that is none": ("[defaults]\nsystem = 5\n", "p.toml, line 2: system is 5"),
     "attached from elsewhere": ("[defaults]\nattach = ['../x']\n", "p.toml, line 2: the attachment '../x' is outside"),
     "attached from the root": ("[defaults]\nattach = ['/etc/hosts']\n", "p.toml, line 2: the attachment '/etc/hosts'"),
+    "tools": ("[locks]\ntools = ['f']\n", "p.toml, line 2: tools are given without confirm = true."),
+    "tools with confirm = false": (
+        "[locks]\ntools = ['f']\nconfirm = false\n", "p.toml, line 2: tools are given without confirm = true."),
     "tools by hand": ("[defaults.set]\ntools = []\n", "p.toml, line 1: a file may not set the field tools."),
     **{
         f"{section} of {name}": (f"[{section}]\n{name} = {value}\n", f"p.toml, line 2: a file may not set {name}.")
@@ -115,6 +118,22 @@ BROKEN = {
     "deep": ("[locks]\nmodel = " + "[" * 3000 + "]" * 3000, "p.toml"),
     "long": ("# " + "x" * 300_000, "p.toml is longer than 200,000 characters."),
 }  # fmt: skip
+
+
+CONFIRMED = [
+    "[locks]\ntools = ['web_search']\nconfirm = true\n",
+    "[locks]\nconfirm = true\ntools = ['web_search']\n",
+    "[locks]\ntools = ['web_search']\n[defaults]\nconfirm = true\n",
+    "[locks]\nconfirm = true\n[defaults]\ntools = ['web_search']\n",
+    "[defaults]\ntools = ['web_search']\nconfirm = true\n",
+]
+
+
+@pytest.mark.parametrize("text", CONFIRMED)
+def test_a_policy_may_give_tools_where_it_says_that_calls_are_confirmed(text):
+    """In whichever of its sections the one and the other are."""
+    policy = parse_policy(text, "p.toml", Path())
+    assert {**policy.defaults, **policy.locks}["tools"] in (("web_search",), (("web_search",),))
 
 
 @pytest.mark.parametrize(("text", "begins"), BROKEN.values(), ids=BROKEN.keys())

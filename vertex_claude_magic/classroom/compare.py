@@ -225,8 +225,9 @@ class Comparison:
         for each in asked:
             check_asked(each.target)
         self._session = session
-        self._asked = asked
-        self.columns = [ComparedColumn(each) for each in asked]
+        alone = {"chat": None, "new": False, "after": None, "tools": ()}
+        self._asked = [each._replace(target=each.target.replace(**alone)) for each in asked]
+        self.columns = [ComparedColumn(each) for each in self._asked]
 
     def run(
         self, on_change: Callable[[], None] = lambda: None, stopped: Callable[[], bool] = lambda: False
@@ -314,7 +315,8 @@ def check_asked(target: Target) -> None:
         OptionError: one is given.
     """
     for name, why in _REFUSED.items():
-        if getattr(target, name, None):
+        # A policy is written for all magics, and no user can leave out what it sets.
+        if getattr(target, name, None) and target.origins.get(name) != "policy":
             raise _unsupported(name, why)
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(

@@ -314,8 +314,11 @@ class CellWatch(threading.local):
 
     def ends_in_question(self) -> bool:
         """Tell whether the value of the cell is what a magic of ours returns."""
-        last_line = (self.source or "").rstrip().rpartition("\n")[2]
-        return self._asks() or last_line.split(maxsplit=1)[:1] in (["%claude"], ["%%claude"])
+        source = (self.source or "").strip()
+        last_line = source.rpartition("\n")[2]
+        begins, ends = (text.partition("\n")[0].split(maxsplit=1)[:1] for text in (source, last_line))
+        magics = ("claude", "claude_compare")
+        return begins in [[f"%%{name}"] for name in magics] or ends in [[f"%{name}"] for name in magics]
 
     def _asks(self) -> bool:
         return (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]

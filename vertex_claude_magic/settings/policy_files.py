@@ -102,18 +102,23 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         if not isinstance(content, dict):
             raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
     locks: dict[str, tuple[Any, ...]] = {}
+    # Tools need it beside them, in whichever of the two sections it is.
+    confirmed = any(table.get(each, {}).get("confirm") is True for each in ("locks", "defaults"))
+    confirm = {"confirm": True} if confirmed else {}
     for name, value in table.get("locks", {}).items():
         at = where("locks", name)
         # The same names are refused as among the defaults.
         row = OPTIONS.get(name.replace("-", "_"))
         is_list_option = row is not None and row.kind in {"texts", "objects"}
         values = value if isinstance(value, list) and not is_list_option else [value]
-        read = [read_options({name: each}, folder, partial(_same, at)) for each in values]
+        beside = confirm if row is not None and row.name == "tools" else {}
+        read = [read_options({name: each, **beside}, folder, partial(_same, at)) for each in values]
         if not read:
             raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="List one or more.")
-        ((key, _),) = read[0].items()
+        key = next(iter(read[0]))
         locks[key] = tuple(each[key] for each in read)
-    defaults = read_options(table.get("defaults", {}), folder, lambda name: where("defaults", name))
+    given = {**table.get("defaults", {}), **(confirm if "tools" in table.get("defaults", {}) else {})}
+    defaults = read_options(given, folder, lambda name: where("defaults", name))
     limits = dict(table.get("limits", {}))
     off = _switch(limits, "off", where, value=True)
     ceilings = {

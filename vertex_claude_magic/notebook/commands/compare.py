@@ -95,7 +95,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         names[variable] = replies
     if host.panel is not None:
         host.panel.draw()
-    if not quiet:
+    if not quiet or host.cells.ends_in_question():
         host.pass_over(replies)
     return replies
 

@@ -70,16 +70,18 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
                 cure="Write a hint behind the options.",
             )
     # It is the highest of the hints.
-    present_policy().check_hint(4)
+    policy = present_policy()
+    policy.check_hint(4)
     host.unfixed = last_error(host.unfixed)
     failure = read_failure(host.unfixed, lambda name: cell_source(host.shell, name))
     scope = host.scope()._replace(names={**host.shell.user_ns, **failure.values})
+    values = [] if "attachments" in policy.forbids else _written_values(failure.values, scope)
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **options,
         # Code and error messages contain braces that are not templates.
         "literal": True,
-        "attach": (*options.get("attach", ()), *_written_values(failure.values, scope)),
+        "attach": (*options.get("attach", ()), *values),
     }
     mends = bool(failure.cell or failure.sources) and not explain
     deliver = _delivery(host, failure) if mends else None
