@@ -36,7 +36,8 @@ _ACTING = re.compile(
 # formula without its blanks, which may stand between a command and its length.
 _HUGE = re.compile(
     r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above(?:withdelims)?"
-    r"|Space|genfrac)(?![A-Za-z])|\\\\\*?\[)[^\\$]{0,40}(?:\d{3}|(?:[2-9]\d(?:[.,]\d*)?(?:em|pc)|\d\d(?:[.,]\d*)?(?:in|cm)))"
+    r"|Space|genfrac|(?:under|over)bracket|MoveEqLeft|shove(?:left|right)|[a-z]*box)(?![A-Za-z])|\\\\\*?\[)"
+    r"[^\\$]{0,40}(?:\d{3}|[2-9]\d(?:[.,]\d*)?(?:em|pc)|\d\d(?:[.,]\d*)?(?:in|cm))"
 )
 # What could end the formula for one of the readers, or be read as an address or a script by a browser.
 _FORBIDDEN = re.compile(
