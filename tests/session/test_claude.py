@@ -163,6 +163,17 @@ def test_the_deadline_holds_over_retries(claude_emulator):
     assert len(claude_emulator.requests) == 3
 
 
+@pytest.mark.parametrize("name", ["access_token", "credentials", "policy", "clock"])
+def test_an_argument_of_the_client_is_no_option_of_a_question(claude_emulator, name):
+    """A misspelt one is told from the options too."""
+    with pytest.raises(errors.OptionError) as caught:
+        client(claude_emulator).ask("Hello", **{name: "SECRET"})
+    assert str(caught.value) == f"{name} is not an option of a question. Give it to Claude({name}=...)."
+    with pytest.raises(errors.OptionError, match=f"Did you mean {name}") as caught:
+        Claude(**{f"{name[:3]}{name[4:]}": "SECRET"})
+    assert "SECRET" not in str(caught.value)
+
+
 CONTRADICTING = [
     ({"set": {"stream": False}}, {}, "Use no_stream=True."),
     ({"set": {"stream": None}}, {}, "Leave the field out."),

@@ -99,8 +99,28 @@ def test_a_token_that_is_refused_again_is_fatal_with_the_login_command(claude_em
 def test_a_fixed_token_that_is_refused_is_not_sent_again(claude_emulator):
     """Case 26: there is no other token."""
     claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="stale")
-    refused(claude, errors.AuthenticationFailed)
+    error = refused(claude, errors.AuthenticationFailed)
+    assert error.cure.startswith("Give another access_token")
     assert len(claude_emulator.requests) == 1
+
+
+NO_CREDENTIALS = {
+    "a path": {"credentials": "/home/me/SECRET.json"},
+    "the content of a key": {"credentials": {"private_key": "SECRET"}},
+    "a token as credentials": {"credentials": "ya29.SECRET"},
+    "a header": {"access_token": "Bearer SECRET"},
+    "bytes": {"access_token": b"SECRET"},
+}
+
+
+@pytest.mark.parametrize("given", NO_CREDENTIALS.values(), ids=NO_CREDENTIALS)
+def test_what_is_no_login_is_refused_when_it_is_given(given):
+    """With what it should be, and nothing of what it is."""
+    (name,) = given
+    with pytest.raises(errors.OptionError, match=f"^{name} is ") as caught:
+        Claude(**given)
+    assert caught.value.cure
+    assert "SECRET" not in f"{caught.value!r}"
 
 
 DENIED = [

@@ -318,7 +318,7 @@ def check_asked(target: Target) -> None:
         # A policy is written for all magics, and no user can leave out what it sets.
         if getattr(target, name, None) and target.origins.get(name) != "policy":
             raise _unsupported(name, why)
-    if target.format == "code" and target.origins.get("format") == "option":
+    if target.format == "code" and target.origins.get("format") in {"option", "saved prompt"}:
         raise errors.OptionError(
             spelled(
                 "A comparison does not support {}: there are several answers but one new cell.",

@@ -143,8 +143,9 @@ class _Parts:
         """Take in one token."""
         match token.type:
             case "bullet_list_open" | "ordered_list_open":
-                start = int(token.attrGet("start") or 1)
-                self._lists.append(start if token.type == "ordered_list_open" else None)
+                start = token.attrGet("start")
+                first = 1 if start is None else int(start)
+                self._lists.append(first if token.type == "ordered_list_open" else None)
             case "bullet_list_close" | "ordered_list_close":
                 self._lists.pop()
                 self._end_block()
@@ -201,7 +202,8 @@ def _inline_text(token: Token) -> str:
                 shown.append(" ")
             case "hardbreak":
                 shown.append("\n")
-            case "math_inline" | "math_display":
+            case "s_open" | "s_close" | "math_inline" | "math_display":
+                # Without its marks, what is struck out would say the opposite.
                 shown.append(each.markup)
             case "link_open":
                 targets.append(str(each.attrGet("href") or ""))

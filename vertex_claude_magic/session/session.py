@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -315,9 +317,22 @@ def authorizer_of(
     Args:
         credentials: A google-auth credentials object or an `ApplicationDefault`; None for those that google-auth finds.
         access_token: A ready token, which is used instead.
+
+    Raises:
+        OptionError: one of them is something else; the message shows nothing of it.
     """
     if access_token is not None:
+        if not isinstance(access_token, str) or access_token.lower().startswith("bearer "):
+            raise errors.OptionError(
+                "access_token is not a bare token.", cure="Give the token alone, as a text."
+            )
         return FixedToken(access_token)
     if isinstance(credentials, ApplicationDefault):
         return credentials
+    if isinstance(credentials, (str, bytes, PathLike, Mapping)):
+        raise errors.OptionError(
+            f"credentials is a {type(credentials).__name__}, not a credentials object of google-auth.",
+            cure="For a key file, set GOOGLE_APPLICATION_CREDENTIALS to its path, or use "
+            "google.oauth2.service_account.Credentials.from_service_account_file.",
+        )
     return ApplicationDefault(credentials=credentials)

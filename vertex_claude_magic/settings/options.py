@@ -160,6 +160,10 @@ def _restore(kind: type[AskOptions], given: Mapping[str, Any]) -> AskOptions:
     return kind(**given)
 
 
+# Arguments of `Claude` that are no options.
+_OF_CLAUDE = ("access_token", "clock", "credentials", "policy")
+
+
 def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
     """Lay the options of one question over those of the session; mappings and lists add up, values replace.
 
@@ -181,7 +185,11 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
             # Imported only here, because it takes time that no other question needs.
             import difflib
 
-            near = difflib.get_close_matches(name, EMPTY, n=1)
+            if name in _OF_CLAUDE:
+                raise OptionError(
+                    f"{name} is not an option of a question.", cure=f"Give it to Claude({name}=...)."
+                )
+            near = difflib.get_close_matches(name, [*EMPTY, *_OF_CLAUDE], n=1)
             cure = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(EMPTY))}."
             raise OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)
         if value is not None:

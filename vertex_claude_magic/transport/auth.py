@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.identity import Identity
     from vertex_claude_magic.transport.token_answers import WatchedRequest
 
-__all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
+__all__ = ["ANOTHER_TOKEN", "ApplicationDefault", "Authorizer", "FixedToken"]
+
+# What helps where a token was given: no login changes it.
+ANOTHER_TOKEN = "Give another access_token, or none to use the Google credentials of this machine."  # noqa: S105 - none
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -68,7 +71,7 @@ class FixedToken:
 
     def headers(self) -> dict[str, str]:
         """Return the Authorization header."""
-        return _checked({"authorization": f"Bearer {self._token}"})
+        return _checked({"authorization": f"Bearer {self._token}"}, cure=ANOTHER_TOKEN)
 
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol has it
         """Return False: there is no other token."""
@@ -331,12 +334,13 @@ def _explicit_file() -> str:
     return trimmed(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""))
 
 
-def _checked(headers: dict[str, str]) -> dict[str, str]:
+def _checked(headers: dict[str, str], *, cure: str = "") -> dict[str, str]:
     token = headers.get("authorization", "")
     if not (token.isascii() and token.isprintable() and len(token) > len("Bearer ")):
         from vertex_claude_magic.transport.login_failures import login_cure
 
         raise errors.CredentialsError(
-            "The access token is empty or contains characters that a header cannot carry.", cure=login_cure()
+            "The access token is empty or contains characters that a header cannot carry.",
+            cure=cure or login_cure(),
         )
     return headers

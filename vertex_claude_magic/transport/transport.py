@@ -367,6 +367,9 @@ class PendingResponse:
                     renewed = True
                     if authorizer.renew(headers):
                         continue
+                    from vertex_claude_magic.transport.auth import ANOTHER_TOKEN
+
+                    error.cure = ANOTHER_TOKEN
                 self._pause_or_raise(response, error, attempt)
                 attempt += 1
 
