@@ -26,7 +26,7 @@ from vertex_claude_magic.transport.waiting import pause, wait_for
 from vertex_claude_magic.vertex.request import build_count_request, in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from google.auth.credentials import Credentials
 
