@@ -63,6 +63,8 @@ LINES = [
     ("%%claude_compare --vary cache=", {"true", "false"}, set()),
     ("%%claude_compare --vary as=", {"df", "my_type"}, set()),
     ("%%claude_compare --", {"--vary", "--model"}, {"--chat", "--new", "--after", "--tools"}),
+    ("%%claude_map labels ", {"my_frame", "my_map"}, {"my_type", "my_box", "haiku"}),
+    ("%%claude_batch labels my_f", {"my_frame"}, {"my_map", "my_folder"}),
     ("%%claude_map labels reviews --", {"--limit", "--model"}, {"--chat", "--new", "--after", "--tools"}),
     ("%%claude_batch labels reviews --", {"--to", "--model"}, {"--chat", "--tools", "--timeout", "--replay"}),
     ("%claude_fix --", {"--explain", "--model"}, {"--prompt", "--with"}),

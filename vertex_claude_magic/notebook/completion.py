@@ -143,6 +143,10 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif word.startswith("-"):
         rows = [each for each in known.by_name.values() if "line" in each.places]
         offered = _typed("option", dict.fromkeys(each.long for each in rows))
+    elif known.over_rows or (known.batches and command.startswith("%%")):
+        # NAME comes first, then TABLE: whatever has rows and is no text.
+        sized = [each for each in _variables(names) if hasattr(type(names[each.text]), "__len__")]
+        offered = [each for each in sized if len(words) == 2 and each.type not in {"str", "bytes"}]
     elif known.words:
         if known.words == ("families",):
             own = _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
