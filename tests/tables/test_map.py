@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import io
 import itertools
 import os
 import re
@@ -25,12 +26,11 @@ from shells import ROOT
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault, Reply
+from vertex_claude_magic.tables.progress import Bar, Progress
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from vertex_claude_magic.tables.progress import Progress
 
 
 @pytest.fixture
@@ -737,6 +737,30 @@ def test_progress_tells_how_far_a_run_is(client, make_table):
     assert last.summary().startswith("3 rows: 3 answered (1 the same as another row).")
     client.map(make_table({"text": ["row 1", "row 2"]}), "Repeat {{ text }}", progress=seen.append)
     assert "2 by an earlier run" in seen[-1].summary()
+
+
+class Terminal(io.StringIO):
+    """What a terminal of 80 columns shows; tqdm asks the environment how wide it is."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_the_bar_of_a_terminal_is_one_line_that_says_each_thing_once(monkeypatch, kind):
+    """A log, which cannot take a line back, has all that is known."""
+    monkeypatch.setenv("COLUMNS", "80")
+    out = kind()
+    bar = Bar(out)
+    bar(Progress(rows=60_000, answered=17_999, asked=18_000, failed={"BadRequest": 1}, input_tokens=450_000,
+                 output_tokens=513_000, cost=0.00026, active=8, allowed=16, seconds=4_800, pause=12.0))  # fmt: skip
+    bar.close()
+    last = out.getvalue().split("\r")[-1].rstrip()
+    if kind is Terminal:
+        assert len(last) <= 80
+        assert re.search(r"^ 30%\|\S.*\| 18000/60000, 1 failed · ≈ \$0\.00026 · paused for 12 s", last)
+    else:
+        assert "450,000 + 513,000 tokens" in last
 
 
 def test_progress_comes_at_most_four_times_a_second(claude_emulator, tmp_path):

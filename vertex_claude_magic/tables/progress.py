@@ -90,9 +90,7 @@ class Progress:
         >>> Progress(rows=10, answered=5, asked=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
         '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
         """
-        parts = [f"{self.done:,} of {number_of(self.rows, 'row')}"]
-        if self.failures:
-            parts[0] += f", {self.failures:,} failed"
+        parts = [f"{self.done:,} of {number_of(self.rows, 'row')}{self._failed}"]
         if self.input_tokens or self.output_tokens:
             parts.append(f"{self.input_tokens:,} + {self.output_tokens:,} tokens")
         spent = f"{usd_estimate(self.cost)} so far"
@@ -102,9 +100,24 @@ class Progress:
         parts.append(f"{self.active:,} of {self.allowed:,} active")
         if self.pause >= 0.5:
             parts.append(f"paused for {math.ceil(self.pause):,} s, as the service asked")
-        if self.left is not None:
-            parts.append(f"{_duration(self.left)} left")
-        return " · ".join(parts)
+        return " · ".join(filter(None, [*parts, self._left]))
+
+    def beside_bar(self) -> str:
+        """Return what goes beside a bar that counts the rows itself, on a line of 80 characters.
+
+        >>> Progress(rows=10, answered=4, asked=5, failed={"BadRequest": 1}, cost=0.5, seconds=2.0).beside_bar()
+        '1 failed · ≈ $0.50 · 2.0 s left'
+        """
+        wait = f"paused for {math.ceil(self.pause):,} s" if self.pause >= 0.5 else self._left
+        return " · ".join(filter(None, [self._failed.lstrip(", "), usd_estimate(self.cost), wait]))
+
+    @property
+    def _failed(self) -> str:
+        return f", {self.failures:,} failed" if self.failures else ""
+
+    @property
+    def _left(self) -> str:
+        return f"{_duration(self.left)} left" if self.left is not None else ""
 
     def summary(self) -> str:
         """Return one line for a run that is over: rows, failures by kind, cost, where the time went.
@@ -154,6 +167,12 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+# Of tqdm: its own rate and times would say what the text beside the bar says.
+_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+# A log gets a line now and then, because it cannot take one back.
+_LOG = {"mininterval": 10.0}
+
+
 class Bar:
     """The bar of a terminal, or lines of a log, by tqdm.
 
@@ -170,11 +189,13 @@ class Bar:
         from tqdm import tqdm  # type: ignore[import-untyped]
 
         if self._bar is None:
-            # A log gets a line now and then, because it cannot take one back.
-            every = 0.25 if self._file.isatty() else 10.0
-            self._bar = tqdm(total=progress.rows, file=self._file, mininterval=every, unit="row", leave=True)
+            how: Mapping[str, object] = (
+                {"mininterval": 0.25, "bar_format": _FORMAT} if self._file.isatty() else _LOG
+            )
+            self._bar = tqdm(total=progress.rows, file=self._file, unit="row", leave=True, **how)
         bar: Any = self._bar
-        bar.set_postfix_str(progress.line().partition(" · ")[2], refresh=False)
+        beside = progress.beside_bar() if self._file.isatty() else progress.line().partition(" · ")[2]
+        bar.set_postfix_str(beside, refresh=False)
         bar.update(progress.done - bar.n)
 
     def close(self) -> None:
