@@ -18,7 +18,7 @@ from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import SimpleNamespace
 
     from IPython.core.completer import CompletionContext
@@ -143,17 +143,9 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif word.startswith("-"):
         rows = [each for each in known.by_name.values() if "line" in each.places]
         offered = _typed("option", dict.fromkeys(each.long for each in rows))
-    elif known.over_rows or (known.batches and command.startswith("%%")):
-        # NAME comes first, then TABLE: whatever has rows and is no text.
-        sized = [each for each in _variables(names) if hasattr(type(names[each.text]), "__len__")]
-        offered = [each for each in sized if len(words) == 2 and each.type not in {"str", "bytes"}]
     elif known.words:
-        if known.words == ("families",):
-            own = _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
-        elif known.words == ("chats",):
-            own = _chats()
-        else:
-            own = _typed("command", known.words)
+        finder = _WORDS.get(known.words[0])
+        own = finder(words, names) if finder is not None else _typed("command", known.words)
         offered = () if {each.text for each in own} & set(words) else own
     # Some options take several values between commas: `-m haiku,sonnet`.
     before_it = word[: word.rfind(",") + 1] if row is not None and "," in row.value else ""
@@ -286,11 +278,27 @@ def _chats() -> list[Candidate]:
     return _typed("conversation", chat_names())
 
 
+def _tables(words: Sequence[str], names: Mapping[str, Any]) -> list[Candidate]:
+    # NAME comes first, then TABLE: whatever has rows and is no text. `%claude_batch` takes no table.
+    if len(words) != 2 or not words[0].startswith("%%"):
+        return []
+    sized = [each for each in _variables(names) if hasattr(type(names[each.text]), "__len__")]
+    return [each for each in sized if each.type not in {"str", "bytes"}]
+
+
 # A line that is none of ours offers nothing.
 _UNKNOWN = Command("")
 _OF_WORD: Mapping[str, Callable[[str, Mapping[str, Any]], list[Candidate]]] = {
     "tools": _tools,
     "varied": varied_candidates,
+}
+# What the rest of a line takes, by the words of its command.
+_WORDS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], list[Candidate]]] = {
+    "chats": lambda _words, _names: _chats(),
+    "families": lambda _words, _names: _typed(
+        "family", dict.fromkeys(model.family for model in Catalog.load().models)
+    ),
+    "tables": _tables,
 }
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,

@@ -103,7 +103,8 @@ class Command(NamedTuple):
     Args:
         name: Its name without percent signs.
         options: Options of its own.
-        words: What else its line takes; "families" means the families of the model table.
+        words: What else its line takes; "families", "chats" and "tables" mean those of the model table, of the journal and
+            of the notebook.
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
         over_rows: Whether it asks one for every row of a table, and is a cell magic alone.
         batches: Whether its cell sends a table as batch prediction.
@@ -165,8 +166,8 @@ COMMANDS = {
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),
         Command("claude_demo", (_HELP,), words=("stop",)),
-        Command("claude_map", over_rows=True),
-        Command("claude_batch", BATCH_FOLLOW_OPTIONS, asks=True, batches=True),
+        Command("claude_map", words=("tables",), over_rows=True),
+        Command("claude_batch", BATCH_FOLLOW_OPTIONS, words=("tables",), asks=True, batches=True),
     )
 }
 
