@@ -103,8 +103,8 @@ class Command(NamedTuple):
     Args:
         name: Its name without percent signs.
         options: Options of its own.
-        words: What else its line takes; "families", "chats" and "tables" mean those of the model table, of the journal and
-            of the notebook.
+        words: What else its line takes; "families", "chats" and "tables" mean those of the model table, of the
+            journal and of the notebook.
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
         over_rows: Whether it asks one for every row of a table, and is a cell magic alone.
         batches: Whether its cell sends a table as batch prediction.
