@@ -94,7 +94,8 @@ def readme(
     folder, _, _ = f"{NOTEBOOKS}/{first}".rpartition("/")
     limits = ""
     if browser is not None and (without := [name for name in imports if name not in browser]):
-        limits = f" Not there: {', '.join(without)}, which need other packages."
+        needs = "needs" if len(without) == 1 else "need"
+        limits = f" Not there: {', '.join(without)}, which {needs} other packages."
     edition = "" if browser is None else _BROWSER_EDITION.format(site=SITE, limits=limits)
     return f"""\
 # Lesson

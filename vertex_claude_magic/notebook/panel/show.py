@@ -45,6 +45,9 @@ def show_panel(host: Host, line: str) -> None:
 
         session = host.session()
         print(choice_as_text(session.target(), session.status.sightings()))
+        print(
+            "Settings of this session, where '' and None leave the choice to the default; to change one, run its line:"
+        )
         for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "system"):
             print(f"%config ClaudeMagics.{name} = {getattr(host, name)!r}")
         print("All models: %claude_models. All settings: %claude.")
