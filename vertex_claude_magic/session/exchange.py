@@ -136,6 +136,23 @@ class Exchange:
         ReplayMiss: it may not be sent, and nothing is recorded for it.
     """
 
+    done = False
+    # Whether Python code reads the events, so that errors name options as it does.
+    in_python = False
+    _tell: Callable[[], None] | None = None
+    _blocks_at_once = False
+    _tools: Tools | None = None
+    # The input tokens of the first request, once `worst_case` has counted them.
+    _tokens: int | None = None
+    # What happens between the end of an answer and the next request.
+    _ending: Iterator[Event] | None = None
+    # The answer once no step wants another round, and as it is in the conversation.
+    _whole: Reply | None = None
+    _reply: Reply | None = None
+    _error: errors.ClaudeError | None = None
+    # What had arrived when it was stopped, with its place in the conversation.
+    _left: Reply | None = None
+
     def __init__(
         self,
         session: Session,
@@ -149,32 +166,16 @@ class Exchange:
         part: PartOfRun | None = None,
         budget: RunBudget | None = None,
     ) -> None:
-        self.done = False
-        # Whether Python code reads the events, so that errors name options as it does.
-        self.in_python = False
         self._session = session
         self._notify = notify
         self._part = part
         self._budget = budget
-        # The input tokens of the first request, once `worst_case` has counted them.
-        self._tokens: int | None = None
-        self._tell: Callable[[], None] | None = None
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
         self._catalog = target.catalog
         # One for each round, the present one last.
         self._streams: list[Stream] = []
-        self._blocks_at_once = False
         self._reasons: list[str] = []
-        # The answer once no step wants another round, and as it is in the conversation.
-        self._whole: Reply | None = None
-        self._reply: Reply | None = None
-        self._error: errors.ClaudeError | None = None
         self._conversation = conversation
-        self._tools: Tools | None = None
-        # What happens between the end of an answer and the next request.
-        self._ending: Iterator[Event] | None = None
-        # What had arrived when it was stopped, with its place in the conversation.
-        self._left: Reply | None = None
         if conversation is not None:
             target = conversation.begin(target, notify)
         self.target = target

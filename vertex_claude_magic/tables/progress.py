@@ -193,10 +193,9 @@ class Bar:
                 {"mininterval": 0.25, "bar_format": _FORMAT} if self._file.isatty() else _LOG
             )
             self._bar = tqdm(total=progress.rows, file=self._file, unit="row", leave=True, **how)
-        bar: Any = self._bar
         beside = progress.beside_bar() if self._file.isatty() else progress.line().partition(" · ")[2]
-        bar.set_postfix_str(beside, refresh=False)
-        bar.update(progress.done - bar.n)
+        self._bar.set_postfix_str(beside, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:
         """Leave it as it is."""
