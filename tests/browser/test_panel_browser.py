@@ -445,7 +445,7 @@ def test_a_try_streams_while_a_cell_is_busy_and_stops(front):
     front.begin("import time\nwhile busy: time.sleep(0.05)")
     prompt.fill("Tell me of the emulator")
     button(front, "Send").click()
-    below = front.page.locator(".jp-OutputArea-output").filter(has_text="Set for this session").first
+    below = front.page.locator(".jp-OutputArea-output").filter(has_text="Settings of this session").first
     below.filter(has_text="An answer from the emulator").wait_for()
     button(front, "Stop").click()
     below.filter(has_text="Stopped. This is a partial answer").wait_for()
@@ -537,7 +537,7 @@ def test_a_saved_notebook_carries_little_and_nothing_that_was_written(front):
     for secret in ("sesame", "Bearer", "emulator-token", "ya29."):
         assert secret not in saved
     below = notebook["cells"][1]["outputs"][-1]["data"]["text/markdown"]
-    assert "Set for this session: model claude-sonnet-5-5, region global" in "".join(below)
+    assert "Settings of this session: model claude-sonnet-5-5, region global" in "".join(below)
 
 
 def test_the_panel_asks_for_nothing_from_outside(front):

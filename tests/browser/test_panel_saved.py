@@ -15,7 +15,7 @@ def test_a_saved_panel_reads_without_a_kernel(lab):
     lab.open(copy, kernel=False)
     lab.settle()
     shown = "\n".join(lab.texts())
-    assert "Set for this session: model claude-haiku-5-5, region global, at most 400 tokens" in shown
+    assert "Settings of this session: model claude-haiku-5-5, region global, at most 400 tokens" in shown
     # In the place of the widget, and not in the text that stands below a panel that works, too.
     assert "The Claude panel needs a running kernel: run this cell" in shown
     assert shown.count("running kernel") == 1

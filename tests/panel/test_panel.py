@@ -403,7 +403,7 @@ def test_the_text_below_the_panel_is_true_beside_a_working_panel(shell):
     (panel, below) = shell.page.outputs
     assert "running kernel" in panel["text/plain"]
     assert "text/markdown" not in panel
-    assert "Set for this session: model" in below["text/plain"]
+    assert "Settings of this session: model" in below["text/plain"]
     assert "kernel" not in below["text/plain"] + below["text/markdown"]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StaticOutput"]
 
-_ABOUT = "Set for this session"
+_ABOUT = "Settings of this session"
 
 
 class StaticOutput:
