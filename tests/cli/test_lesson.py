@@ -238,6 +238,7 @@ PRIVATE = {
 HARMLESS = {
     "an address of nobody": "ann@example.com ann@mail.example.org",
     "a placeholder": "projects/your-project/locations/global",
+    "the demo": "projects/emulator-project/locations/global",
     "a folder of a service": "/home/jovyan/work",
     "a model": "claude-sonnet-4-5@20250929",
     "a longer word": "ann-berg-12345 Annette Berger",
@@ -255,11 +256,59 @@ def test_what_tells_nobody_is_let_pass(text):
     assert not list(private_parts("a.md", text.encode(), ANN))
 
 
-def test_bytes_and_the_data_of_pictures_are_not_read_as_text():
-    """A picture holds any letters by chance."""
-    notebook = {"cells": [{"outputs": [{"data": {"image/png": KEY}}]}]}
+SHOWN = {
+    "a repr": {"outputs": [{"data": {"text/plain": [f"'{KEY}'"]}}]},
+    "a page": {"outputs": [{"data": {"text/html": ["<b>\n", f"{KEY}</b>"], "image/png": "aGk="}}]},
+    "a drawing": {"outputs": [{"data": {"image/svg+xml": f"<text>{KEY}</text>"}}]},
+    "data of a chart": {"outputs": [{"data": {"application/json": {"data": KEY}}}]},
+    "a name in data": {"outputs": [{"data": {"application/json": {KEY: 1}}}]},
+    "about an output": {"outputs": [{"data": {}, "metadata": {"image/png": {"signature": KEY}}}]},
+    "a traceback": {"outputs": [{"traceback": [f"\x1b[31m{KEY}\x1b[0m"]}]},
+    "colours inside": {"outputs": [{"text": f"\x1b[1m{KEY[:8]}\x1b[0m{KEY[8:]}"}]},
+    "a document of a question": {"source": {"type": "text", "media_type": "text/plain", "data": KEY}},
+    "a result of a tool": {"type": "tool_result", "content": [{"type": "text", "text": KEY}]},
+}
+ENCODED = {
+    "a picture": {"outputs": [{"data": {"image/png": KEY}}]},
+    "a picture in lines": {"outputs": [{"data": {"image/webp": [f"{KEY}\n", KEY]}}]},
+    "a picture of a text cell": {"attachments": {"map.png": {"image/png": KEY}}},
+    "a picture of a question": {"source": {"type": "base64", "media_type": "image/png", "data": KEY}},
+    "what signs thinking": {"type": "thinking", "thinking": "", "signature": KEY},
+    "hidden thinking": {"type": "redacted_thinking", "data": KEY},
+    "bytes of a widget": {"buffers": [{"encoding": "base64", "path": ["value"], "data": KEY}]},
+}
+
+
+@pytest.mark.parametrize("cell", SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize(("name", "groups"), [("a.ipynb", "cells"), ("a.claude", "records")])
+def test_all_text_of_a_notebook_and_a_recording_is_searched(name, groups, cell):
+    """In whatever form an output shows it; the colours of a terminal hide nothing."""
+    (line,) = private_parts(name, json.dumps({groups: [cell]}).encode(), ANN)
+    assert line == f"{name}, {groups[:-1]} 1: an AWS access key"
+
+
+@pytest.mark.parametrize("cell", ENCODED.values(), ids=ENCODED)
+@pytest.mark.parametrize(("name", "groups"), [("a.ipynb", "cells"), ("a.claude", "records")])
+def test_what_is_encoded_is_not_read_as_text(name, groups, cell):
+    """It may contain any letters by chance."""
+    assert not list(private_parts(name, json.dumps({groups: [cell]}).encode(), ANN))
+
+
+def test_a_file_that_is_no_text_is_not_read_as_text():
     assert not list(private_parts("a.png", b"\x89PNG\xff" + KEY.encode(), ANN))
-    assert not list(private_parts("a.ipynb", json.dumps(notebook).encode(), ANN))
+
+
+def test_a_lesson_whose_output_shows_a_secret_is_not_written(course, capsys):
+    notebook = nbformat.read(course / "rivers.ipynb", as_version=4)
+    notebook.cells[2].outputs = [
+        nbformat.v4.new_output("execute_result", {"text/plain": f"'{KEY}'"}, execution_count=1)
+    ]
+    nbformat.write(notebook, course / "rivers.ipynb")
+    assert build(course) == 1
+    said = capsys.readouterr().out
+    assert "rivers.ipynb, cell 3: an AWS access key" in said
+    assert KEY not in said
+    assert not (course.parent / "out").exists()
 
 
 def test_a_name_can_be_allowed_and_a_secret_cannot():

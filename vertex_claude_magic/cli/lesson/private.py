@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.prompts.secrets import find_secret
 from vertex_claude_magic.text import quote
 
@@ -27,15 +28,18 @@ _EMAIL = re.compile(r"\b[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
 _RESERVED = re.compile(
     r"@(?:.+\.)?(?:example|test|invalid|localhost|example\.(?:com|net|org))$", re.IGNORECASE
 )
+# Placeholders and the project of the emulator are nobody's.
 _RESOURCE = re.compile(
-    r"\bprojects/(?!your-|my-)([a-z][a-z0-9-]{4,28}[a-z0-9])/(?:locations|datasets|regions)\b"
+    r"\bprojects/(?!your-|my-|emulator-project/)([a-z][a-z0-9-]{4,28}[a-z0-9])/(?:locations|datasets|regions)\b"
 )
 # Folders of accounts that images and services give to everybody.
 _HOME = re.compile(
     r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)(?!(?:jovyan|user|username|me|you|Public|Shared|runner|NAME)\b)[\w.-]+"
 )
-# Data of pictures and signatures may contain any letters by chance.
-_OPAQUE = {"data", "signature", "image/png", "image/jpeg", "image/gif", "application/pdf"}
+# What is encoded may contain any letters by chance: pictures and documents of outputs and attachments; `data` and
+# `signature` of what says by its `type` or `encoding` that they are no text.
+_PICTURE = re.compile(r"image/(?!svg)[\w.+-]+|application/pdf")
+_ENCODED = ("base64", "thinking", "redacted_thinking")
 # Of a project id ("Creating and managing projects", Google Cloud docs).
 _SHORTEST = 6
 
@@ -90,7 +94,9 @@ def private_parts(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return
-    for place, part in _parts(name, text):
+    for place, written in _parts(name, text):
+        # The colours of an output may stand before and inside of a name.
+        part = safe_plain(written)
         if (secret := find_secret(part)) is not None:
             kind, line = secret
             yield f"{place or f'{name}, line {line}'}: {kind}"
@@ -145,14 +151,18 @@ def _parts(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _joined(value: Json) -> str:
-    """Return all texts below a value; the lines of one text are put together."""
+    """Return all texts below a value, names included; the lines of one text are put together."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return "\n".join(
-            part for key, each in value.items() if key not in _OPAQUE for part in (str(key), _joined(each))
-        )
+        encoded = value.get("type") in _ENCODED or value.get("encoding") in _ENCODED
+        texts = []
+        for key, each in value.items():
+            data = _PICTURE.fullmatch(key) or (encoded and key in {"data", "signature"})
+            # What is said about a picture, such as its size, is under the same name.
+            texts += [key, "" if data and not isinstance(each, dict) else _joined(each)]
+        return "\n".join(texts)
     if isinstance(value, list):
-        texts = all(isinstance(each, str) for each in value)
-        return ("" if texts and any("\n" in each for each in value) else "\n").join(map(_joined, value))
+        lines = all(isinstance(each, str) for each in value)
+        return ("" if lines and any("\n" in each for each in value) else "\n").join(map(_joined, value))
     return ""
