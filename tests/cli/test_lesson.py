@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -96,6 +97,72 @@ def test_a_built_lesson_is_checked_by_its_list_and_built_anew_in_place(course, c
     assert "rivers.ipynb, cell 2: stale" in said
     assert build(course) == 0
     assert main(["lesson", "check", str(out)]) == 0
+
+
+def test_building_again_keeps_what_the_build_has_not_made(course, capsys):
+    """A repository, files of the teacher's own, and the policy that the guide says to edit; not what the lesson had before."""
+    (course / "old").mkdir()
+    write(course / "old/lakes.ipynb", "1")
+    (course / "plots").mkdir()
+    assert build(course) == 0
+    out = course.parent / "out"
+    own = {
+        ".git/HEAD": "ref: refs/heads/main\n",
+        ".github/workflows/pages.yml": "on: push\n",
+        "CNAME": "rivers.example.org\n",
+        "notebooks/notes/mine.md": "# Mine\n",
+        "claude-policy.toml": POLICY + "[limits]\nlive = false\n",
+    }
+    for name, text in own.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text)
+    (out / ".git/refs/tags").mkdir(parents=True)
+    shutil.rmtree(course / "old")
+    (course / "data.csv").write_text("river,km\nGlomma,623\n")
+    assert build(course) == 0
+    assert build(course) == 0
+    assert {name: (out / name).read_text() for name in own} == own
+    assert (out / ".git/refs/tags").is_dir()
+    assert (out / "notebooks/plots").is_dir()
+    assert (out / "notebooks/data.csv").read_bytes() == (course / "data.csv").read_bytes()
+    assert not (out / "notebooks/old").exists()
+    assert "replaced" not in capsys.readouterr().out
+    # The policy is part of the lesson, and a file that nobody asked for is still told.
+    assert main(["lesson", "check", str(out)]) == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if "after" in line] == [
+        "CNAME was added after 2026-12-01",
+        "notebooks/notes/mine.md was added after 2026-12-01",
+    ]
+
+
+def test_building_again_names_the_files_of_the_lesson_that_it_replaces_though_they_were_changed(
+    course, capsys
+):
+    assert build(course) == 0
+    out = course.parent / "out"
+    (out / "README.md").write_text("Our course")
+    (out / "notebooks/exam.md").write_text("Mine")
+    (course / "exam.md").write_text("Of the course")
+    (course / "data.csv").write_text("river,km\nGlomma,623\n")
+    capsys.readouterr()
+    assert build(course) == 0
+    replaced = [line for line in capsys.readouterr().out.splitlines() if "replaced" in line]
+    assert replaced == [
+        "README.md was changed after 2026-12-01, and is replaced.",
+        "notebooks/exam.md was added after 2026-12-01, and is replaced.",
+    ]
+    assert (out / "notebooks/exam.md").read_text() == "Of the course"
+
+
+def test_building_again_removes_nothing_outside_of_the_lesson_whatever_its_list_says(course):
+    assert build(course) == 0
+    thesis, listed = course.parent / "thesis.tex", course.parent / "out/lesson.json"
+    thesis.write_text("x")
+    manifest = json.loads(listed.read_text())
+    manifest["files"] |= {"../thesis.tex": "0", str(thesis): "0"}
+    listed.write_text(json.dumps(manifest))
+    assert build(course) == 0
+    assert thesis.read_text() == "x"
 
 
 @pytest.mark.parametrize(
@@ -402,7 +469,7 @@ def test_a_change_of_each_kind_is_told(tmp_path):
     (tmp_path / "lesson.json").write_text(
         json.dumps({"format": "vertex_claude_magic lesson", "date": "2026-12-01", "files": files})
     )
-    assert changed_files(tmp_path, read_manifest(tmp_path) or {}) == [
+    assert [*changed_files(tmp_path, read_manifest(tmp_path) or {}).values()] == [
         "gone is gone after 2026-12-01",
         "new was added after 2026-12-01",
         "other was changed after 2026-12-01",

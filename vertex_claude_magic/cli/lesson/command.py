@@ -25,6 +25,7 @@ from vertex_claude_magic.cli.lesson.manifest import (
     changed_files,
     manifest_of,
     read_manifest,
+    replace_lesson,
     write_manifest,
 )
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
@@ -101,9 +102,9 @@ def _check(options: argparse.Namespace) -> int:
     manifest = read_manifest(options.folder)
     lesson = options.folder / NOTEBOOKS if manifest is not None else options.folder
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
-        found = _staged(lesson, Path(name), options.allow)
-    changed = changed_files(options.folder, manifest) if manifest is not None else []
-    for line in changed:
+        found = _staged(lesson, Path(name), options.allow, options.folder if manifest is not None else None)
+    changed = changed_files(options.folder, manifest) if manifest is not None else {}
+    for line in changed.values():
         print(line)
     _say(found)
     return int(bool(found.private or found.faults or changed))
@@ -120,19 +121,21 @@ def _build(options: argparse.Namespace) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside it, because a folder is renamed within one file system only.
     with (
-        tempfile.TemporaryDirectory(prefix=".vertex-claude-", dir=out.parent) as name,
+        tempfile.TemporaryDirectory(prefix=".vertex-claude-", dir=out.resolve().parent) as name,
         tempfile.TemporaryDirectory(prefix="vertex-claude-") as work,
     ):
         staged = Path(name) / "lesson"
-        found = _staged(folder, staged, options.allow)
+        found = _staged(folder, staged, options.allow, out)
         _say(found)
         if found.private or found.faults:
             print("Nothing was written.")
             return 1
         _finish(staged, found, options, Path(work))
         if out.exists():
-            out.replace(Path(name) / "former")
-        staged.replace(out)
+            for line in replace_lesson(out, staged):
+                print(line)
+        else:
+            staged.replace(out)
     print(f"Written to {quote(str(out))}; its README.md says how to run it.")
     if (out / SITE).is_dir():
         print(
@@ -141,10 +144,12 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _staged(folder: Path, staged: Path, allowed: Sequence[str]) -> Lesson:
-    """Copy a lesson as it is handed out, and run it there."""
+def _staged(folder: Path, staged: Path, allowed: Sequence[str], built: Path | None) -> Lesson:
+    """Copy a lesson as it is handed out, with the policy that it has where it was built before, and run it there."""
     copy_lesson(folder, staged / NOTEBOOKS)
-    (staged / POLICY_FILE).write_text(POLICY, encoding="utf-8")
+    own = built / POLICY_FILE if built is not None else None
+    policy = own.read_bytes() if own is not None and own.is_file() else POLICY.encode()
+    (staged / POLICY_FILE).write_bytes(policy)
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         # The run may write files, which are none of the lesson.
         trial = Path(name) / "lesson"

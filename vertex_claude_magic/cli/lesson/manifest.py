@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.lesson.folder import MANIFEST, NOTEBOOKS
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.cli.lesson.folder import Lesson
 
-__all__ = ["SITE", "changed_files", "manifest_of", "read_manifest", "write_manifest"]
+__all__ = ["SITE", "changed_files", "manifest_of", "read_manifest", "replace_lesson", "write_manifest"]
 
 SITE = "site"
 _FORMAT = "vertex_claude_magic lesson"
@@ -79,15 +81,53 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return dict(found)
 
 
-def changed_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """Return a line for each file that was changed, added or taken out after the lesson was built."""
+def changed_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return each file that was changed, added or taken out after the lesson was built, with a line that says so."""
     before, now = manifest["files"], _files(folder)
     words = {
         name: "is gone" if name not in now else "was added" if name not in before else "was changed"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     }
-    return [f"{name} {word} after {quote(manifest['date'], 20)}" for name, word in words.items()]
+    return {name: f"{name} {word} after {quote(manifest['date'], 20)}" for name, word in words.items()}
+
+
+def replace_lesson(out: Path, staged: Path) -> list[str]:
+    """Put a lesson in the place of the former one, whose files go; what the former one does not list stays.
+
+    Args:
+        out: The folder of the former lesson, or an empty one.
+        staged: The new lesson, in the same file system; it is empty afterwards.
+
+    Returns:
+        A line for each file that is replaced though it was changed or added after the former lesson was built.
+    """
+    former = read_manifest(out) or {"files": {}, "date": ""}
+    now, new = _files(out), _files(staged)
+    changed = changed_files(out, former)
+    replaced = [
+        f"{changed[name]}, and is replaced."
+        for name, digest in new.items()
+        if name in changed and now.get(name, digest) != digest
+    ]
+    # Only what was found in the folder: the list is a file that anybody may have written.
+    for name in (now.keys() & former["files"].keys()) - new.keys():
+        (out / name).unlink()
+        for above in (out / name).relative_to(out).parents:
+            # Another file may be in it.
+            with suppress(OSError):
+                (out / above).rmdir()
+    if (out / SITE).exists():
+        shutil.rmtree(out / SITE)
+    if (staged / SITE).exists():
+        (staged / SITE).replace(out / SITE)
+    for path in sorted(staged.rglob("*")):
+        target = out / path.relative_to(staged)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            path.replace(target)
+    return replaced
 
 
 def _files(folder: Path) -> dict[str, str]:
