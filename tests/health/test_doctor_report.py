@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +20,6 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.doctor.examination import TimeLimits
 from vertex_claude_magic.health.doctor.report import public, report
 from vertex_claude_magic.transport.auth import ApplicationDefault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HASTY = TimeLimits(host=0.5, answer=0.5)
 PROJECT = "emulator-project"
@@ -99,7 +98,7 @@ def test_the_last_line_says_where_the_report_is(surroundings, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", [None, *SETUP_PROBLEMS])
 def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, name):
-    """No email, project, number, token or path below the home folder, whatever is wrong."""
+    """No email, project, number, token or path, whatever is wrong."""
     surroundings(name)
     text = written(tmp_path)
     assert text.startswith("vertex-claude doctor, 20")
@@ -107,6 +106,28 @@ def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, n
     for secret in (EMAIL, PROJECT, "somebody-elses-project", "764086051850", str(home), "my keys", "key.json",
                    "ya29", "gateway.example"):  # fmt: skip
         assert secret not in text, secret
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["a key", "no key"])
+@pytest.mark.parametrize("where", ["data", "link", "relative"])
+def test_a_report_names_no_folder_wherever_it_is(
+    surroundings, tmp_path_factory, tmp_path, monkeypatch, where, exists
+):
+    """Folders have the names of clients and of people: of the key, and of the journal."""
+    surroundings()
+    folder = tmp_path_factory.mktemp("acme-corp") / "jane smith"
+    folder.mkdir()
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / "acme-link").symlink_to(folder)
+    shown = {"data": folder, "link": folder.parent / "acme-link", "relative": Path("jane smith")}[where]
+    if exists:
+        shutil.copy(os.environ["GOOGLE_APPLICATION_CREDENTIALS"], folder / "payroll.json")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(shown / "payroll.json"))
+    monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", str(shown / "jane.sqlite"))
+    text = written(tmp_path)
+    lines = {line.split()[1]: line for line in text.splitlines() if line[:1] in "✓✗"}
+    assert [lines[name].count("[path]") for name in ("credentials", "journal")] == [1, 1]
+    assert [name for name in ("acme", "jane", "smith", "payroll") if name in text] == []
 
 
 def test_a_report_keeps_names_on_request(surroundings, tmp_path, home):
@@ -179,8 +200,24 @@ HIDDEN = [
     ("a-project-b and a-project", {"a-project": "[project]"}, "a-project-b and [project]"),
     ("?project=example.com:p", {"example.com:p": "[project]"}, "?project=[project]"),
     ("?project=example.com%3Ap", {"example.com:p": "[project]"}, "?project=[project]"),
-    ("'/home/me/My Keys/k.json'", {}, "'[path] '"),
-    ("/home/mellow/k.json", {}, "/home/mellow/k.json"),
+    ("'/home/me/My Keys/k.json'", {}, "'[path]'"),
+    ("in /data/acme corp/jane/k.json (0.4 s)", {}, "in [path] (0.4 s)"),
+    ("creates /mnt/acme/journal.sqlite.", {}, "creates [path]"),
+    ("creates ~/acme/journal.sqlite.", {}, "creates [path]"),
+    ("~jane/k.json, no more", {}, "[path], no more"),
+    ("'../acme/k.json' and './acme/k.json'", {}, "'[path]' and '[path]'"),
+    (r"'C:\Users\jane\k.json' and 'D:/acme/k.json'", {}, "'[path]' and '[path]'"),
+    (r"'\\acme\keys\k.json' and '//acme/keys/k.json'", {}, "'[path]' and '[path]'"),
+    ("file:///data/acme/k.json", {}, "[path]"),
+    ("'…me/jane/k.json'", {}, "'…[path]'"),
+    ("FILE=/data/acme/k.json", {}, "FILE=[path]"),
+    ("'acme/k.json'", {"acme/k.json": "[path]"}, "'[path]'"),
+    ("https://cloud.google.com/vertex-ai/docs, --role=roles/aiplatform.user, text/html, </html>, 3 / 4, a/b", {},
+     "https://cloud.google.com/vertex-ai/docs, --role=roles/aiplatform.user, text/html, </html>, 3 / 4, a/b"),
+    ("an address that ends in /v1; http://127.0.0.1:8080/v1 and http://[::1]:8080/v1", {},
+     "an address that ends in /v1; http://127.0.0.1:8080/v1 and http://[::1]:8080/v1"),
+    ("'//aiplatform.googleapis.com/projects/p-1/locations/us'", {},
+     "'//aiplatform.googleapis.com/projects/[project]/locations/us'"),
     ("number 1234567, year 2026, port 127.0.0.1:43210, 0.000024 USD", {},
      "number [number], year 2026, port 127.0.0.1:43210, 0.000024 USD"),
     ("claude-haiku-4-5@20251001 and claude-sonnet-4-5-20250929", {},
@@ -195,7 +232,7 @@ HIDDEN = [
 @pytest.mark.parametrize(("text", "names", "left"), HIDDEN, ids=[row[0] for row in HIDDEN])
 def test_what_is_hidden_and_what_is_not(text, names, left):
     """A name is a whole word; what only looks like it stays."""
-    assert public(text, names, home="/home/me") == left
+    assert public(text, names) == left
 
 
 def test_an_empty_report_has_its_title():

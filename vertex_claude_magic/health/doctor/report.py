@@ -23,6 +23,17 @@ __all__ = ["check_report", "names_of", "public", "report", "write_report"]
 
 _TITLE = "vertex-claude doctor"
 _PUBLIC_HOSTS = re.compile(r"(?:[a-z0-9-]+\.)*googleapis\.com|127\.0\.0\.1|localhost|\[::1\]")
+# A file by its whole path: on Unix and Windows, below a home folder, relative with dots, or the end of a path that was
+# cut. Names of files hold spaces, so all goes up to the next sign that is seldom in one. Not what the API calls a path.
+_PATH = re.compile(
+    r"""(?: (?<![\w./<\]-]) (?: file:// | \.\.? | ~[\w.-]* )? (?: / | (?<!:)// )
+            (?! v1\b | [\w.-]+\.googleapis\.com\b ) [\w.~-]
+        | (?<!\w) [A-Za-z]: [\\/] [^/]
+        | \\\\ \w
+        | (?<=…) [^\s/\\]* [/\\]
+        ) [^'",;()\n]* (?<!\s)""",
+    re.VERBOSE,
+)
 # Whatever a server may have put into its message, beside the names that are known.
 _PATTERNS = (
     (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
@@ -41,6 +52,9 @@ def names_of(setup: Setup) -> dict[str, str]:
     quota = identity.quota_project if identity else None
     projects = (setup.known_project, setup.target.project, quota)
     names = {str(name): "[project]" for name in projects if name}
+    # It may be relative, and is quoted where there is no such file.
+    if key_file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        names[key_file] = "[path]"
     if identity and identity.account:
         names[identity.account] = "[email]"
     # The user's own gateway and proxy, each with and without its port.
@@ -51,21 +65,17 @@ def names_of(setup: Setup) -> dict[str, str]:
     return names
 
 
-def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
+def public(text: str, names: dict[str, str]) -> str:
     """Return a text without what identifies a person.
 
     Args:
         text: The text.
         names: The names that are known, each with the word that replaces it.
-        home: The home folder; paths below it are left out. By default the user's.
 
-    >>> public("project p-1 of me@example.com, /home/me/key.json", {"p-1": "[project]"}, home="/home/me")
-    'project [project] of [email], [path] '
+    >>> public("project p-1 of me@example.com, '/data/my keys/key.json'", {"p-1": "[project]"})
+    "project [project] of [email], '[path]'"
     """
-    folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
-    if folder.strip("/~\\"):
-        # Names of files hold spaces, so all goes up to the next sign that is seldom in one.
-        text = re.sub(rf"{re.escape(folder)}(?![\w.-])[^'\",;()\n]*", "[path] ", text)
+    text = _PATH.sub("[path]", text)
     for name in sorted(names, key=len, reverse=True):
         for form in dict.fromkeys((name, encoded(name, safe=""), encoded(name, safe=":"))):
             text = re.sub(rf"(?<![\w.-]){re.escape(form)}(?![\w-])", names[name], text)
