@@ -14,6 +14,7 @@ from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.transport.auth import ApplicationDefault
 
 # Invented, in the shapes of what Google and others issue; put together here so that no scanner takes them for real.
 LETTERS = "Zq7Kd3wRt9Lp2Xv"
@@ -70,7 +71,10 @@ def test_a_secret_in_a_variable_is_named_by_its_variable(monkeypatch, name, vari
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-@pytest.mark.parametrize("variable", ["GOOGLE_CLOUD_PROJECT", "CLOUD_ML_REGION", "VERTEX_CLAUDE_JOURNAL"])
+@pytest.mark.parametrize(
+    "variable",
+    ["GOOGLE_CLOUD_PROJECT", "CLOUD_ML_REGION", "VERTEX_CLAUDE_JOURNAL", "GOOGLE_CLOUD_QUOTA_PROJECT"],
+)
 def test_it_is_neither_sent_nor_printed_nor_logged(
     claude_emulator, monkeypatch, capfd, caplog, tmp_path, variable, secret
 ):
@@ -78,7 +82,8 @@ def test_it_is_neither_sent_nor_printed_nor_logged(
     caplog.set_level(logging.DEBUG)
     for name, value in {**claude_emulator.environment, variable: secret}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID", raising=False)
+    if variable == "GOOGLE_CLOUD_PROJECT":
+        monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID", raising=False)
     with pytest.raises(errors.OptionError, match=f"^{variable} seems to contain"):
         Claude().ask("hi")
     assert claude_emulator.requests == []
@@ -87,6 +92,21 @@ def test_it_is_neither_sent_nor_printed_nor_logged(
     shown = "".join(capfd.readouterr()) + caplog.text
     assert variable in shown
     assert not is_shown(shown + (report.read_text() if report.exists() else ""))
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_as_the_quota_project_of_credentials_is_not_sent(claude_emulator, monkeypatch, secret):
+    """The file is the user's own, and edited by hand."""
+    file = claude_emulator.credentials_file("authorized_user")
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "quota_project_id": secret}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    login = ApplicationDefault(request=claude_emulator.google_request)
+    claude = Claude(project="p-1", base_url=claude_emulator.base_url, credentials=login)
+    with pytest.raises(errors.OptionError, match=r"^The quota project of the credentials seems to") as caught:
+        claude.ask("hi")
+    assert claude_emulator.requests == []
+    assert not is_shown(everything_about(caught.value))
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, ignored_warnings, refuse_copies
+from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -143,6 +144,7 @@ class ApplicationDefault:
             CredentialsNotFound: there are no credentials.
             LoginExpired: Google no longer accepts them.
             NetworkError: the token endpoint could not be reached.
+            OptionError: their quota project seems to be a secret.
         """
         with self._lock:
             self._load()
@@ -217,11 +219,16 @@ class ApplicationDefault:
         if self._given is not None:
             self._credentials = self._given
             self._project = getattr(self._given, "project_id", None)
-            return
-        stamp = (_credential_file(), whole or (self._read_from or ("", False))[1])
-        if self._credentials is None or stamp != self._read_from:
-            self._credentials, self._project = self._guarded(lambda: self._find(whole=whole))
-            self._read_from = stamp
+        else:
+            stamp = (_credential_file(), whole or (self._read_from or ("", False))[1])
+            if self._credentials is None or stamp != self._read_from:
+                self._credentials, self._project = self._guarded(lambda: self._find(whole=whole))
+                self._read_from = stamp
+        variable = "GOOGLE_CLOUD_QUOTA_PROJECT"
+        named = self._given is None and os.environ.get(variable)
+        quota = getattr(self._credentials, "quota_project_id", None)
+        # It is sent as a header, and shown by the doctor.
+        refuse_pasted("project", quota, variable if named else "The quota project of the credentials")
 
     def _find(self, *, whole: bool) -> tuple[Any, str | None]:
         """Look for credentials; the project too if `whole`, which starts gcloud where gcloud logged in."""
