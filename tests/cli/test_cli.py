@@ -87,6 +87,34 @@ def test_the_real_demo_without_a_login_is_one_line_with_the_cure(capsys, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("output", "in_the_way"),
+    [
+        ("file", "file"),
+        ("file/out", "file"),
+        ("out", "out/01-first-answer.ipynb/"),
+        ("out", "out/01-first-answer.html/"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--real"]], ids=["emulator", "real"])
+def test_where_the_demo_cannot_write_it_asks_nothing(
+    claude_emulator, monkeypatch, tmp_path, capsys, output, in_the_way, more
+):
+    """With `--real` its answers are paid, and would be lost."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    if in_the_way.endswith("/"):
+        (tmp_path / in_the_way).mkdir(parents=True)
+    else:
+        (tmp_path / in_the_way).write_text("mine")
+    assert main(["demo", *more, "--output", str(tmp_path / output)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"OptionError: {tmp_path}{os.sep}")
+    assert " cannot be written (" in line
+    assert line.endswith("Choose another folder with --output.")
+    assert not [each for each in claude_emulator.requests if "messages" in each.path]
+
+
 def test_a_notebook_that_is_not_there_is_named():
     """As after a broken installation."""
     with pytest.raises(OptionError, match=r"no-such\.ipynb"):

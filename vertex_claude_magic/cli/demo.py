@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.kernels import TIMEOUTS, own_kernel
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.text import quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises:
         MissingExtra: the packages of the extra `demo` are not installed.
+        OptionError: the results cannot be written.
         ClaudeError: with `--real`, no credentials or no project were found.
     """
     parser = argparse.ArgumentParser(prog="vertex-claude demo", allow_abbrev=False, description=__doc__)
@@ -64,11 +66,21 @@ def main(argv: Sequence[str]) -> int:
         _need("jupyterlab", extra="demo,lab")
     _need("nbclient", "nbconvert", "ipykernel")
     with _target(real=options.real) as environment:
-        if not options.lab:
-            return _execute(environment, options.output, real=options.real)
-        options.output.mkdir(parents=True, exist_ok=True)
         copy = options.output / NOTEBOOK
-        copy.write_bytes(find_notebook().read_bytes())
+        page = copy.with_suffix(".html")
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(find_notebook().read_bytes())
+            if not options.lab:
+                # Known before the first question, which may be paid.
+                page.open("ab").close()
+        except OSError as error:
+            raise OptionError(
+                f"{quote_path(str(error.filename))} cannot be written ({error.strerror}).",
+                cure="Choose another folder with --output.",
+            ) from None
+        if not options.lab:
+            return _execute(environment, copy, page, real=options.real)
         print(f"JupyterLab opens {copy}; press Ctrl-C here to end it.", flush=True)
         # In a container one is root; Jupyter would stop there and ask for this flag.
         root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -122,11 +134,11 @@ def find_notebook(name: str = NOTEBOOK) -> Path:
     )
 
 
-def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int:
+def _execute(environment: Mapping[str, str], copy: Path, page: Path, *, real: bool) -> int:
     import nbformat
     from nbclient.exceptions import CellExecutionError
 
-    notebook = nbformat.read(find_notebook(), as_version=4)
+    notebook = nbformat.read(copy, as_version=4)
     failed = None
     with own_kernel() as kernel:
         try:
@@ -136,12 +148,10 @@ def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int
     # Not before the cells ran, because it takes a second.
     from nbconvert import HTMLExporter
 
-    output.mkdir(parents=True, exist_ok=True)
-    executed, page = output / NOTEBOOK, (output / NOTEBOOK).with_suffix(".html")
-    nbformat.write(notebook, executed)
+    nbformat.write(notebook, copy)
     html, _ = HTMLExporter().from_notebook_node(notebook)
     page.write_text(html, encoding="utf-8")
-    print("\nWritten:", f"  {executed.resolve()}", f"  {page.resolve()}", sep="\n")
+    print("\nWritten:", f"  {copy.resolve()}", f"  {page.resolve()}", sep="\n")
     if failed is not None:
         print(f"\nA cell failed: {failed.ename}: {failed.evalue}", file=sys.stderr)
         return 1
