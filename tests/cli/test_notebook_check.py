@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -10,6 +11,7 @@ import pytest
 from journals import client
 
 from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.cli.kernels import TIMEOUTS, run_without_network
 from vertex_claude_magic.cli.notebook_check import CheckedQuestion, sort_questions
 
 if TYPE_CHECKING:
@@ -58,6 +60,57 @@ def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys
     (found,) = json.loads(capsys.readouterr().out)["notebooks"]
     states = [(each["cell"], each["state"]) for each in found["questions"]]
     assert states == [(3, "stale"), (4, "missing"), (5, "recorded")]
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"), [([], 1), (["raises-exception"], 0)], ids=["fails", "is meant to"]
+)
+def test_a_cell_that_fails_is_told_by_the_exit_status_too(lesson, capsys, tags, status):
+    """Whatever it does: a lesson that does not run is not right. A cell that is meant to fail is."""
+    write(lesson, LOAD, ASK, "1 / 0")
+    notebook = nbformat.read(lesson, as_version=4)
+    notebook.cells[2].metadata["tags"] = tags
+    nbformat.write(notebook, lesson)
+    assert main(["notebook", "check", str(lesson)]) == status
+    said = capsys.readouterr().out
+    assert "1 recorded, 0 missing, 0 stale" in said
+    assert ("cell 3 failed: ZeroDivisionError: division by zero" in said) == bool(status)
+
+
+@pytest.mark.parametrize("tags", [[], ["raises-exception"]], ids=["no tag", "meant to fail"])
+def test_a_kernel_that_dies_is_a_cell_that_failed(lesson, tmp_path, capsys, tags):
+    """What is below it does not run, tag or no tag; the other notebooks are checked all the same."""
+    other = tmp_path / "other.ipynb"
+    write(other, LOAD, "%config ClaudeMagics.recording = 'lesson.claude'", ASK)
+    write(lesson, LOAD, ASK, "import os\nos._exit(3)", "1 + 1", PYTHON)
+    notebook = nbformat.read(lesson, as_version=4)
+    notebook.cells[2].metadata["tags"] = tags
+    nbformat.write(notebook, lesson)
+    assert main(["notebook", "check", str(lesson), str(other)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        str(lesson),
+        "  cell 2: recorded",
+        "  cell 5: missing (not asked: cell 3 ended the run)",
+        "  cell 3 failed: DeadKernelError: Kernel died",
+        "  1 recorded, 1 missing, 0 stale",
+        "",
+        str(other),
+        "  cell 3: recorded",
+        "  1 recorded, 0 missing, 0 stale",
+    ]
+
+
+def test_a_cell_that_does_not_end_is_a_cell_that_failed(tmp_path):
+    """Within the time that a cell has."""
+    cells = [nbformat.v4.new_markdown_cell("For ever"), nbformat.v4.new_code_cell("while True: pass")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    (folder := tmp_path / "kernel").mkdir()
+    stopped = run_without_network(notebook, tmp_path, folder, os.environ, {**TIMEOUTS, "timeout": 1})
+    assert stopped is not None
+    assert stopped[0] == 2
+    assert stopped[1].startswith(
+        "CellTimeoutError: A cell timed out while it was being executed, after 1 sec"
+    )
 
 
 @pytest.mark.parametrize(

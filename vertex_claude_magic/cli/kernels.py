@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.text import quote
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from jupyter_client.manager import AsyncKernelManager
+    from nbformat import NotebookNode
 
-__all__ = ["TIMEOUTS", "kernel_without_network", "own_kernel"]
+__all__ = ["TIMEOUTS", "kernel_without_network", "own_kernel", "run_without_network"]
 
 # Seconds for the kernel to start, for a cell to end, and for its last output. Left alone, nbclient 0.11 waits for a
 # minute and for four seconds, which a busy machine takes, and then runs nothing or goes on without the output.
@@ -68,3 +71,44 @@ def kernel_without_network(folder: Path) -> AsyncKernelManager:
         connection_file=str(folder / "connection.json"),
         **files,
     )
+
+
+def run_without_network(
+    notebook: NotebookNode,
+    place: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    timeouts: Mapping[str, int] = TIMEOUTS,
+) -> tuple[int, str] | None:
+    """Run all cells of a notebook, also those below one that raises an exception; its outputs are changed.
+
+    Args:
+        notebook: The notebook.
+        place: The folder in which it runs.
+        folder: An empty folder for what the kernel needs.
+        environment: The environment of the kernel.
+        timeouts: As `TIMEOUTS`.
+
+    Returns:
+        The number of the cell that ended the run before its end and the reason: the kernel died, or the cell took too
+        long. None if all of it ran.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    begun: list[int] = []
+    client = NotebookClient(
+        notebook,
+        km=kernel_without_network(folder),
+        allow_errors=True,
+        on_cell_execute=lambda cell, cell_index: begun.append(cell_index + 1),  # noqa: ARG005 - named by nbclient
+        resources={"metadata": {"path": str(place)}},
+        **timeouts,
+    )
+    # A manager that was handed in would be left running.
+    client.owns_km = True
+    try:
+        client.execute(env=dict(environment))
+    except (DeadKernelError, CellTimeoutError) as error:
+        return begun[-1], quote(f"{type(error).__name__}: {error}", 160)
+    return None

@@ -25,7 +25,10 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Audit, strip or check notebooks; 0 after a good end, 1 if a question is not recorded, 2 if a file is unreadable.
+    """Audit, strip or check notebooks.
+
+    Returns:
+        0 after a good end, 1 if a question is not recorded or a cell fails, 2 if a file is unreadable.
 
     Raises:
         OptionError: the file to strip cannot be read or written, or is not a notebook.

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.cli.kernels import TIMEOUTS, kernel_without_network
+from vertex_claude_magic.cli.kernels import run_without_network
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
@@ -89,7 +89,7 @@ def check_runner() -> None:
 
 
 def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: bool) -> int:
-    """Rehearse notebooks; 0 if every question is recorded, 1 if one is not.
+    """Rehearse notebooks; 0 if every question is recorded and every cell runs, else 1.
 
     Args:
         files: The notebooks.
@@ -132,7 +132,8 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
             texts.append("\n".join(lines))
         print("\n\n".join(texts))
     every = (each for run in found.values() for each in run.questions)
-    return int(any(each.state != "recorded" and not each.expected for each in every))
+    failed = any(run.failed for run in found.values())
+    return int(failed or any(each.state != "recorded" and not each.expected for each in every))
 
 
 def rehearse(
@@ -147,7 +148,6 @@ def rehearse(
         journal: The journal in place of the user's own.
     """
     import nbformat
-    from nbclient import NotebookClient
 
     # Read as nbformat reads it, which joins the lines of a cell.
     notebook = nbformat.reads(json.dumps(content), as_version=4)
@@ -165,11 +165,8 @@ def rehearse(
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         notes = Path(name) / "questions"
         notes.touch()
-        client = NotebookClient(notebook, km=kernel_without_network(Path(name)), allow_errors=True, **TIMEOUTS,
-                                resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
-        # A manager that was handed in would be left running.
-        client.owns_km = True
-        client.execute(env=_environment(Path(name), notes, recording, journal))
+        environment = _environment(Path(name), notes, recording, journal)
+        stopped = run_without_network(notebook, path.resolve().parent, Path(name), environment)
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     # Of cells with the same source the first.
     numbers = {cell_key(cell.source): number for number, cell in reversed(cells.items())}
@@ -179,7 +176,7 @@ def rehearse(
         for record in read_records(recorded.read_text(encoding="utf-8-sig")):
             records[digest_of(record.canonical)] = record.canonical
     questions = sort_questions(noted, numbers, digests, records)
-    failed: dict[int, str] = {}
+    failed = dict([stopped]) if stopped else {}
     for number, cell in cells.items():
         if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
             questions = [
@@ -195,9 +192,14 @@ def rehearse(
                 failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
     # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
+    below = (
+        {number: f"cell {stopped[0]} ended the run" for number in cells if number > stopped[0]}
+        if stopped
+        else {}
+    )
     questions += [
         CheckedQuestion(cell=number, state="missing", why=f"{NOT_ASKED}: {why}")
-        for number, why in failed.items()
+        for number, why in {**failed, **below}.items()
         if number not in asked and "claude" in cells[number].source.lower()
     ]
     known = {each.cell for each in questions if each.state != "recorded"}
