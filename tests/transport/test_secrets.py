@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 from leaks import FAULTS, everything_about, in_every_xmode
 from requests.exceptions import InvalidHeader, InvalidProxyURL
+from shells import loaded_shell
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, REFRESH_TOKEN
+from vertex_claude_magic.notebook.pages.request import curl_command
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.connection import network_error
 from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.vertex.request import build_count_request
 
 TOKEN = "ya29.c.s3cret-t0ken-of-the-user"
 QUICK = RetryPolicy(first_wait=0.001, longest_backoff=0.002, silence=1, credentials=20)
@@ -105,6 +108,63 @@ def test_a_request_and_a_reply_can_be_pickled_and_hold_no_token(claude_emulator)
         assert pickle.loads(pickle.dumps(value)) == value
         assert b"Bearer" not in pickle.dumps(value)
     assert not {"authorization", "proxy-authorization"} & {name.lower() for name in request.headers}
+
+
+KEY = "k3y-of-the-gateway"
+
+
+@pytest.mark.parametrize("name", ["X-Gateway-Key", "x-api-key", "Cookie"])
+def test_the_value_of_a_header_is_sent_and_printed_nowhere(claude_emulator, name):
+    """Case 64: it may be a key. What this package writes itself can be read."""
+    beta = "context-1m-2025-08-07"
+    given = {"header": {name: KEY}, "label": {"team": "a"}, "beta": [beta]}
+    claude = client(claude_emulator, access_token="emulator", **given)
+    claude.ask("Hello")
+    assert claude_emulator.requests[-1].headers[name.lower()] == KEY
+    request, target = claude.request("Hello"), claude._session.target()
+    shown = [request, request.headers, target, target.request_options, claude._session.settings(), claude]
+    assert KEY not in "".join(f"{value!r} {value!s}" for value in shown)
+    assert KEY not in repr(build_count_request(request))
+    assert KEY not in repr(pickle.loads(pickle.dumps(request)))
+    assert KEY not in curl_command(request)
+    for known in ("application/json", beta, request.headers["X-Vertex-AI-Labels"]):
+        assert known in repr(request)
+        assert known in curl_command(request)
+
+
+def test_a_dry_run_names_the_headers_and_shows_no_value_of_them(claude_emulator, monkeypatch):
+    """Case 64: the page is saved with the notebook; that of a comparison too."""
+    for each, value in claude_emulator.environment.items():
+        monkeypatch.setenv(each, value)
+    shell = loaded_shell(claude_emulator)
+    for cell in ("%%claude --dry-run", "%%claude_compare -m haiku,opus --dry-run"):
+        shell.ok(f"{cell} --header 'X-Gateway-Key: {KEY}'\nHello")
+        page = json.dumps(shell.page.outputs)
+        assert "X-Gateway-Key" in page
+        assert KEY not in page
+
+
+NO_HEADERS = [
+    f"X-Gateway-Key: {KEY}",
+    [f"X-Gateway-Key: {KEY}"],
+    [("X-Gateway-Key", KEY)],
+    KEY.encode(),
+    {f"X-Gateway-Key: {KEY}"},
+    {f"X-Gateway-Key: {KEY}": ""},
+    {f"X-Gateway-Key={KEY}": "a"},
+    {"X-Gateway-Key": [KEY]},
+    {"X-Gateway-Key": KEY.encode()},
+    {"X-Gateway-Key": f"{KEY}\n"},
+]
+
+
+@pytest.mark.parametrize("given", NO_HEADERS, ids=repr)
+def test_what_is_given_for_headers_is_refused_without_being_quoted(given):
+    """Case 64: whoever writes it in the wrong form has a key in it all the same."""
+    with pytest.raises(errors.OptionError) as caught:
+        Claude(project="p", header=given).request("Hello")
+    assert "header" in caught.value.message
+    assert KEY not in f"{caught.value} {caught.value.details}"
 
 
 def test_an_odd_token_is_not_repeated(claude_emulator):

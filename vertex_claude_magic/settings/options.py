@@ -15,6 +15,7 @@ from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.headers import Headers
 from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
@@ -202,7 +203,8 @@ def _joined(old: Any, new: Any, row: Option) -> Any:
     if row.kind == "fields":
         if not isinstance(new, Mapping):
             raise _unfit(row, new, "a dict")
-        return {**old, **new}
+        joined = {**old, **new}
+        return Headers(joined) if row.name == "header" else joined
     if row.kind == "texts":
         if not isinstance(new, (str, Sequence)):
             raise _unfit(row, new, "a text or a list of strings")
@@ -262,7 +264,7 @@ def check_value(row: Option, value: Any) -> None:
     if fits is not None and not fits(value):
         raise _unfit(row, value, form)
     if row.name in {"label", "header"} and not _has_texts_only(value):
-        # Not quoted: a header may hold a key.
+        # Not quoted: a header may be a key.
         raise OptionError(
             spelled("{} has a key or a value that is not a text.", _named(row)),
             cure='Give a dict of texts, such as {"team": "lab"}.',
@@ -281,7 +283,9 @@ def check_value(row: Option, value: Any) -> None:
 
 
 def _unfit(row: Option, value: Any, wanted: str) -> OptionError:
-    return OptionError(spelled("{} is {}.", _named(row), quote(repr(value), 60)), cure=f"Give {wanted}.")
+    # A header may be a key, so only its type is named.
+    shown = f"of the type {type(value).__name__}" if row.name == "header" else quote(repr(value), 60)
+    return OptionError(spelled("{} is {}.", _named(row), shown), cure=f"Give {wanted}.")
 
 
 def _named(row: Option) -> str | Spelling:

@@ -16,7 +16,7 @@ from vertex_claude_magic.vertex.digest import BETA_HEADER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["counting_headers", "headers_of"]
+__all__ = ["Headers", "counting_headers", "headers_of", "shown_headers"]
 
 _HEADER = Spelling("--header 'Name: value'", 'header={"Name": "value"}')
 
@@ -28,9 +28,37 @@ _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _LABEL_KEY = r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}"
 _LABEL_VALUE = r"(?:[^\WA-Z]|-){0,63}"
 _MAX_LABELS = 32
+_LABELS_HEADER = "X-Vertex-AI-Labels"
+# What this package writes; the value of any other header may be a key.
+_SHOWN_HEADERS = {"content-type", BETA_HEADER, _LABELS_HEADER.lower()}
+_NOT_SHOWN = "[not shown]"
 
 
-def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[str, str]) -> dict[str, str]:
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as anybody may see them.
+
+    >>> shown_headers({"Content-Type": "application/json", "X-Key": "secret"})
+    {'Content-Type': 'application/json', 'X-Key': '[not shown]'}
+    """
+    return {
+        name: value if str(name).lower() in _SHOWN_HEADERS else _NOT_SHOWN for name, value in headers.items()
+    }
+
+
+class Headers(dict[str, str]):
+    """Headers by name, which print their values only where no user has given them.
+
+    >>> Headers({"X-Key": "secret"})
+    {'X-Key': '[not shown]'}
+    >>> Headers({"X-Key": "secret"})["X-Key"]
+    'secret'
+    """
+
+    def __repr__(self) -> str:
+        return repr(shown_headers(self))
+
+
+def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[str, str]) -> Headers:
     """Return the headers of a request, all but the token.
 
     Betas of both kinds share one header without duplicates, because Google reads one header only.
@@ -46,13 +74,13 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
     >>> headers_of(["a"], {"Anthropic-Beta": "b, a"}, {})["anthropic-beta"]
     'a,b'
     """
-    headers = {"Content-Type": "application/json"}
+    headers = Headers({"Content-Type": "application/json"})
     given = {name: value for name, value in header.items() if name.lower() != BETA_HEADER}
     by_hand = [str(value) for name, value in header.items() if name not in given]
     if (joined := ",".join((*betas, *by_hand))) and (names := _beta_names(joined)):
         headers[BETA_HEADER] = ",".join(names)
     if label:
-        headers["X-Vertex-AI-Labels"] = _labels(label)
+        headers[_LABELS_HEADER] = _labels(label)
     headers.update(given)
     for name, value in headers.items():
         by_user = name in header
@@ -61,11 +89,13 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
                 f"The header {quote(name, 60)!r} is set by this package.",
                 cure=spelled("Leave it out of {}.", option("header")),
             )
+        named = not by_user or re.fullmatch(_HEADER_NAME, name)
         plain = isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
-        if not plain or (by_user and not re.fullmatch(_HEADER_NAME, name)):
-            # The value may be a secret, so it is not quoted.
+        if not (named and plain):
+            # The value may be a secret, so it is not quoted; it may stand where the name should end.
+            which = f"The header {quote(name, 60)!r}" if named else "A header"
             raise OptionError(
-                f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
+                f"{which} has a name or a value that HTTP cannot carry.",
                 cure=spelled("Use {} in printable ASCII.", _HEADER),
             )
     return headers
@@ -75,12 +105,12 @@ def _beta_names(joined: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in joined.split(",") if name.strip()))
 
 
-def counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def counting_headers(headers: Mapping[str, str]) -> Headers:
     """Return the headers with which the same request is counted: without the betas that are refused there."""
     refused = bundled_table()["services"]["betas"]["refused_in_count"]
     betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
     others = {name: value for name, value in headers.items() if name != BETA_HEADER}
-    return {**others, BETA_HEADER: ",".join(betas)} if betas else others
+    return Headers({**others, BETA_HEADER: ",".join(betas)} if betas else others)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

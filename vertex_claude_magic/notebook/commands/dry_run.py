@@ -21,6 +21,7 @@ from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.text import message_of
+from vertex_claude_magic.vertex.headers import shown_headers
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
@@ -81,9 +82,8 @@ def show_dry_run(
         *request.notices,
     ]
     body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
-    head = "\n".join(
-        [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers.items())]
-    )
+    headers = shown_headers(request.headers).items()
+    head = "\n".join([f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in headers)])
     curl = curl_command(request, target.trusted_hosts)
     hint = [_FILE] if "@request.json" in curl else []
     markdown = [
@@ -157,7 +157,8 @@ def _request_text(label: str, request: Request, first: Request | None) -> tuple[
         title = f"{label}: what differs from the first request"
         names = [name for name in {**first.body, **body} if body.get(name) != first.body.get(name)]
         body = {name: body.get(name) for name in names}
-    lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in sorted(headers))]
+    shown = sorted(shown_headers(dict(headers)).items())
+    lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in shown)]
     return title, "\n".join(lines), json.dumps(shown_body(body), indent=2, ensure_ascii=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
 from vertex_claude_magic.text import number_of
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
+from vertex_claude_magic.vertex.headers import shown_headers
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -158,8 +160,8 @@ def shown_body(body: Json) -> Json:
 def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     """Return a shell command that sends the request; it asks gcloud for a token and contains none.
 
-    For a host that gets no Google token the variable `$TOKEN` takes its place. A long body is read from
-    the file `request.json`.
+    For a host that gets no Google token the variable `$TOKEN` takes its place, and for the value of a header of the
+    user's a variable with the name of the header. A long body is read from the file `request.json`.
     """
     bearer = "$TOKEN"
     with suppress(ClaudeError):
@@ -169,11 +171,17 @@ def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     if len(request.payload) <= _LONGEST_INLINE:
         # In ASCII, so that what is pasted is what goes out.
         data = f"-d {shlex.quote(json.dumps(json.loads(request.payload), separators=(',', ':')))}"
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "user-agent"}
+    headers = []
+    for name, value in shown_headers(request.headers).items():
+        if value == request.headers[name]:
+            headers.append(shlex.quote(f"{name}: {value}"))
+        elif name.lower() != "user-agent":
+            variable = re.sub(r"\W", "_", f"HEADER_{name}").upper()
+            headers.append(f'{shlex.quote(f"{name}: ")}"${variable}"')
     lines = [
         f"curl -N -X {request.method} {shlex.quote(request.url)}",
         f'-H "Authorization: Bearer {bearer}"',
-        *(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()),
+        *(f"-H {header}" for header in headers),
         data,
     ]
     return " \\\n  ".join(lines)
