@@ -51,7 +51,8 @@ class Claude:
         options: Settings for all questions, under the names of `ask`: `project=`, `region=`, `model=` and so on.
 
     What is not given comes from the settings that the loaded magics have now, from the environment
-    (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION` and so on), then from the credentials.
+    (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION` and so on), then from the credentials. While `%claude_demo` is on,
+    its emulator is asked, unless credentials, a token or a base URL is given here.
 
     Raises:
         OptionError: a setting has a name that does not exist, or a value that it cannot take.
@@ -74,7 +75,7 @@ class Claude:
         **options: Any,
     ) -> None:
         with spelled_for_python():
-            self._session = open_session(
+            self._own = open_session(
                 credentials=credentials,
                 access_token=access_token,
                 retry_policy=policy,
@@ -85,6 +86,11 @@ class Claude:
         says = bool(options.get("recording")) or loaded() is None
         if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
             _log.warning("%s", in_python(notice))
+
+    @property
+    def _session(self) -> Session:
+        """What asks now; looked at once for each question, because the demo may begin or end meanwhile."""
+        return self._own.present()
 
     def __repr__(self) -> str:
         target = self._session.target()
@@ -172,12 +178,12 @@ class Claude:
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
-            scope = _scope(names)
+            scope, session = _scope(names), self._session
             asked = [
-                ColumnQuestion(head, prompt, self._session.target({**options, **own}), scope)
+                ColumnQuestion(head, prompt, session.target({**options, **own}), scope)
                 for head, own in variants(varied)
             ]
-            replies = Comparison(self._session, asked).run()
+            replies = Comparison(session, asked).run()
             log_failures(replies)
             return replies
 
@@ -252,8 +258,8 @@ class Claude:
         with spelled_for_python():
             named = table if isinstance(table, str) else ""
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
-            target = self._session.target(asked)
-            made = submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
+            session = self._session
+            made = submit(session, table, prompt, session.target(asked), own, name=name, scope=_scope(names),
                           warn=lambda text: _log.warning("%s", in_python(text)))  # fmt: skip
             if waiting := made.waiting:
                 _log.warning("%s", in_python(waiting))
@@ -268,8 +274,9 @@ class Claude:
         region does not count tokens.
         """
         with spelled_for_python():
-            target = self._session.target(options)
-            return self._session.count(self._request(prompt, target, names), target)
+            session = self._session
+            target = session.target(options)
+            return session.count(_request(session, prompt, target, names), target)
 
     def request(
         self,
@@ -286,8 +293,8 @@ class Claude:
             ProjectNotFound: no project is named anywhere.
         """
         with spelled_for_python():
-            target = self._session.target(options)
-            return self._request(prompt, target, names, notify)
+            session = self._session
+            return _request(session, prompt, session.target(options), names, notify)
 
     def chat(self, name: str) -> Chat:
         """Return the conversation of this name, with its turns if it has any; it belongs to the notebook or folder.
@@ -307,11 +314,11 @@ class Claude:
         from vertex_claude_magic.chats.chat import Chat
 
         with spelled_for_python():
-            return Chat(self._session, name)
+            return Chat(self._own, name)
 
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
-        self._session.close()
+        self._own.close()
 
     def _exchange(
         self,
@@ -320,31 +327,18 @@ class Claude:
         options: Mapping[str, Any],
         notify: Callable[[str], None] | None,
     ) -> Exchange:
-        target = self._session.target(options)
+        session = self._session
+        target = session.target(options)
         if target.is_standalone:
-            return Exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
+            return Exchange(session, prompt, target, scope=_scope(names), notify=notify)
         from vertex_claude_magic.chats.opening import open_exchange
 
-        return open_exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
-
-    def _request(
-        self,
-        prompt: str | Sequence[Any],
-        target: Target,
-        names: Mapping[str, Any] | None,
-        notify: Callable[[str], None] | None = None,
-    ) -> Request:
-        if target.is_standalone:
-            return self._session.request(prompt, target, scope=_scope(names), notify=notify)
-        from vertex_claude_magic.chats.opening import request_of
-
-        return request_of(self._session, prompt, target, scope=_scope(names), notify=notify)[1]
+        return open_exchange(session, prompt, target, scope=_scope(names), notify=notify)
 
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
         copied = object.__new__(type(self))
-        copied._session = copy.copy(self._session)
-        copied._session.transport = self._session.transport.with_own_connections()
+        copied._own = self._own.with_own_connections()
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -357,20 +351,21 @@ class Claude:
         Raises:
             PickleRefused: a secret would travel, or what was handed over in code.
         """
-        settings = self._session.settings()
-        held = not_to_be_sent(self._session.transport.authorizer, settings)
+        session = self._session
+        settings = session.settings()
+        held = not_to_be_sent(session.transport.authorizer, settings)
         if held is not None:
             raise PickleRefused(
                 f"A Claude client with {held} cannot be sent to another process.",
                 cure="Make the client in the worker, or use threads (concurrent.futures.ThreadPoolExecutor).",
             )
-        return _restore, (type(self), settings, self._session.retry_policy)
+        return _restore, (type(self), settings, session.retry_policy)
 
 
 def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> Claude:
     client = kind(policy=policy)
-    made = client._session  # noqa: SLF001 - of its own kind
-    client._session = Session(  # noqa: SLF001
+    made = client._own  # noqa: SLF001 - of its own kind
+    client._own = Session(  # noqa: SLF001
         lambda: settings,
         made.transport.authorizer,
         retry_policy=policy,
@@ -378,6 +373,20 @@ def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> C
         stores=made.records.stores,
     )
     return client
+
+
+def _request(
+    session: Session,
+    prompt: str | Sequence[Any],
+    target: Target,
+    names: Mapping[str, Any] | None,
+    notify: Callable[[str], None] | None = None,
+) -> Request:
+    if target.is_standalone:
+        return session.request(prompt, target, scope=_scope(names), notify=notify)
+    from vertex_claude_magic.chats.opening import request_of
+
+    return request_of(session, prompt, target, scope=_scope(names), notify=notify)[1]
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

@@ -6,11 +6,13 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from journals import Untouchable, asked, client, offline, told
+from journals import asked, client, offline, told
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.transport.auth import ApplicationDefault
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,17 +73,65 @@ def test_without_the_extension_nothing_is_taken_over(shell):
     assert Claude()._session.settings() == AskOptions()
 
 
-def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
-    """Unless an argument says who is asked."""
-    shell.ok("%claude_demo")
-    shell.magics.emulator.answer("Short.")
-    try:
-        mine, demo = Claude(credentials=Untouchable()), Claude()
-        assert demo._session.settings().base_url == shell.magics.emulator.base_url
-        assert mine._session.settings().base_url is None
-        assert demo.ask("Hello").complete
-    finally:
+ASKED = {
+    "a question": "claude.ask('Hi')",
+    "a stream": "claude.stream('Hi').reply",
+    "a count": "claude.count('Hi')",
+    "a table": "claude.map(['a'], '{{ item }}', progress=False, fresh=True)",
+    "a comparison": "claude.compare('Hi', ['haiku', 'opus'])",
+    "a turn": "chat.ask('Hi')",
+    "a copy": "copied.ask('Hi')",
+}
+MADE = "import copy\nfrom vertex_claude_magic import Claude\nclaude = Claude()\nchat, copied = claude.chat('t'), copy.copy(claude)"
+
+
+@pytest.mark.parametrize("cell", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("before", [True, False], ids=["made before", "made in it"])
+def test_while_the_demo_is_on_its_emulator_answers_every_client_of_the_kernel(shell, cell, before):
+    """And not one request leaves the machine, whenever the client was made; after it, Vertex AI answers again."""
+    shell.ok(MADE if before else "None")
+    for _ in range(2):
+        shell.ok("%claude_demo")
+        demo = shell.magics.emulator
+        if not before:
+            shell.ok(MADE)
+        shell.ok(cell)
+        assert demo.requests
+        assert {each.headers["authorization"] for each in demo.requests} == {"Bearer emulator"}
+        assert not shell.emulator.requests
         shell.ok("%claude_demo stop")
+    shell.ok(cell)
+    asked = [each for each in shell.emulator.requests if "/models/" in each.path]
+    assert asked
+    assert "Bearer emulator" not in {each.headers["authorization"] for each in asked}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["credentials=mine", "access_token='emulator'", "base_url=address"],
+    ids=["credentials", "a token", "an address"],
+)
+def test_a_client_that_was_told_who_is_asked_goes_on_asking_there_in_the_demo(shell, arguments):
+    """What it was told holds."""
+    shell.ip.user_ns.update(mine=ApplicationDefault(), address=shell.emulator.base_url)
+    shell.ok(f"from vertex_claude_magic import Claude\nclaude = Claude({arguments})")
+    shell.ok("%claude_demo")
+    shell.ok("claude.ask('Hi')")
+    assert not shell.magics.emulator.requests
+    assert len(shell.asked) == 1
+    shell.ok("%claude_demo stop")
+
+
+def test_a_stream_of_the_demo_says_how_to_go_back(shell):
+    """As below a cell; the project is the emulator's, the model that of the client."""
+    shell.ok("from vertex_claude_magic import Claude\nclaude = Claude(project='my-project', model='opus')")
+    shell.ok("%claude_demo")
+    stream = shell.ok("stream = claude.stream('Hi'); stream.reply; stream")
+    assert ANSWERED_BY_DEMO in [notice.text for notice in stream.notices()]
+    path = shell.magics.emulator.requests[-1].path
+    assert f"/projects/{shell.magics.emulator.project}/" in path
+    assert "claude-opus" in path
+    shell.ok("%claude_demo stop")
 
 
 @pytest.mark.parametrize("prompt", ["Hello", "Name three rivers.", "What is 2 + 2?"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.chats.entry import Turn
+    from vertex_claude_magic.records.chats import ChatStore
     from vertex_claude_magic.session.exchange import Exchange
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.vertex.reply import Reply
@@ -92,12 +93,11 @@ class Chat:
             raise OptionError(
                 "A conversation already has its own earlier messages.", cure="Leave out after= and chat=."
             )
-        target = self._session.target(options)
-        conversation = NamedChat(self._session, self.name, prompt, new=target.new, owner=self._home)
+        session = self._session.present()
+        target = session.target(options)
+        conversation = NamedChat(session, self.name, prompt, new=target.new, owner=self._home)
         scope = None if names is None else Scope(names=names)
-        return open_exchange(
-            self._session, prompt, target, scope=scope, notify=notify, conversation=conversation
-        )
+        return open_exchange(session, prompt, target, scope=scope, notify=notify, conversation=conversation)
 
     @property
     def turns(self) -> list[Turn]:
@@ -175,7 +175,7 @@ class Chat:
             OptionError: the name is taken, there is nothing to rename, or this thread asks in one of both.
             ClaudeInterrupt: the user stopped the wait for a question in one of both.
         """
-        new, store = check_name(name), store_of(self._session, self._session.target())
+        new, store = check_name(name), self._store()
         with ExitStack() as held:
             # The new name too: a first question may be under way in it. In one order, or two renames could wait for
             # each other.
@@ -258,11 +258,15 @@ class Chat:
         return chat
 
     def _entries(self) -> list[TurnEntry]:
-        store = store_of(self._session, self._session.target())
+        store = self._store()
         return [entry_of(turn) for turn in store.read(self._home, self.name).turns]
 
+    def _store(self) -> ChatStore:
+        session = self._session.present()
+        return store_of(session, session.target())
+
     def _change(self, work: Callable[[list[TurnEntry]], list[TurnEntry]]) -> None:
-        store = store_of(self._session, self._session.target())
+        store = self._store()
         hold = take(store, self._home, self.name)
         try:
             entries = [entry_of(turn) for turn in store.read(self._home, self.name).turns]

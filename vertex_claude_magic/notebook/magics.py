@@ -385,7 +385,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def claude_demo(self, line: str) -> None:
         """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
 
-        The emulator is not Claude and says so. It gets a fixed token; your credentials are not looked up.
+        The emulator is not Claude and says so. It gets a fixed token; your credentials are not looked up. It answers
+        every `Claude()` of this kernel too, but those that were given credentials, a token or a base URL.
         """
         from vertex_claude_magic.notebook.commands.demo import run_demo
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Session:
         emulated: Whether the demo's emulator answers, which the notices of each answer say.
         stores: The open journals and recordings, where other sessions share them.
         budget: The sums of what was spent, where another session adds to the same.
+        follows_demo: Whether the demo's emulator is asked while it runs (`present`).
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Session:
         emulated: bool = False,
         stores: Stores | None = None,
         budget: Budget | None = None,
+        follows_demo: bool = False,
     ) -> None:
         self.settings = settings
         self.retry_policy = retry_policy or RetryPolicy()
@@ -81,6 +84,40 @@ class Session:
         self.status = status or SessionStatus(
             notes=JournalNotes(lambda: journal_of(_resolved(settings()), stores))
         )
+        self._follows_demo = follows_demo
+        # What asked the emulator last.
+        self._demo: Session | None = None
+
+    def present(self) -> Session:
+        """Return what asks now: this session, or one that asks the emulator of the demo that runs.
+
+        A question is asked by one of them from its beginning to its end, so that no token of the user's goes to the
+        address of an emulator that has ended, and none of the emulator's to Google.
+        """
+        known = loaded() if self._follows_demo else None
+        if known is None or known.demo is None:
+            return self
+        settings = self.settings().replace(base_url=known.demo.base_url, project=known.demo.project)
+        if self._demo is None or self._demo.settings() != settings:
+            # For a user who starts and stops the demo it is one session with one sum.
+            self._demo = Session(
+                lambda: settings,
+                FixedToken(known.token or ""),
+                retry_policy=self.retry_policy,
+                status=self.status,
+                clock=self.clock,
+                emulated=True,
+                stores=self.records.stores,
+                budget=self.records.budget,
+            )
+        return self._demo
+
+    def with_own_connections(self) -> Session:
+        """Return a session that shares all with this one but its connections."""
+        copied = copy.copy(self)
+        copied.transport = self.transport.with_own_connections()
+        copied._demo = None  # noqa: SLF001 - of its own kind
+        return copied
 
     def target(
         self,
@@ -251,6 +288,8 @@ class Session:
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
         self.transport.close()
+        if self._demo is not None:
+            self._demo.transport.close()
         with suppress(errors.OptionError):
             # A setting that cannot be taken names no journal.
             journal = journal_of(self.target(), self.records.stores)
@@ -274,6 +313,8 @@ def open_session(
 ) -> Session:
     """Return a session of its own; what is not given comes from the loaded magics, if there are any.
 
+    Unless an argument says who is asked (credentials, a token, a base URL), it follows their demo.
+
     Args:
         credentials: As for `authorizer_of`.
         access_token: As for `authorizer_of`.
@@ -284,12 +325,19 @@ def open_session(
     Raises:
         OptionError: a setting has a name that does not exist, or a value that it cannot take.
     """
-    settings, access_token = settings_of(options, credentials, access_token)
-    login = authorizer_of(credentials, access_token)
+    settings = settings_of(options)
+    elsewhere = credentials is not None or access_token is not None or options.get("base_url")
     known = loaded()
     # All clients of a kernel share its open files, so that repeats come in one order and a notice comes once.
     stores = known.stores if known is not None and isinstance(known.stores, Stores) else Stores()
-    return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock, stores=stores)
+    return Session(
+        lambda: settings,
+        authorizer_of(credentials, access_token),
+        retry_policy=retry_policy,
+        clock=clock,
+        stores=stores,
+        follows_demo=not elsewhere,
+    )
 
 
 def check_live(target: Target) -> None:

@@ -70,35 +70,29 @@ def loaded() -> Loaded | None:
     return None
 
 
-def settings_of(
-    given: Mapping[str, Any], credentials: object, access_token: str | None
-) -> tuple[AskOptions, str | None]:
-    """Lay arguments over the settings of the loaded magics; return the settings, and the token if there is one.
+def settings_of(given: Mapping[str, Any]) -> AskOptions:
+    """Lay arguments over the settings of the loaded magics.
 
     An argument that is given takes the place of the setting, also where the options of one question would
-    add up. The demo's emulator is asked only where no argument says who is.
+    add up.
 
     Raises:
         OptionError: an argument has a name that does not exist, or a value that it cannot take.
 
-    >>> settings_of({"model": "opus"}, None, None)
-    (AskOptions(model='opus'), None)
+    >>> settings_of({"model": "opus"})
+    AskOptions(model='opus')
     """
     from vertex_claude_magic.settings.options import AskOptions, merge
     from vertex_claude_magic.settings.registry import EMPTY
 
     known = loaded()
     if known is None:
-        return merge(AskOptions(), given), access_token
-    elsewhere = credentials is not None or access_token is not None or given.get("base_url")
-    settings, token = known.options, access_token
-    if known.demo is not None and not elsewhere:
-        settings, token = known.demo, known.token
+        return merge(AskOptions(), given)
     names = {
         f"{name}_" if name in {"as", "with"} else name for name, value in given.items() if value is not None
     }
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
-    return merge(settings.replace(**cleared), given), token
+    return merge(known.options.replace(**cleared), given)
 
 
 class PolicyFiles(NamedTuple):
