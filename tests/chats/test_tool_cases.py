@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from tool_use import use
 
 from vertex_claude_magic import Claude, errors
@@ -306,31 +307,72 @@ def test_where_nobody_can_type_it_is_no(shell, monkeypatch, error):
     assert result(shell.emulator)["is_error"] is True
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "\x1b[2J\x1b[31m",
-        "\x1b]52;c;ZXZpbA==\x07",
-        "a\r\nRun safe()? Type yes to run it: ",
-        "\u202egnp.exe",
-        "x" * 10_000,
-    ],
-    ids=["csi", "clipboard", "a second line", "direction", "10 kB"],
-)
-def test_the_question_before_a_call_is_one_bounded_line_of_plain_text(shell, monkeypatch, text):
-    """Case 63: arguments cannot move the cursor, hide themselves or write a question of their own."""
+HIDING = {
+    "csi": "\x1b[2J\x1b[31m",
+    "clipboard": "\x1b]52;c;ZXZpbA==\x07",
+    "a second line": "a\r\nType yes to run safe: ",
+    "direction": "\u202egnp.exe",
+    "no width": "pass\u200bword",
+    "a blank that is none": "rm\u00a0-rf",
+    "a fence": "```\n~~~\n</details><script>alert(1)</script>",
+}
+
+
+@pytest.mark.parametrize("options", ["", "--quiet", "--no-stream"])
+@pytest.mark.parametrize("text", HIDING.values(), ids=HIDING)
+def test_who_allows_a_call_sees_every_character_of_it(shell, monkeypatch, text, options):
+    """Case 63: arguments cannot move the cursor, hide themselves, or write a question of their own."""
+    line, page = asked_before(shell, monkeypatch, options, path=text, end="here")
+    assert line.isprintable()
+    assert line.endswith(("Type yes to run act: ", "? Type yes to run it: "))
+    seen = line if options == "--quiet" else "".join(fence_of(page).split("\n    "))
+    given = seen.partition("act(path=")[2].partition(", end=")[0]
+    assert given.isprintable()
+    assert json.loads(given) == text
+
+
+@pytest.mark.parametrize("options", ["", "--quiet", "--no-stream"])
+@pytest.mark.parametrize("length", [61, 400, 1_500, 2_800])
+def test_who_allows_a_call_reads_all_of_it_and_once(shell, monkeypatch, length, options):
+    """On the page where there is one, else on the line that asks; an option before the prompt changes nothing."""
+    long = "".join(f"{number} " for number in range(length))[:length]
+    line, page = asked_before(shell, monkeypatch, options, path=long, end="here")
+    call = f'act(path="{long}", end="here")'
+    assert (line.count(call), page.count(call)) == ((1, 0) if options == "--quiet" else (0, 1))
+    assert "act(" not in (page if options == "--quiet" else line)
+
+
+def test_of_a_call_that_is_very_long_no_argument_pushes_another_out_and_the_rest_is_counted(
+    shell, monkeypatch
+):
+    line, page = asked_before(shell, monkeypatch, "", path="x" * 10_000, end="y" * 70)
+    shown = fence_of(page)
+    assert 'path="' + "x" * 1_400 in shown
+    assert f"… ({10_000 + len('path=') + 2 - 1_500:,} characters more)" in shown
+    assert f'end="{"y" * 70}"' in shown
+    many = {f"p{number}": "z" * 70 for number in range(200)}
+    line, _ = asked_before(shell, monkeypatch, "--quiet", **many)
+    assert len(line) < 8_000
+    assert "characters more" in line
+
+
+def asked_before(shell, monkeypatch, options, **arguments):
+    """Let the model call act with these arguments; return the line that asked and the page above it."""
     asked = []
 
     def no(prompt: str = "") -> str:
-        asked.append(prompt)
+        asked.append((prompt, "\n".join(output.get("text/markdown", "") for output in shell.page.outputs)))
         return "no"
 
     monkeypatch.setattr("builtins.input", no)
-    shell.ok("def act(path: str) -> None:\n    'Act.'")
-    shell.emulator.answer([use(1, "act", path=text)], "As you like.")
-    shell.ok("%%claude --tools act --confirm\nGo")
-    (line,) = asked
-    assert line.startswith("Run act(path=")
-    assert line.endswith("? Type yes to run it: ")
-    assert len(line) < 250
-    assert line.isprintable()
+    shell.ok("def act(**arguments: str) -> None:\n    'Act.'")
+    shell.emulator.answer([use(1, "act", **arguments)], "As you like.")
+    shell.ok(f"%%claude {options} --tools act --confirm\nGo")
+    (both,) = asked
+    return both
+
+
+def fence_of(markdown):
+    """The one code block in what a page shows."""
+    (found,) = [token.content for token in MarkdownIt("commonmark").parse(markdown) if token.type == "fence"]
+    return found

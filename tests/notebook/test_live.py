@@ -109,6 +109,22 @@ def test_what_happens_between_two_rounds_is_drawn_at_once(build, screen):
         assert line in screen.last["text/markdown"]
 
 
+def test_a_call_that_waits_for_a_yes_is_in_sight_before_somebody_is_asked(build, screen):
+    """However much was drawn within this second, because whoever answers must have been able to read it."""
+    answer = build()
+    for number in range(40):
+        answer.between(f"Line {number}")
+        answer.draw()
+    assert answer.asks('run(code="1")')
+    assert 'run(code="1")' in screen.last["text/markdown"]
+
+
+def test_where_an_output_cannot_change_the_line_that_asks_has_the_call(build, screen):
+    for options in ({"live": False}, {"quiet": True}):
+        assert build(**options).asks("run()") is False
+    assert screen.log == []
+
+
 def test_the_same_status_is_not_drawn_twice(build, screen):
     """Repeating a status draws nothing."""
     answer = build()

@@ -236,3 +236,24 @@ def test_a_call_is_announced_and_its_end_is_written_below(build, out):
     assert "\x1b" not in written
     assert written.index("Let me look.") < written.index("Running mean") < written.index("→ 2.5")
     assert written.count("It is 2.5.") == 1
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_a_call_that_waits_for_a_yes_is_written_as_it_stands(build, out, tty):
+    """Not as Markdown, which would take characters out; what came before is over, so that nothing is written over it."""
+    answer, call = build(tty=tty), 'run(code="**a** `b` _c_ ' + "d" * 200 + '")'
+    answer.text("May *I*")
+    answer.draw()
+    assert answer.asks(call)
+    assert out.getvalue().endswith(f"\n\nRuns only after your yes: {call}\n")
+    answer.text("As you like.")
+    answer.finish(reply("As you like."), metadata={})
+    _, _, after = out.getvalue().partition(call)
+    assert "As you like." in after
+    assert "\x1b[1A" not in after
+
+
+@pytest.mark.parametrize("options", [{"quiet": True}, {"format": "json"}])
+def test_what_writes_nothing_leaves_the_call_to_the_line_that_asks(build, out, options):
+    assert build(tty=True, **options).asks("run()") is False
+    assert "run" not in out.getvalue()

@@ -152,15 +152,26 @@ def test_a_call_that_waits_for_a_yes_is_not_shown_as_running(shell, cell, monkey
     before = []
 
     def no(prompt: str = "") -> str:
-        before.append(shell.page.drawn[-1])
+        before.append(shell.page.outputs[-1]["text/markdown"])
         return "no"
 
     monkeypatch.setattr("builtins.input", no)
     shell.emulator.answer([use(1, "mean", column="a")], "As you like.")
     assert cell(f"%%claude --tools mean --confirm {options}\nGo").success
     (shown,) = before
-    assert 'Runs only after your yes: mean(column="a")' in shown
+    assert 'Runs only after your yes:\n\n```text\nmean(column="a")\n```\n\n' in shown
     assert "Running" not in shown
+
+
+def test_once_it_may_run_a_call_is_shown_as_running(shell, cell, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt="": "yes")
+    shell.emulator.answer([use(1, "mean", column="a")], "It is 2.5.")
+    assert cell("%%claude --tools mean --confirm\nGo").success
+    waits, runs = (
+        [word in drawn for drawn in shell.page.drawn] for word in ("Runs only after", "Running mean(")
+    )
+    assert waits.index(True) < runs.index(True)
+    assert not any(both == (True, True) for both in zip(waits, runs, strict=True))
 
 
 def test_a_replay_says_that_nothing_was_called_again(shell, cell):

@@ -10,7 +10,7 @@ from vertex_claude_magic.session.exchange import Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.chats.tools.loop import Around, FunctionTools
+    from vertex_claude_magic.chats.tools.loop import Around, Confirm, FunctionTools
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
@@ -29,6 +29,7 @@ def open_exchange(
     notify: Callable[[str], None] | None = None,
     conversation: Conversation | None = None,
     around: Around = nullcontext,
+    ask: Confirm | None = None,
 ) -> Exchange:
     """Make a question ready with its conversation and its tools; arguments as for `Exchange`.
 
@@ -40,6 +41,7 @@ def open_exchange(
         notify: Called with what is being waited for.
         conversation: What it is a turn of; None for what the settings say.
         around: What each call of a function runs inside of.
+        ask: Asks the user before each call where `--confirm` is set; on the line if it is None.
 
     Raises:
         OptionError: it cannot be sent as it stands.
@@ -47,7 +49,7 @@ def open_exchange(
     """
 
     def tools(settled: Target) -> FunctionTools | None:
-        return _tools(settled, target, scope, around)
+        return _tools(settled, target, scope, around, ask)
 
     if conversation is None and target.in_conversation:
         from vertex_claude_magic.chats.choosing import conversation_of
@@ -87,10 +89,11 @@ def _tools(
     asked: Target,
     scope: Scope | None,
     around: Around = nullcontext,
+    ask: Confirm | None = None,
 ) -> FunctionTools | None:
     """Return the tools of a question; `asked` are its settings without what belongs to the conversation."""
     if not target.tools:
         return None
     from vertex_claude_magic.chats.tools.chosen import tools_of
 
-    return tools_of(target, scope, around=around, inherited=not asked.tools)
+    return tools_of(target, scope, around=around, ask=ask, inherited=not asked.tools)

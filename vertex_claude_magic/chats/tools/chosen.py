@@ -14,14 +14,14 @@ from vertex_claude_magic.spelling import Spelling, field, name_of, option, spell
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.chats.tools.function import FunctionTool
-    from vertex_claude_magic.chats.tools.loop import Around
+    from vertex_claude_magic.chats.tools.loop import Around, Confirm
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["WEB_SEARCH", "tools_of"]
+__all__ = ["WEB_SEARCH", "ask_on_the_line", "tools_of"]
 
 WEB_SEARCH = "web_search"
 _FUNCTIONS = Spelling("--tools load,plot", "tools=[load, plot]")
@@ -32,6 +32,7 @@ def tools_of(
     scope: Scope | None,
     *,
     around: Around = nullcontext,
+    ask: Confirm | None = None,
     inherited: bool = False,
 ) -> FunctionTools | None:
     """Return the tools that the settings of a question name, as the step that runs them.
@@ -40,6 +41,7 @@ def tools_of(
         target: The settings.
         scope: Where names are looked up.
         around: What each call runs inside of.
+        ask: Asks the user where `--confirm` is set; on the line if it is None.
         inherited: Whether the names are those of the turn before; those that are gone are then left out.
 
     Returns:
@@ -93,7 +95,7 @@ def tools_of(
             present=scope.present if scope is not None else None,
         ),
         max_rounds=target.max_rounds,
-        confirm=_ask_on_the_line if confirm is True else confirm or None,
+        confirm=(ask or ask_on_the_line) if confirm is True else confirm or None,
         target=target,
         around=around,
         notices=[f"No function named {name!r} here, so Claude cannot call it any more." for name in gone],
@@ -142,11 +144,22 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
     )
 
 
-def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool | str:
-    """Ask for an exact yes; where no answer can be read, return NOBODY."""
-    from vertex_claude_magic.chats.tools.wording import call_text
+def ask_on_the_line(
+    name: str, arguments: Mapping[str, Any], show: Callable[[str], bool] | None = None
+) -> bool | str:
+    """Ask for an exact yes (a `Confirm`); where no answer can be read, return NOBODY.
 
+    Args:
+        name: The name of the function.
+        arguments: The arguments of the call.
+        show: Shows the call in full, and tells whether it did; where it is not shown, the line that asks has it.
+    """
+    from vertex_claude_magic.chats.tools.wording import call_in_full
+
+    call = call_in_full(name, arguments)
+    shown = show is not None and show(call)
+    line = f"Type yes to run {name}: " if shown else f"Run {call}? Type yes to run it: "
     try:
-        return input(f"Run {call_text(name, arguments)}? Type yes to run it: ") == "yes"
+        return input(line) == "yes"
     except Exception:  # noqa: BLE001 - a front end without input raises an error of its own, a script EOFError
         return NOBODY

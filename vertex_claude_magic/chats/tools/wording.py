@@ -12,9 +12,11 @@ from vertex_claude_magic.text import message_of, quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["call_text", "error_text"]
+__all__ = ["call_in_full", "call_text", "error_text"]
 
 _LONGEST_VALUE, _LONGEST, _LONGEST_ERROR = 60, 160, 1_000
+# Characters of a call that somebody is to allow.
+_READ = 3_000
 # The folders of an absolute path, in quotes (where names may hold spaces) or bare. A URL has a word, `:` or `/` before.
 _START = r"(?<![\w:/.\\])(?:~|[A-Za-z]:)?[\\/]+"
 _FOLDERS = re.compile(
@@ -34,6 +36,33 @@ def call_text(name: str, arguments: Mapping[str, Any]) -> str:
         for key, value in arguments.items()
     )
     return quote(f"{name}({', '.join(values)})", _LONGEST)
+
+
+def call_in_full(name: str, arguments: Mapping[str, Any]) -> str:
+    r"""Return a call as somebody reads it who is to allow it: one line in which every character can be seen.
+
+    Only what is longer than 3,000 characters is cut, with the count of what is left out. Arguments share that length,
+    so that none can push another one out.
+
+    >>> call_in_full("run", {"sql": "SELECT 1;\n", "path": "a" + chr(0x202E) + "b"})
+    'run(sql="SELECT 1;\\n", path="a\\u202eb")'
+    """
+    values = list[str]()
+    for key, value in arguments.items():
+        text = f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"
+        # What cannot be seen is written as JSON writes it.
+        values.append(
+            "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+        )
+    if sum(map(len, values)) > _READ:
+        share = max(_READ // len(values), _LONGEST_VALUE)
+        values = [_cut(value, share) for value in values]
+    return f"{name}({_cut(', '.join(values), 2 * _READ)})"
+
+
+def _cut(text: str, most: int) -> str:
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}… ({left:,} characters more)"
 
 
 def error_text(error: BaseException) -> str:

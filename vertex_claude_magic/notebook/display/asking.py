@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
@@ -99,7 +99,9 @@ def draw_answer(
             from vertex_claude_magic.chats.opening import open_exchange
 
             around = outputs.capture if outputs is not None else nullcontext
-            exchange = open_exchange(session, prompt, target, scope=scope, notify=drawing.wait, around=around)
+            exchange = open_exchange(
+                session, prompt, target, scope=scope, notify=drawing.wait, around=around, ask=drawing.ask
+            )
         reply = drawing.follow(exchange)
         shown, more = deliver(reply) if deliver is not None else (reply, ())
         finish(shown, more)
@@ -134,6 +136,8 @@ class _Drawing:
         self._stopped = stopped
         self._outputs = outputs
         self._announced = ""
+        # The call that runs or waits for a yes.
+        self._call: ToolCall | None = None
         self._label = f"{target.model_id} · {target.region}"
 
     def start(self) -> None:
@@ -179,8 +183,10 @@ class _Drawing:
                     view.between(f"The first answer {events[-1].data['reason']}.")
                 for event in events:
                     if event.type == TOOL_CALL:
+                        call = self._call = event.data["call"]
                         # Of the exchange, because a turn may take tools and --confirm from the one before.
-                        self._announce(event.data["call"], confirm=bool(exchange.target.confirm))
+                        if not exchange.target.confirm:
+                            self._announce(call)
                     elif event.type == TOOL_RESULT:
                         self._ended(event.data["call"])
                 if self.started and not exchange.done:
@@ -195,14 +201,20 @@ class _Drawing:
         if texts and not self._target.no_stream:
             self._view.text("\n\n".join(texts))
 
-    def _announce(self, call: ToolCall, *, confirm: bool) -> None:
-        """Show which function runs, or waits for a yes; it may take long, so it is drawn now."""
+    def ask(self, name: str, arguments: Mapping[str, Any]) -> object:
+        """Ask whether a call may run (a `Confirm`), and say that it does."""
+        from vertex_claude_magic.chats.tools.chosen import ask_on_the_line
+
+        allowed = ask_on_the_line(name, arguments, self._view.asks)
+        if allowed is True and self._call is not None:
+            self._announce(self._call)
+        return allowed
+
+    def _announce(self, call: ToolCall) -> None:
+        """Show which function runs; it may take long, so it is drawn now."""
         from vertex_claude_magic.chats.tools.wording import call_text
 
-        self.start()
-        # True before the yes and after it: one line stands there for both.
-        how = "Runs only after your yes:" if confirm else "Running"
-        line = f"{how} {call_text(call.name, call.arguments)}"
+        line = f"Running {call_text(call.name, call.arguments)}"
         if self._target.no_stream:
             # The answer is shown once, with its calls.
             self._view.status(line)

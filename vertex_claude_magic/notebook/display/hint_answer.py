@@ -59,6 +59,10 @@ class HintAnswer:
         """Say in one line what happens between two rounds."""
         self._view.status(line)
 
+    def asks(self, call: str) -> bool:
+        """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
+        return self._view.asks(call)
+
     def called(self, line: str) -> None:
         """Say in one line how a call of a function ended."""
         self._view.called(line)

@@ -69,6 +69,9 @@ class AnswerView(Protocol):
     def between(self, line: str) -> None:
         """Say in one line what happens between two rounds, and take in the next."""
 
+    def asks(self, call: str) -> bool:
+        """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
+
     def called(self, line: str) -> None:
         """Say in one line how a call of a function ended."""
 
@@ -133,6 +136,8 @@ class LiveAnswer:
         self._urgent = False
         self._thinking: list[str] = []
         self._above = ""
+        # What happens now, below the text: it gives way to what comes next.
+        self._below = OutputBody(markdown="", plain="")
 
     def start(self, label: str) -> None:
         """Show at once what is asked."""
@@ -143,6 +148,7 @@ class LiveAnswer:
     def status(self, text: str) -> None:
         """Say what is being waited for; once there is text, that is enough."""
         if text != self._status and not self._has_text:
+            self._below = OutputBody(markdown="", plain="")
             self._status, self._changed, self._urgent = text, True, True
 
     def text(self, delta: str) -> None:
@@ -170,12 +176,25 @@ class LiveAnswer:
 
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
+        self._below = OutputBody(markdown="", plain="")
         self.text(f"\n\n{as_text(line)}\n\n")
         # What it announces may block.
         self._urgent = self._live
 
-    def called(self, line: str) -> None:
-        """Do nothing: the finished answer has each call with its result."""
+    def asks(self, call: str) -> bool:
+        """Show a call that waits for the user's yes, in full; it is drawn at once, because somebody is asked now."""
+        if not self._live or not self._output.shown:
+            return False
+        from vertex_claude_magic.notebook.display.tool_calls import question
+
+        self._below, self._status = question(call), ""
+        self._draw(math.inf)
+        return True
+
+    def called(self, line: str) -> None:  # noqa: ARG002
+        """Take the question away; the finished answer has each call with its result."""
+        self._changed = self._changed or bool(self._below.plain)
+        self._below = OutputBody(markdown="", plain="")
 
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""
@@ -197,8 +216,10 @@ class LiveAnswer:
     def draw(self) -> None:
         """Draw what is new if it is time to."""
         at = self._due_at()
-        if at is None or at > self._clock():
-            return
+        if at is not None and at <= self._clock():
+            self._draw(at)
+
+    def _draw(self, due: float) -> None:
         self._changed = self._urgent = False
         if not self._has_text:
             self._output.draw(self._bundle(self._waiting()), DRAFT)
@@ -210,11 +231,11 @@ class LiveAnswer:
                 closed = self._segments.step()
         self._changed = self._segments.pending
         if closed is None:
-            self._output.draw(self._bundle(self._growing()), DRAFT, due=at)
+            self._output.draw(self._bundle(self._growing()), DRAFT, due=due)
             return
         self._output.draw(self._bundle(self._under_thinking(self._draft(closed))), DRAFT)
         self._above = ""
-        self._output.begin(self._bundle(self._growing()), DRAFT, due=at)
+        self._output.begin(self._bundle(self._growing()), DRAFT, due=due)
 
     def _growing(self) -> OutputBody:
         """Return the present output: thinking, text, and the line that says that more will come."""
@@ -222,10 +243,11 @@ class LiveAnswer:
         line = around.waiting(self._label)
         hidden = self._segments.hidden
         more = f"… {hidden:,} more characters, shown in full at the end …" if hidden else ""
+        above = around.small(more) if more else ""
         return self._under_thinking(
             OutputBody(
-                markdown=_paragraphs(around.small(more) if more else "", body.markdown, around.small(line)),
-                plain=body.plain if self._once else _paragraphs(more, body.plain, line),
+                markdown=_paragraphs(above, body.markdown, self._below.markdown, around.small(line)),
+                plain=body.plain if self._once else _paragraphs(more, body.plain, self._below.plain, line),
             )
         )
 
@@ -237,11 +259,12 @@ class LiveAnswer:
 
     def _waiting(self) -> OutputBody:
         line = around.waiting(self._label, self._status, int(self._clock() - self._started))
-        if not self._thinking:
-            return OutputBody(markdown=around.small(line), plain=line)
-        tail = self._thinking_tail()
-        markdown = _paragraphs(around.folded(tail, opened=True), around.small(line))
-        return OutputBody(markdown=markdown, plain=_paragraphs(tail, line))
+        tail = self._thinking_tail() if self._thinking else ""
+        thinking = around.folded(tail, opened=True) if tail else ""
+        return OutputBody(
+            markdown=_paragraphs(thinking, self._below.markdown, around.small(line)),
+            plain=_paragraphs(tail, self._below.plain, line),
+        )
 
     def _thinking_tail(self) -> str:
         tail = "".join(self._thinking)[-_THINKING_CHARACTERS:]

@@ -193,6 +193,10 @@ class TableAnswer:
         self._lines = []
         self._view.between(line)
 
+    def asks(self, call: str) -> bool:
+        """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
+        return self._view.asks(call)
+
     def called(self, line: str) -> None:
         """Say how a call ended."""
         self._view.called(line)

@@ -101,6 +101,21 @@ class TerminalAnswer:
         self.text(f"\n\n{line}\n\n")
         self._came.clear()
 
+    def asks(self, call: str) -> bool:
+        """Write a call that waits for the user's yes, in full and as it stands, where what has come stands too."""
+        self._erase()
+        if self._quiet or not self._streams:
+            return False
+        self._write_thinking()
+        self._write_text(final=True)
+        if self._blocks is not None:
+            self._blocks.finish()
+        self._end_line()
+        gap = "\n" if self._begun else ""
+        self._write(f"{gap}Runs only after your yes: {safe_plain(call)}\n")
+        self._came.clear()
+        return True
+
     def called(self, line: str) -> None:
         """Say below its announcement how a call ended."""
         self.text(f"{line}\n\n")

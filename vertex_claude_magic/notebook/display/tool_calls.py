@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-__all__ = ["CallOutputs", "call_line", "result_line", "result_text", "with_calls"]
+__all__ = ["CallOutputs", "call_line", "question", "result_line", "result_text", "with_calls"]
 
 _SHOWN, _SHOWN_IN_LINE = 2_000, 100
+# A line end in a JSON string, which is no escaped backslash before an n.
+_LINE_END = re.compile(r"(?<!\\)(?:\\\\)*\\n")
 _TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
 
 
@@ -52,6 +54,21 @@ def result_line(call: ToolCall) -> str:
     """
     result = quote(_result_text(call), _SHOWN_IN_LINE) or "nothing"
     return f"→ {'error: ' if call.is_error else ''}{result} · {call.seconds:.1f} s"
+
+
+def question(call: str) -> OutputBody:
+    r"""Return a call that waits for the user's yes, in full, with the lines of its texts below each other.
+
+    >>> print(question('run(sql="SELECT 1;\\nDROP TABLE t")').markdown)
+    Runs only after your yes:
+    <BLANKLINE>
+    ```text
+    run(sql="SELECT 1;\n
+        DROP TABLE t")
+    ```
+    """
+    head, lines = "Runs only after your yes:", _LINE_END.sub(r"\g<0>\n    ", call)
+    return OutputBody(markdown=f"{head}\n\n{fenced(lines, 'text')}", plain=f"{head}\n{lines}")
 
 
 def with_calls(reply: Reply, last: OutputBody) -> OutputBody:
