@@ -198,7 +198,7 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     shell.ok("%claude_demo")
     shell.ok("%%claude\nhi")
     below = next(line for line in shell.page.text.splitlines() if line.startswith("Session"))
-    assert below.startswith("Session ≈ $0.25 · today $0 (estimates). ")
+    assert below.startswith("Session 0.2500 USD · today 0 USD (estimates). ")
     local = below.partition("(estimates). ")[2]
     assert "not billed" in local
     text = " ".join(front.text().split())

@@ -352,6 +352,7 @@ ENDINGS = [
     ("the connection is dropped", Fault(drop=True), "worst"),
     ("an error comes inside of it", Fault(error_after=5), "worst"),
     ("it is no answer", Fault(status=200, body=b"<html>", content_type="text/html"), "worst"),
+    ("a login page is in between", Fault(location="https://portal.example"), 0),
 ]
 
 

@@ -204,13 +204,15 @@ def test_this_session_is_what_this_process_asked(history, journal):
 
 
 def test_sums_stand_against_the_limits(history):
-    """What the session spent by its own sums, and today by the journal: 0.25 + 0.5 + 0.125."""
+    """What the session spent by its own sums, and today by the journal: 0.25 + 0.5, and 0.125 that were stopped."""
     budget = Budget()
     for usd in (0.25, 0.5):
         budget.commit(budget.reserve(usd, local=False), usd)
     text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budget))
     assert "This session: about 0.7500 USD of 2.5 USD (max_session_cost) (estimate" in text
-    assert "Today, all notebooks: about 0.8750 USD of 5 USD (max_daily_cost) (estimate)" in text
+    assert (
+        "Today, all notebooks: about 0.7500 USD (up to 0.8750) of 5 USD (max_daily_cost) (estimate)" in text
+    )
     assert "max_session_cost" not in plain(ask_usage())
 
 
@@ -250,7 +252,7 @@ def test_without_a_group_it_is_one_chart_by_day_and_model(history):
         ["2026-11-25", "claude-haiku-5-5"],
     ]
     assert table[4].startswith("Total ")
-    assert "6 calls, 1.7500 USD, up to 1.8750 + 1 unknown." in text.partition("\n")[0]
+    assert "6 calls, 1.7500 USD (up to 1.8750) + 1 unknown." in text.partition("\n")[0]
     assert "<td>2026-11-26" not in html(ask_usage())
 
 
@@ -269,7 +271,7 @@ def test_a_session_with_an_unknown_price_is_not_a_sum_of_zero():
     budget = Budget()
     budget.commit(budget.reserve(None, local=False), None)
     usage = ask_usage(budget=budget)
-    assert math.isinf(usage.spending.session)
+    assert math.isinf(usage.spending.session.usd)
     assert "This session: not known, because a price is missing" in plain(usage)
 
 
@@ -443,7 +445,7 @@ def test_its_repr_is_one_line(history):
     text = repr(UsageReport(usage=ask_usage()))
     assert (
         text
-        == "UsageReport(7 calls, 1.7500 USD, up to 1.8750 + 1 unknown (estimate), 1 answered on this machine)"
+        == "UsageReport(7 calls, 1.7500 USD (up to 1.8750) + 1 unknown (estimate), 1 answered on this machine)"
     )
 
 

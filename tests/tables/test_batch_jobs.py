@@ -117,7 +117,7 @@ def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal)
     (usage,) = records.stores.journal(journal).usage()
     assert usage.open_cost > 0
     spent = records.spending(claude._session.target())
-    assert spent.session_local == spent.today_local.usd == usage.open_cost
+    assert spent.session_local.usd == spent.today_local.usd == usage.open_cost
 
 
 def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emulator, claude):

@@ -415,7 +415,7 @@ def test_what_is_not_sent_after_all_costs_nothing(tmp_path, limit):
         with pytest.raises(errors.UntrustedHost):
             run(client, texts_frame(1))
     spent = client._session.records.spending(client._session.target())
-    assert (spent.session, spent.today_usd) == (0.0, 0.0)
+    assert (spent.session.usd, spent.today.usd) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("at_once", [1, 4])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import JournalError
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.records.journal.ledger import Spent
 
 __all__ = ["JournalFacts", "Spend", "SpendRow", "journal_facts", "spend_of"]
 
@@ -28,10 +28,10 @@ class JournalFacts(NamedTuple):
 
 
 class SpendRow(NamedTuple):
-    """What was spent against one limit, in USD; infinite where that is not known, None where no limit is set."""
+    """What was spent, None where the journal cannot tell, and the limit in USD, None where none is set."""
 
     name: str
-    spent: float
+    spent: Spent | None
     limit: float | None
 
 
@@ -60,10 +60,8 @@ def spend_of(host: Host) -> Spend:
     session = host.session()
     target = session.target()
     limits, spending = limits_of(target), session.records.spending(target)
-    # Where it is not known, a limit must not take it for nothing.
-    today = math.inf if spending.today_usd is None else spending.today_usd
     rows = (
         SpendRow(name="this session", spent=spending.session, limit=limits.session),
-        SpendRow(name="today, all notebooks", spent=today, limit=limits.day),
+        SpendRow(name="today, all notebooks", spent=spending.today, limit=limits.day),
     )
     return Spend(rows, spending.local_line)

@@ -182,8 +182,9 @@ class Budget:
     >>> budget = Budget()
     >>> held = budget.reserve(0.25, local=False, limit=1.0)
     >>> budget.commit(held, 0.10)
-    >>> budget.spent(local=False)
-    0.1
+    >>> held = budget.reserve(0.25, local=False, limit=1.0)
+    >>> budget.sums(local=False), budget.spent(local=False)
+    ((0.1, 0.25), 0.35)
     """
 
     def __init__(self) -> None:
@@ -192,7 +193,9 @@ class Budget:
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
-        self._sums = {False: 0.0, True: 0.0}
+        self._known = {False: 0.0, True: 0.0}
+        # The worst cases of calls that are over and whose cost is not known.
+        self._open = {False: 0.0, True: 0.0}
         self._held: dict[int, tuple[bool, float]] = {}
         self._next = 0
 
@@ -205,9 +208,7 @@ class Budget:
         with self._lock:
             # What is not known crosses every limit.
             held = math.inf if most is None else most
-            spent = self._sums[local]
-            if limit is not None:
-                spent += self._under_way(local=local)
+            spent = sum(self._sums(local=local)) if limit is not None else 0.0
             if limit is not None and not spent + held <= limit:
                 # Few questions cross a limit.
                 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
@@ -228,19 +229,31 @@ class Budget:
             self._held[self._next] = (local, held)
             return self._next
 
-    def commit(self, held: int, usd: float | None) -> None:
-        """Replace what was set aside by what the call cost in USD; None keeps the worst case."""
+    def commit(self, held: int, usd: float | None, *, known: bool = True) -> None:
+        """Replace what was set aside by what the call cost in USD; None keeps the worst case.
+
+        With `known` False it is only the most that the call may have cost.
+        """
         with self._lock:
             local, most = self._held.pop(held)
-            self._sums[local] += most if usd is None else usd
+            sums = self._known if known and usd is not None else self._open
+            sums[local] += most if usd is None else usd
 
     def spent(self, *, local: bool) -> float:
         """Return what the session has spent, in USD, with the worst case of calls and batches that are under way.
 
         It is infinite where the price of a call is not known.
         """
+        return sum(self.sums(local=local))
+
+    def sums(self, *, local: bool) -> tuple[float, float]:
+        """Return what `spent` is the sum of: what is known, and the most that the other calls may cost."""
         with self._lock:
-            return self._sums[local] + self._under_way(local=local)
+            return self._sums(local=local)
+
+    def _sums(self, *, local: bool) -> tuple[float, float]:
+        # Called with the lock held.
+        return self._known[local], self._open[local] + self._under_way(local=local)
 
     def _under_way(self, *, local: bool) -> float:
         # Called with the lock held.
@@ -278,7 +291,7 @@ class RunBudget(Budget):
         `first` is False for a later round of a question: room was left for it when the question was asked.
         """
         with self._lock:
-            over = sum(self._sums.values())
+            over = sum([*self._known.values(), *self._open.values()])
             under_way = self._under_way(local=False) + self._under_way(local=True)
         if self.limit is None or most is None:
             return self.limit is None
@@ -304,10 +317,10 @@ class RunBudget(Budget):
         self._in_session[number] = held
         return number
 
-    def commit(self, held: int, usd: float | None) -> None:
+    def commit(self, held: int, usd: float | None, *, known: bool = True) -> None:
         """Replace what was set aside by what the call cost in USD, in both; None keeps the worst case."""
-        super().commit(held, usd)
-        self._session.commit(self._in_session.pop(held), usd)
+        super().commit(held, usd, known=known)
+        self._session.commit(self._in_session.pop(held), usd, known=known)
 
     def refusal(self, what: str) -> str:
         """Return why the next of something is not asked, such as a row: the run could cross its limit."""
@@ -318,5 +331,5 @@ class RunBudget(Budget):
     def cost(self) -> float | None:
         """What the calls that are over have cost, in USD, at most where their answer broke off; None if not known."""
         with self._lock:
-            cost = sum(self._sums.values())
+            cost = sum([*self._known.values(), *self._open.values()])
         return cost if math.isfinite(cost) else None

@@ -158,7 +158,8 @@ class CallRecorder:
                 ending = ending._replace(answer=answer, replayable=replayable)
         # Only now: where stop is pressed before, whoever closes the answer says it again.
         self.ended = True
-        self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
+        known = ending.cost is not None
+        self.budget.commit(self.held, ending.cost if known else ending.cost_most, known=known)
         self._keep(ending)
 
     def end_unsent(self, error: ClaudeError | None) -> None:
@@ -203,8 +204,9 @@ class CallRecorder:
         counted = bool(usage.raw)
         state = "done" if reply.complete else "stopped" if stopped else "failed"
         row = self.catalog.find(self.call.model)
-        unreached = isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(
-            _UNREACHED
+        # A login page that answers in place of the service leads elsewhere, with a status.
+        unreached = isinstance(error, NetworkError) and (
+            "status" in error.details or str(error.details.get("cause", "")).startswith(_UNREACHED)
         )
         # In USD: what the call cost, and what it may have cost at most.
         usd, most = None, self.call.cost_most

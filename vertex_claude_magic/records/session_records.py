@@ -243,7 +243,8 @@ class SessionRecords:
         from vertex_claude_magic.records.journal.ledger import Spent
         from vertex_claude_magic.records.spending import Spending
 
-        found = Spending(session=self.budget.spent(local=False), session_local=self.budget.spent(local=True))
+        session, local = (Spent(*self.budget.sums(local=local)) for local in (False, True))
+        found = Spending(session=session, session_local=local)
         journal = journal_of(target, self.stores)
         if journal is None:
             return found

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from vertex_claude_magic.models.prices import usd
-
-if TYPE_CHECKING:
-    from vertex_claude_magic.records.journal.ledger import Spent
+from vertex_claude_magic.records.journal.ledger import Spent
 
 __all__ = ["Spending"]
 
@@ -16,38 +13,34 @@ class Spending(NamedTuple):
     """Sums in USD by the price table, for every place that shows them: page, panel and the line below an answer.
 
     Args:
-        session: What this session's calls came to, stopped ones and those under way at their worst case; infinite
-            where a price is not known.
+        session: What this session's calls came to.
         session_local: The same of what a server on this machine answered, which cost nothing in fact.
         today: What today's calls of all notebooks came to, None where the journal cannot tell.
         today_local: The same of what servers on this machine answered.
     """
 
-    session: float = 0.0
-    session_local: float = 0.0
+    session: Spent = Spent()
+    session_local: Spent = Spent()
     today: Spent | None = None
     today_local: Spent | None = None
 
     @property
-    def today_usd(self) -> float | None:
-        """What today came to in USD, None where that is not known."""
-        return _known(self.today)
+    def line(self) -> str:
+        """One line on both; a bare sign of USD would be one of two in a notebook, which make a formula.
+
+        >>> Spending(session=Spent(cost=0.01, open_cost=0.25), today=Spent(cost=0.5)).line
+        'Session 0.0100 USD (up to 0.2600) · today 0.5000 USD (estimates).'
+        """
+        today = "unknown" if self.today is None else self.today.text()
+        return f"Session {self.session.text()} · today {today} (estimates). {self.local_line}".rstrip()
 
     @property
     def local_line(self) -> str:
         """One line on what this machine answered itself; empty where it answered nothing.
 
-        >>> Spending(session=0.0, session_local=0.16).local_line
-        "Demo and emulator (not billed): 0.1600 USD this session, at the table's prices."
+        >>> Spending(session_local=Spent(open_cost=0.16)).local_line
+        "Demo and emulator (not billed): 0 USD (up to 0.1600) this session, at the table's prices."
         """
-        sums = []
-        if self.session_local:
-            sums.append(f"{usd(self.session_local, unknown='an unknown sum in')} USD this session")
-        if self.today_local is not None and (self.today_local.usd or self.today_local.unknown):
-            sums.append(f"{usd(_known(self.today_local), unknown='an unknown sum in')} USD today")
-        shown = ", ".join(sums)
-        return f"Demo and emulator (not billed): {shown}, at the table's prices." if shown else ""
-
-
-def _known(spent: Spent | None) -> float | None:
-    return None if spent is None or spent.unknown else spent.usd
+        named = (("this session", self.session_local), ("today", self.today_local or Spent()))
+        sums = [f"{spent.text()} {when}" for when, spent in named if any(spent)]
+        return f"Demo and emulator (not billed): {', '.join(sums)}, at the table's prices." if sums else ""

@@ -13,6 +13,7 @@ from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.records.journal.health import examine
+from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of, limits_of
 from vertex_claude_magic.settings.origin import session_id
@@ -53,6 +54,11 @@ class Sum:
     open_cost: float = 0.0
     unknown: int = 0
     saved: float = 0.0
+
+    @property
+    def spent(self) -> Spent:
+        """What they came to."""
+        return Spent(cost=self.cost, open_cost=self.open_cost, unknown=self.unknown)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.budget import worst_case
@@ -413,11 +413,7 @@ class Exchange:
             here = "emulator" if by == "emulator" else "local"
             found.append(Notice("answer", who_answered(here, " (see base_url)")))
         if self.target.show_spend:
-            spent = session.records.spending(self.target)
-            sums = (
-                f"Session {usd_estimate(spent.session)} · today {usd_estimate(spent.today_usd)} (estimates)."
-            )
-            found.append(Notice("spend", f"{sums} {spent.local_line}".rstrip()))
+            found.append(Notice("spend", session.records.spending(self.target).line))
         return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
 
     def _open(self, request: Request, found: RecordedAnswer | None) -> Stream:

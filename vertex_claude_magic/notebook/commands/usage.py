@@ -60,7 +60,7 @@ class UsageReport:
     def __repr__(self) -> str:
         paid = total((row for row in self.rows if not row.local), "")
         local = sum(row.calls + row.replayed for row in self.rows if row.local)
-        text = f"{paid.calls + paid.replayed:,} calls, {usage_page.cost_text(paid)} (estimate)"
+        text = f"{paid.calls + paid.replayed:,} calls, {paid.spent.text()} (estimate)"
         return f"UsageReport({text}{f', {local:,} answered on this machine' if local else ''})"
 
     def _repr_mimebundle_(self, **_only: Container[str] | None) -> dict[str, str]:

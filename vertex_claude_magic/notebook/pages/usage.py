@@ -6,12 +6,14 @@ block characters, which every front end and every terminal shows.
 
 from __future__ import annotations
 
+from math import isinf
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.usage import amount, size, sums, total
 from vertex_claude_magic.text import number_of, quote, without_home
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.usage import Sum, UsageSummary
 
-__all__ = ["bar", "cost_text", "html", "plain"]
+__all__ = ["bar", "html", "plain"]
 
 _HEADS = ("Chart", "USD (est.)", "Up to (est.)", "Saved (est.)", "Calls", "Failed", "Replayed", "Tokens in", "Cached",
           "Tokens out")  # fmt: skip
@@ -33,29 +35,6 @@ _UNNAMED = "(no name)"
 _LOCAL = (
     "Answered on this machine (demo, emulator), so nothing was billed. USD shows what Google would charge."
 )
-
-
-def cost_text(found: Sum) -> str:
-    """Return the cost of a sum: what is known, what it may be at most, and how many calls have no price.
-
-    >>> from vertex_claude_magic.records.usage import Sum
-    >>> cost_text(Sum(name="", calls=3, cost=0.01, open_cost=0.25, unknown=1))
-    '0.0100 USD, up to 0.2600 + 1 unknown'
-    """
-    most = _most(found)
-    return f"{_known(found)} USD{f', up to {most}' if most else ''}"
-
-
-def _known(found: Sum) -> str:
-    nothing = found.unknown and not found.cost and not found.open_cost
-    return "unknown" if nothing else amount(found.cost)
-
-
-def _most(found: Sum) -> str:
-    """Return the most that it may have cost, where that is more than what is known."""
-    parts = [amount(found.cost + found.open_cost)] if found.open_cost else []
-    parts += [f"{found.unknown:,} unknown"] if found.unknown else []
-    return " + ".join(parts)
 
 
 def bar(value: float, beside: float, most: float) -> str:
@@ -109,7 +88,7 @@ def _title(usage: UsageSummary) -> str:
     what = "this session" if usage.this_session else "all notebooks"
     days = f"{usage.since} to {usage.until}" if usage.since else "since it began"
     paid = total((row for row in usage.rows if not row.local), "")
-    asked = f": {number_of(paid.calls, 'call')}, {cost_text(paid)}" if paid.calls else ""
+    asked = f": {number_of(paid.calls, 'call')}, {paid.spent.text()}" if paid.calls else ""
     return f"Usage of {what}, {days}{asked}. USD are estimates from the price table; the bill is Google's."
 
 
@@ -148,8 +127,10 @@ def _table(rows: Sequence[UsageRow], by: str | None) -> Table:
     # The total of one row would be that row again.
     for names, each in (*group, *([(total_names, whole)] if several else [])):
         cells = {
-            "USD (est.)": _known(each),
-            "Up to (est.)": _most(each),
+            "USD (est.)": each.spent.known,
+            "Up to (est.)": " + ".join(
+                filter(None, [each.spent.most, f"{each.unknown:,} unknown" * (each.unknown > 0)])
+            ),
             "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
             "Saved (est.)": amount(each.saved),
             "Calls": f"{each.calls:,}",
@@ -193,13 +174,16 @@ def _name(text: str) -> str:
 
 def _remarks(usage: UsageSummary) -> list[str]:
     spent, limits = usage.spending, usage.limits
-    if spent.session == spent.today_usd == 0 and limits.session is limits.day is None:
+    if spent.session == spent.today == Spent() and limits.session is limits.day is None:
         # So it is in the demo, where two lines would say the same.
         lines = ["This session and today, all notebooks: about 0 USD (estimate).", spent.local_line]
     else:
         lines = [_session_line(usage), _today_line(usage), spent.local_line]
-    if any(row.open_cost for row in usage.rows):
-        lines.append('"Up to" counts answers that were stopped or have not ended, at their maximum cost.')
+    # Without rows the sums of the session alone tell.
+    if any(each is not None and each.open_cost for each in (*usage.rows, *spent)):
+        lines.append(
+            '"Up to" counts calls that were stopped, broke off, timed out or have not ended, at their maximum cost.'
+        )
     if any(row.unknown for row in usage.rows):
         lines.append('"unknown" are calls whose price the table does not know; models_file adds prices.')
     if usage.problem:
@@ -216,11 +200,8 @@ def _remarks(usage: UsageSummary) -> list[str]:
 def _session_line(usage: UsageSummary) -> str:
     limit, spent = usage.limits.session, usage.spending.session
     against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_session_cost)"
-    known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, because a price is missing"
-    # Without rows nobody knows whether an answer was stopped.
-    stopped = bool(usage.problem) or any(row.open_cost and not row.local for row in usage.rows)
-    worst = ", stopped answers at their maximum cost" if stopped and spent else ""
-    return f"This session: {known}{against} (estimate{worst})."
+    known = "not known, because a price is missing" if isinf(spent.usd) else f"about {spent.text()}"
+    return f"This session: {known}{against} (estimate)."
 
 
 def _today_line(usage: UsageSummary) -> str:
@@ -231,6 +212,5 @@ def _today_line(usage: UsageSummary) -> str:
             if limit is None
             else "Today: not known without the journal, so max_daily_cost refuses questions."
         )
-    unknown = f" and {today.unknown:,} calls without a known price" if today.unknown else ""
     against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_daily_cost)"
-    return f"Today, all notebooks: about {amount(today.usd)} USD{unknown}{against} (estimate)."
+    return f"Today, all notebooks: about {today.text()}{against} (estimate)."

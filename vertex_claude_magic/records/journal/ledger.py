@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.calls import LOCAL
 
 if TYPE_CHECKING:
@@ -23,10 +24,40 @@ _LIVE = "state NOT IN ('replayed', 'imported')"
 
 
 class Spent(NamedTuple):
-    """A sum in USD (an estimate, unfinished calls at their worst case), and how many calls have no known price."""
+    """What calls came to in USD, by the price table.
 
-    usd: float = 0.0
+    `cost` is known, `open_cost` is the most that the stopped and unfinished ones may have cost beside it (infinite
+    where that is not known), and `unknown` counts those without a known price.
+
+    >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text("")
+    ('0.0100 USD (up to 0.2600)', '0.0100 + 1 unknown')
+    """
+
+    cost: float = 0.0
+    open_cost: float = 0.0
     unknown: int = 0
+
+    @property
+    def usd(self) -> float:
+        """The sum, with the stopped and unfinished calls at their worst case: what a limit holds against."""
+        return self.cost + self.open_cost
+
+    @property
+    def known(self) -> str:
+        """What is known of it, for a column; a sum of nothing but unknown prices is not 0."""
+        nothing = self.unknown and not self.usd
+        return "unknown" if nothing else usd(self.cost)
+
+    @property
+    def most(self) -> str:
+        """The most that it may be, where that is more than what is known; empty where it is not."""
+        return usd(self.usd, unknown="an unknown sum") if self.open_cost else ""
+
+    def text(self, unit: str = " USD") -> str:
+        """Return it as a part of a sentence: what is known, and in brackets what it may be at most."""
+        most = f" (up to {self.most})" if self.most else ""
+        unknown = f" + {self.unknown:,} unknown" if self.unknown else ""
+        return f"{self.known}{unit}{most}{unknown}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +97,12 @@ def spent(connection: sqlite3.Connection, day: str, *, local: bool) -> Spent:
         local: Whether to sum what servers on this machine answered, or all the rest.
     """
     kind = "IN" if local else "NOT IN"
-    usd, unknown = connection.execute(
-        f"SELECT SUM({_WORST}), SUM({_WORST} IS NULL) FROM calls"  # noqa: S608 - fixed texts
+    cost, open_cost, unknown = connection.execute(
+        f"SELECT SUM(cost), SUM(CASE WHEN cost IS NULL THEN cost_most END), SUM({_WORST} IS NULL) FROM calls"  # noqa: S608
         f" WHERE day = ? AND {_LIVE} AND source {kind} ({_PLACES})",
         (day,),
     ).fetchone()
-    return Spent(usd=usd or 0.0, unknown=unknown or 0)
+    return Spent(cost=cost or 0.0, open_cost=open_cost or 0.0, unknown=unknown or 0)
 
 
 def rows(connection: sqlite3.Connection, since: str = "", session: str = "") -> list[UsageRow]:

@@ -122,10 +122,14 @@ def spend_table(spend: Spend) -> str:
     """
     if not spend.rows:
         return ""
-    from vertex_claude_magic.records.usage import amount
-
     body = [
-        Row((row.name, amount(row.spent), "no limit" if row.limit is None else usd(row.limit, "price")))
+        Row(
+            (
+                row.name,
+                "not known" if row.spent is None else row.spent.text(""),
+                "no limit" if row.limit is None else usd(row.limit, "price"),
+            )
+        )
         for row in spend.rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
