@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
@@ -42,7 +44,8 @@ class Failing:
         raise ValueError
 
 
-ROWS = "| x | y |\n|---|---|\n| 1 | a |\n"
+ROWS = "| x | y |\n|---:|---|\n| 1 | a |\n"
+NESTED = '| x |\n|---|\n| {"x": 1, "y": "a"} |\n'
 TABLES = [
     ([{"x": 1, "y": "a"}], ROWS),
     ([Data(1, "a")], ROWS),
@@ -51,13 +54,29 @@ TABLES = [
     (pd.DataFrame({"x": [1], "y": ["a"]}), ROWS),
     ({"x": 1, "y": "a"}, "| field | value |\n|---|---|\n| x | 1 |\n| y | a |\n"),
     (Data(1, "a"), "| field | value |\n|---|---|\n| x | 1 |\n| y | a |\n"),
-    ([1, 2], "| value |\n|---|\n| 1 |\n| 2 |\n"),
-    (5, "| field | value |\n|---|---|\n| value | 5 |\n"),
+    ([1, 2], "| value |\n|---:|\n| 1 |\n| 2 |\n"),
+    ({"value": 5}, "| field | value |\n|---|---|\n| value | 5 |\n"),
+    (5, "5\n"),
+    (-1.5, "-1.5\n"),
+    (True, "True\n"),
+    (Kind.A, "a\n"),
+    (date(2026, 11, 30), "2026-11-30\n"),
+    ("# two *lines*\n1. of text", "\\# two \\*lines\\*\n\n1\\. of text\n"),
+    ([{"x": Model(x=1, y="a")}], NESTED),
+    ([{"x": Data(1, "a")}], NESTED),
+    ([{"x": Pair(1, "a")}], NESTED),
+    ([{"x": {"x": 1, "y": "a"}}], NESTED),
+    ([{"x": [Model(x=1, y="a"), None, Kind.A, date(2026, 1, 31)]}],
+     '| x |\n|---|\n| &#91;{"x": 1, "y": "a"}, null, "a", "2026-01-31"&#93; |\n'),
+    ({"x": Model(x=1, y="a")}, '| field | value |\n|---|---|\n| x | {"x": 1, "y": "a"} |\n'),
+    ([{"x": [Kind.A, Kind.A], "y": {3}}], "| x | y |\n|---|---|\n| a, a | 3 |\n"),
+    ([{"n": 1.5, "s": "1", "b": True, "d": Decimal("2.50")}, {"n": None, "s": "a"}],
+     "| n | s | b | d |\n|---:|---|---|---:|\n| 1.5 | 1 | True | 2.50 |\n|  | a |  |  |\n"),
     ([{"x": Kind.A, "y": None}], "| x | y |\n|---|---|\n| a |  |\n"),
     ([{"x": ["a", "b"], "y": [1, 2]}], "| x | y |\n|---|---|\n| a, b | 1, 2 |\n"),
-    ([{"x": 1}, {"y": 2}, {"x": 3, "z": 4}], "| x | y | z |\n|---|---|---|\n| 1 |  |  |\n|  | 2 |  |\n| 3 |  | 4 |\n"),
-    ([{"x": 1}, [2, 3]], "| x | 0 | 1 |\n|---|---|---|\n| 1 |  |  |\n|  | 2 | 3 |\n"),
-    ([[1], [2, 3]], "| 0 | 1 |\n|---|---|\n| 1 |  |\n| 2 | 3 |\n"),
+    ([{"x": 1}, {"y": 2}, {"x": 3, "z": 4}], "| x | y | z |\n|---:|---|---|\n| 1 |  |  |\n|  | 2 |  |\n| 3 |  | 4 |\n"),
+    ([{"x": 1}, [2, 3]], "| x | 0 | 1 |\n|---:|---|---|\n| 1 |  |  |\n|  | 2 | 3 |\n"),
+    ([[1], [2, 3]], "| 0 | 1 |\n|---:|---|\n| 1 |  |\n| 2 | 3 |\n"),
     ([{"x": Failing()}], "| x |\n|---|\n| \\<Failing\\> |\n"),
     ([], "No rows.\n"),
 ]  # fmt: skip
@@ -65,9 +84,9 @@ TABLES = [
 
 FRAMES = [
     (["n", "n", "s"], [[10, 20, "x"], [30, 40, None]],
-     "| n | n | s |\n|---|---|---|\n| 10 | 20 | x |\n| 30 | 40 |  |\n"),
+     "| n | n | s |\n|---:|---:|---|\n| 10 | 20 | x |\n| 30 | 40 |  |\n"),
     (["x", "y", "x"], [[None, "2026-01-31", 1.5], [1, None, None], ["nan", None, None]],
-     "| x | y | x |\n|---|---|---|\n|  | 2026-01-31 00:00:00 | 1.5 |\n| 1 |  |  |\n| nan |  |  |\n"),
+     "| x | y | x |\n|---|---|---:|\n|  | 2026-01-31 00:00:00 | 1.5 |\n| 1 |  |  |\n| nan |  |  |\n"),
     (["i", "b", "d"], [[None, None, None], [1, True, "2026-01-31"]],
      "| i | b | d |\n|---|---|---|\n|  |  |  |\n| 1 | True | 2026-01-31 00:00:00 |\n"),
 ]  # fmt: skip
@@ -165,13 +184,30 @@ def fed(text: str, size: int = 7) -> View:
 def test_a_row_appears_when_it_is_whole(size):
     """However the pieces fall; what has been shown is not taken back."""
     text = json.dumps({"items": [{"x": number, "y": f"a {number}"} for number in range(3)]})
-    assert "".join(fed(text, size).texts) == "| x | y |\n|---|---|\n| 0 | a 0 |\n| 1 | a 1 |\n| 2 | a 2 |\n"
+    assert "".join(fed(text, size).texts) == "| x | y |\n|---:|---|\n| 0 | a 0 |\n| 1 | a 1 |\n| 2 | a 2 |\n"
 
 
 def test_a_frame_appears_with_its_columns():
     """They come first on the wire."""
     text = '{"columns": ["x", "y"], "rows": [[1, "a"], [2, null]]}'
-    assert "".join(fed(text).texts) == "| x | y |\n|---|---|\n| 1 | a |\n| 2 |  |\n"
+    assert "".join(fed(text).texts) == "| x | y |\n|---:|---|\n| 1 | a |\n| 2 |  |\n"
+
+
+@pytest.mark.parametrize("first", [1, None, "a", True], ids=repr)
+def test_a_column_is_aligned_by_its_first_row_and_never_moves(first):
+    """While rows come nobody knows what follows, and the finished table is the one that was seen growing."""
+    items = [{"n": first}, {"n": 2}, {"n": None}]
+    text = "".join(fed(json.dumps({"items": items})).texts)
+    assert text.splitlines()[1] == ("|---:|" if type(first) is int else "|---|")
+    assert table_of(items) == table_of(pd.DataFrame(items, dtype=object)) == text
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_a_single_value_is_no_table_while_it_comes(size):
+    """It comes as the only field of an object, which may also be the first of several."""
+    assert fed('{"value": 3}', size).texts == []
+    both = "".join(fed('{"value": 3, "unit": "m"}', size).texts)
+    assert both == "| field | value |\n|---|---|\n| value | 3 |\n| unit | m |\n"
 
 
 def test_the_fields_of_one_object_appear_one_by_one():
@@ -212,7 +248,7 @@ def test_a_second_round_is_a_table_of_its_own():
     answer.between("asked once more")
     answer.text('{"items": [{"z": 2}]}')
     assert view.line == "asked once more"
-    assert view.texts == ["| x |\n|---|\n| 1 |\n", "| z |\n|---|\n| 2 |\n"]
+    assert view.texts == ["| x |\n|---:|\n| 1 |\n", "| z |\n|---:|\n| 2 |\n"]
 
 
 @pytest.mark.parametrize("option", ["list[str]", "df", "int", "'dict[str, int]'"])
@@ -228,6 +264,6 @@ def test_a_typed_answer_that_is_shown_again_is_the_table_that_was_shown(shell, o
     (first,) = shell.page.outputs
     data, _ = shell.ip.display_formatter.format(reply)
     table = first["text/markdown"].partition("\n\n")[0]
-    assert table.startswith("| ")
+    assert table.startswith("4" if option == "int" else "| ")
     assert data["text/markdown"].startswith(table)
     assert data["text/plain"].startswith(first["text/plain"].partition("\n\n")[0])

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.answers.partial_json import Growing
 from vertex_claude_magic.answers.repair import CUT_OFF
 from vertex_claude_magic.frames.cells import is_missing
+from vertex_claude_magic.markdown.literal import guard_line
 from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -28,6 +31,8 @@ __all__ = ["GrowingTable", "TableAnswer", "shown_text", "table_of"]
 _ROWS = 50
 _COLUMNS = 20
 _CELL = 120
+# The table of one object, a row for each of its fields; their values are of many kinds.
+_FIELDS = ("field", "value")
 # Punctuation that would be Markdown inside a cell (CommonMark 0.31.2, 2.4 and 6; GFM tables).
 _MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
 
@@ -35,10 +40,12 @@ _MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
 class GrowingTable:
     r"""A growing Markdown table; where no columns are given, the first row decides on them.
 
+    It also decides which columns are aligned as numbers, because what is shown does not move when more rows come.
+
     >>> table = GrowingTable()
     >>> print(table.add({"city": "Oslo", "people": 700_000}), end="")
     | city | people |
-    |---|---|
+    |---|---:|
     | Oslo | 700000 |
     >>> print(table.add({"city": "a|b"}), end="")
     | a\|b |  |
@@ -54,17 +61,17 @@ class GrowingTable:
         self.rows += 1
         if self.rows > _ROWS:
             return ""
-        cells = _cells(row)
+        cells, head = _cells(row), ""
         if self.rows == 1:
             self._columns = self._columns or list(cells)[:_COLUMNS]
-            head = f"{_line(self._columns)}|{'---|' * len(self._columns)}\n"
-        else:
-            head = ""
         if isinstance(row, (list, tuple)):
             # By position, because two columns may have one name.
             shown = [*cells.values(), *[""] * len(self._columns)][: len(self._columns)]
         else:
             shown = [cells.get(column, "") for column in self._columns]
+        if self.rows == 1:
+            numbers = [tuple(self._columns) != _FIELDS and _is_number(value) for value in shown]
+            head = f"{_line(self._columns)}|{''.join('---:|' if each else '---|' for each in numbers)}\n"
         return head + _line(shown)
 
     def end(self) -> str:
@@ -79,8 +86,10 @@ class GrowingTable:
 def table_of(data: Any) -> str:
     """Return the Markdown table of validated data: a row for each element, or a row for each field.
 
-    >>> table_of([]), table_of({"a": 1})
-    ('No rows.\\n', '| field | value |\\n|---|---|\\n| a | 1 |\\n')
+    A single value is no table, but the value itself.
+
+    >>> table_of([]), table_of({"a": 1}), table_of(3)
+    ('No rows.\\n', '| field | value |\\n|---|---|\\n| a | 1 |\\n', '3\\n')
     """
     rows: Iterable[Any]
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
@@ -92,8 +101,11 @@ def table_of(data: Any) -> str:
         rows = [_cells(row) for row in data]
         # A row may lack what another has.
         table = GrowingTable(list(dict.fromkeys(name for row in rows for name in row)))
+    elif isinstance(plain := _parts(data), str):
+        lines = [_MARKUP.sub(_literal, line) for line in plain.split("\n")]
+        return "\n\n".join(filter(None, map(guard_line, lines))) + "\n"
     else:
-        table, rows = GrowingTable(("field", "value")), [list(pair) for pair in _cells(data).items()]
+        table, rows = GrowingTable(_FIELDS), [list(pair) for pair in _cells(data).items()]
     return "".join([*(table.add(row) for row in rows), table.end()])
 
 
@@ -102,7 +114,7 @@ def shown_text(reply: Reply) -> str:
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> shown_text(Reply(data=[{"a": 1}]))
-    '| a |\\n|---|\\n| 1 |\\n'
+    '| a |\\n|---:|\\n| 1 |\\n'
     """
     return reply.text if reply.data is None else table_of(reply.data)
 
@@ -127,24 +139,38 @@ def _literal(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};" if found[0] in "[]" else f"\\{found[0]}"
 
 
+def _is_number(value: Any) -> bool:
+    value = value.value if isinstance(value, Enum) else value
+    return isinstance(value, Number) and not isinstance(value, bool) and not is_missing(value)
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, Enum):
-        value = value.value
     if is_missing(value):
         return ""
-    if isinstance(value, str):
-        return value[: _CELL * 8]
-    if isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value):
-        return ", ".join(map(str, value[:_CELL]))
     try:
-        text = (
-            json.dumps(value, ensure_ascii=False, default=str)
-            if isinstance(value, (Mapping, list))
-            else str(value)
-        )
+        parts = _parts(value)
+        if isinstance(parts, (list, tuple)):
+            each = [part.value if isinstance(part, Enum) else part for part in parts[:_CELL]]
+            if all(isinstance(part, (str, int, float)) for part in each):
+                return ", ".join(map(str, each))
+        text = parts if isinstance(parts, str) else json.dumps(parts, ensure_ascii=False, default=_parts)
     except Exception:  # noqa: BLE001 - a type of the user's own
         return f"<{type(value).__name__}>"
     return text[: _CELL * 8]
+
+
+def _parts(value: Any) -> Any:
+    """Return what a value is as JSON, one level deep: its fields or elements, else its text."""
+    if isinstance(value, Enum):
+        return _parts(value.value)
+    if isinstance(value, (str, list)) or (isinstance(value, tuple) and not hasattr(value, "_asdict")):
+        return value
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    from vertex_claude_magic.frames.make import record_of
+
+    record = record_of(value)
+    return str(value) if record.get("value") is value else record
 
 
 class TableAnswer:
@@ -159,6 +185,7 @@ class TableAnswer:
         self._growing = Growing()
         self._table: GrowingTable | None = None
         self._lines: list[str] = []
+        self._fields: list[tuple[str, Any]] = []
 
     def start(self, label: str) -> None:
         """Show at once what is asked."""
@@ -180,7 +207,11 @@ class TableAnswer:
             if name == "columns" and isinstance(value, list):
                 self._table = GrowingTable(value)
             elif name != "rows":
-                lines.append(self._rows(("field", "value")).add([name, value]))
+                self._fields.append((name, value))
+        # A single value comes as the only field of an object, and is shown without a table.
+        if self._table is not None or any(name != "value" for name, _ in self._fields):
+            lines += [self._rows(_FIELDS).add(field) for field in self._fields]
+            self._fields = []
         lines += [self._rows(()).add(row) for row in self._growing.rows()]
         if lines:
             self._lines += lines
@@ -190,7 +221,7 @@ class TableAnswer:
         """Say what happens before the next round; its rows are a table of their own."""
         self._growing = Growing()
         self._table = None
-        self._lines = []
+        self._lines, self._fields = [], []
         self._view.between(line)
 
     def asks(self, call: str) -> bool:
