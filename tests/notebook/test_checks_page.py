@@ -38,6 +38,22 @@ def test_texts_are_shown_literally(text):
     assert not {"\x1b", "\u202e", "\u200b"} & {*table.html(), *table.plain()}
 
 
+def test_a_column_without_anything_in_it_is_left_out():
+    """Where all passed, nothing was found."""
+    exercise = Exercise("a", "A", "Do it.", "", (ExerciseCheck("1", "No."), ExerciseCheck("2", "No, too.")))
+
+    def page(*passed):
+        results = enumerate(zip(exercise.checks, passed, strict=True), 1)
+        return checks_table(exercise, [CheckResult(at, check, passed=good) for at, (check, good) in results])
+
+    assert page(True, True).plain().splitlines()[1:4] == [
+        "Check  Result",
+        "1      ✓ passed",
+        "2      ✓ passed",
+    ]
+    assert page(True, False).plain().splitlines()[1] == "Check  Result    What it found"
+
+
 def test_an_exception_that_cannot_tell_itself_is_named():
     """It fails no page."""
     exercise = Exercise("a", "A", "Do it.", "", (ExerciseCheck("1", "No."),))

@@ -273,7 +273,7 @@ def test_in_the_demo_the_page_says_who_answers(shell):
     assert text.splitlines()[-1].endswith(
         "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
     )
-    assert "emulator answers, not Google" in unescape(data["text/html"].partition("</caption>")[0])
+    assert "emulator answers, not Google" in unescape(data["text/html"].partition("<table>")[0])
     assert "A fixed demo token; your Google credentials were not used." in text
     assert "emulator-project (from %claude_demo)." in text
     assert "is enabled for emulator-project, says the demo's emulator." in text

@@ -68,7 +68,16 @@ def test_as_html_names_are_heads_of_their_rows():
     assert '<th scope="row" style="text-align: left" title="the largest">Opus</th>' in page
     assert '<tr aria-current="true"><th scope="row" style="text-align: left">Haiku<br>retired</th>' in page
     assert '<td colspan="2">not served anywhere near</td>' in page
-    assert '<caption style="text-align: left">Prices. A note.</caption>' in page
+
+
+def test_what_is_above_a_table_is_as_wide_as_the_page_and_not_as_the_table():
+    """A caption of the table is squeezed above a narrow one and cut with a wide one; a panel has its own width."""
+    page = TABLE.html()
+    assert page.startswith("<p>Prices. A note.</p>\n<table>")
+    assert "<caption" not in page
+    assert 'overflow-wrap: anywhere">Prices. A note.</caption>' in TABLE.html("panel")
+    nothing = Table(columns=TABLE.columns, rows=[], caption="No models.")
+    assert nothing.html() == "<p>No models.</p>\n"
 
 
 def test_a_panel_says_once_what_its_cells_share():

@@ -61,8 +61,7 @@ def run_chat(host: Host, line: str) -> None:
         session, every = host.session(), bool(options.get("all"))
         listed = store_of(session, session.target()).listed(None if every else home())
         table = pages.chats_table(listed, every=every)
-        # The caption of a table without rows would be as narrow as the table.
-        show_page(host.shell, table.html() if listed else f"<p>{literal(table.plain())}</p>", table.plain())
+        show_page(host.shell, table.html(), table.plain())
         return
     owner = ""
     if options.get("all"):

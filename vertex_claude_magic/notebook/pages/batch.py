@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
-from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table, lines
 from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.transport.batch import FINAL
 
@@ -24,7 +24,7 @@ __all__ = ["batches_page", "job_page", "progress_page", "requests_page"]
 
 _LISTED = (
     Column("Batch"), Column("State"), Column("Rows", "right"), Column("Done", "right"), Column("Failed", "right"),
-    Column("Jobs", "right"), Column("Model", wrap="long"), Column("Location"), Column("Begun"), Column("Notebook"),
+    Column("Jobs", "right"), Column("Model", wrap="long"), Column("Begun", wrap="long"),
 )  # fmt: skip
 _JOBS = (
     Column("Job", "right"), Column("State"), Column("Rows", "right"), Column("Done", "right"),
@@ -53,10 +53,14 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
                     f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended",
-                    quote(stored.model, 60),
-                    quote(stored.location, 40),
-                    datetime.fromtimestamp(stored.at).astimezone().strftime("%Y-%m-%d %H:%M"),
-                    quote(PurePath(stored.notebook).name, 60),
+                    # One below the other, so that all columns fit into half a window.
+                    lines([quote(stored.model, 60), quote(stored.location, 40)]),
+                    lines(
+                        [
+                            datetime.fromtimestamp(stored.at).astimezone().strftime("%Y-%m-%d %H:%M"),
+                            quote(PurePath(stored.notebook).name, 60),
+                        ]
+                    ),
                 ),
                 title=stored.id,
             )

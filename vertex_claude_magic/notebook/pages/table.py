@@ -78,6 +78,9 @@ class Row:
 class Table:
     """Columns, rows, a caption, and notes, which HTML shows with the caption and text below the table.
 
+    On a page the caption is a paragraph above the table: one of the table's own is as wide as the table, so it is
+    squeezed above a narrow one and cut with a wide one. A page without rows is that paragraph alone.
+
     >>> table = Table(columns=(Column("Model"), Column("USD", "right")), rows=[Row(("<b>", "0.5"))], caption="Prices.")
     >>> print(table.plain())
     Prices.
@@ -120,10 +123,14 @@ class Table:
         if body:
             top = ' valign="top"' if look == "facts" else ""
             body = f"<tbody{top}{_attribute('style', shared)}>\n{body}\n</tbody>\n"
-        style = _attribute("style", caption_style)
-        return (
-            f"<table{table}>\n{f'<caption{style}>{caption}</caption>' if caption else ''}{head}{body}</table>"
-        )
+        above, inside = "", ""
+        if look == "page":
+            above = f"<p>{caption}</p>\n" if caption else ""
+            if not self.rows:
+                return above
+        elif caption:
+            inside = f"<caption{_attribute('style', caption_style)}>{caption}</caption>"
+        return f"{above}<table{table}>\n{inside}{head}{body}</table>"
 
     def _html_row(self, row: Row, look: Look, shared: str) -> str:
         cells = []
@@ -215,7 +222,7 @@ def span(element: Literal["code", "small", "strong"], text: str) -> Inline:
 
 # A look is the attributes of the table and the style of its caption.
 _TABLES: dict[Look, tuple[str, str]] = {
-    "page": ("", "text-align: left"),
+    "page": ("", ""),
     "panel": (
         ' rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0; line-height: 1.4"',
         "text-align: left; overflow-wrap: anywhere",
