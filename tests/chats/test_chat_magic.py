@@ -357,6 +357,10 @@ WRONG = [
     ("tolk", "No conversation named 'tolk' in this notebook. Did you mean talk?"),
     ("talk --save talk.txt", "is not a notebook name"),
     ("talk --save there.ipynb", "already exists with other content"),
+    ("talk --save broken.ipynb", "already exists with other content"),
+    ("talk --save list.ipynb", "already exists with other content"),
+    ("talk --save nosuch/talk.ipynb", "nosuch/talk.ipynb cannot be written: No such file or directory."),
+    ("talk --export nosuch/talk.md", "nosuch/talk.md cannot be written: No such file or directory."),
     ("talk --export talk.pdf", "is neither .md nor .html"),
     ("talk --export there.md", "already exists with other content"),
     ("talk --export there.html", "already exists with other content"),
@@ -378,6 +382,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "there.ipynb")
     (tmp_path / "broken.ipynb").write_text('{"cells": ', encoding="utf-8")
+    (tmp_path / "list.ipynb").write_text('{"cells": [], "metadata": []}', encoding="utf-8")
     for name in ("there.md", "there.html"):
         (tmp_path / name).write_text("# Mine", encoding="utf-8")
     shell.ok("%%claude -c talk\nOne")
@@ -637,6 +642,25 @@ def test_an_export_replaces_an_export_of_the_same_conversation_and_no_other_file
     assert "Turn 2" in written
     assert "already exists with other content" in str(shell.error(f"%claude_chat other --export {name}"))
     assert Path(name).read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize("action", ["save", "export"])
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing yet"])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(shell, tmp_path, monkeypatch, action, there):
+    """As a notebook in a folder of a course that several share."""
+    (tmp_path / "shared").mkdir()
+    monkeypatch.chdir(tmp_path)
+    shell.emulator.answer("1", "2")
+    shell.ok("%%claude -c talk\nOne")
+    name = "talk.ipynb" if action == "save" else "talk.md"
+    if there:
+        shell.ok(f"%claude_chat talk --{action} shared/{name}")
+    Path(name).symlink_to(f"shared/{name}")
+    shell.ok("%%claude -c talk\nTwo")
+    shell.ok(f"%claude_chat talk --{action} {name}")
+    assert Path(name).readlink() == Path("shared", name)
+    assert "Two" in Path("shared", name).read_text(encoding="utf-8")
+    assert [path.name for path in Path("shared").iterdir()] == [name]
 
 
 def test_a_turn_tells_the_calls_of_its_functions(talked):

@@ -7,9 +7,11 @@ thinking: nothing in it decides where the next question goes or what it may do.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.entry import TurnEntry, answer_blocks, answer_message, chain
@@ -31,11 +33,11 @@ from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
+__all__ = ["cell_source", "notebook_of", "read_notebook", "replace_former", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
@@ -141,16 +143,38 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
         raise OptionError(
             f"{quote_path(str(path))} is not a notebook name.", cure="Use a name that ends in .ipynb."
         )
-    if (
-        path.exists()
-        and _read(path).get("metadata", {}).get(METADATA_KEY) != notebook["metadata"][METADATA_KEY]
-    ):
-        raise OptionError(
-            f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
-        )
+
+    def is_former(data: bytes) -> bool:
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        about = found.get("metadata") if isinstance(found, dict) else None
+        return isinstance(about, dict) and about.get(METADATA_KEY) == notebook["metadata"][METADATA_KEY]
+
     text = json.dumps(notebook, ensure_ascii=False, indent=1)
+    replace_former(path, f"{text}\n".encode("utf-8", "replace"), is_former)
+
+
+def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) -> None:
+    """Write a file that a user has named, in place of a former one of its kind and of no other.
+
+    Args:
+        path: The file; a symbolic link stays one.
+        data: Its new content.
+        is_former: Whether a content is that of a former one.
+
+    Raises:
+        OptionError: another file is there, or it cannot be written.
+    """
+    # Not resolved by pathlib, whose error is none of the system where links lead to one another.
+    file = Path(os.path.realpath(path))
     try:
-        write_whole(path, f"{text}\n".encode("utf-8", "replace"))
+        if file.exists() and not is_former(file.read_bytes()):
+            raise OptionError(
+                f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
+            )
+        write_whole(file, data)
     except OSError as error:
         raise OptionError(
             f"{quote_path(str(path))} cannot be written: {error.strerror}.",

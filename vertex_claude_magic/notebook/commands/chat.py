@@ -9,7 +9,6 @@ from vertex_claude_magic.chats.chat import Chat
 from vertex_claude_magic.chats.conversation import store_of
 from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
@@ -111,9 +110,9 @@ def _owners_elsewhere(host: Host, name: str) -> list[str]:
 
 def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
     name = quote(chat.name, 40)
-    if action == "load":
-        from vertex_claude_magic.chats.notebook_file import read_notebook
+    from vertex_claude_magic.chats.notebook_file import read_notebook, replace_former
 
+    if action == "load":
         chat.begin_with(read_notebook(Path(value)))
         return f"{name} has {_many(chat)} of {quote_path(str(value))}."
     if not chat.turns:
@@ -155,17 +154,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     encoded = text.encode("utf-8", "replace")
     # What stands before the first turn names the conversation.
     head = encoded.partition(b"<h2>" if path.suffix == ".html" else b"\n## ")[0]
-    try:
-        if path.exists() and not path.read_bytes().startswith(head):
-            raise OptionError(
-                f"{quote_path(value)} already exists with other content.", cure="Choose another name."
-            )
-        write_whole(path, encoded)
-    except OSError as error:
-        raise OptionError(
-            f"{quote_path(value)} cannot be written: {error.strerror}.",
-            cure="Choose a file in a folder that you can write to.",
-        ) from None
+    replace_former(path, encoded, lambda found: found.startswith(head))
     return f"{name} is in {quote_path(value)}."
 
 
