@@ -361,6 +361,9 @@ WRONG = [
     ("talk --save list.ipynb", "already exists with other content"),
     ("talk --save nosuch/talk.ipynb", "nosuch/talk.ipynb cannot be written: No such file or directory."),
     ("talk --export nosuch/talk.md", "nosuch/talk.md cannot be written: No such file or directory."),
+    ("talk --save ~nobody-here/talk.ipynb", "~nobody-here/talk.ipynb cannot be written: No such file"),
+    ("talk --export ~nobody-here/talk.md", "~nobody-here/talk.md cannot be written: No such file"),
+    ("new --load ~nobody-here/talk.ipynb", "~nobody-here/talk.ipynb cannot be read: No such file"),
     ("talk --export talk.pdf", "is neither .md nor .html"),
     ("talk --export there.md", "already exists with other content"),
     ("talk --export there.html", "already exists with other content"),
@@ -642,6 +645,24 @@ def test_an_export_replaces_an_export_of_the_same_conversation_and_no_other_file
     assert "Turn 2" in written
     assert "already exists with other content" in str(shell.error(f"%claude_chat other --export {name}"))
     assert Path(name).read_text(encoding="utf-8") == written
+
+
+def test_a_file_in_the_home_folder_is_written_and_read_as_tab_completes_it(shell, home):
+    """In Python too."""
+    shell.emulator.answer("1")
+    shell.ok("%%claude -c talk\nOne")
+    for line in ("--save ~/talk.ipynb", "--export ~/talk.md", "--export ~/talk.html"):
+        shell.ok(f"%claude_chat talk {line}")
+        assert f"talk is in {line.split()[1]}" in shell.page.text
+    shell.ok("%claude_chat back --load ~/talk.ipynb")
+    Claude().chat("back").save("~/again.ipynb")
+    assert [turn.prompt for turn in Chat.load("~/again.ipynb").turns] == ["One"]
+    assert sorted(path.name for path in home.glob("[at]*.*")) == [
+        "again.ipynb",
+        "talk.html",
+        "talk.ipynb",
+        "talk.md",
+    ]
 
 
 @pytest.mark.parametrize("action", ["save", "export"])

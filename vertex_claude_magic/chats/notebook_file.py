@@ -160,15 +160,15 @@ def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) 
     """Write a file that a user has named, in place of a former one of its kind and of no other.
 
     Args:
-        path: The file; a symbolic link stays one.
+        path: The file, below `~` too; a symbolic link stays one.
         data: Its new content.
         is_former: Whether a content is that of a former one.
 
     Raises:
         OptionError: another file is there, or it cannot be written.
     """
-    # Not resolved by pathlib, whose error is none of the system where links lead to one another.
-    file = Path(os.path.realpath(path))
+    # Not by pathlib, whose errors are none of the system: without a home, and where links lead to one another.
+    file = Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
     try:
         if file.exists() and not is_former(file.read_bytes()):
             raise OptionError(
@@ -183,12 +183,13 @@ def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) 
 
 
 def _read(path: Path) -> dict[str, Any]:
+    file = Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises without a home
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if file.stat().st_size > _MOST_BYTES:
             raise OptionError(
                 f"{quote_path(str(path))} is larger than 200 MB.", cure="Load a smaller notebook."
             )
-        found = json.loads(path.read_bytes())
+        found = json.loads(file.read_bytes())
     except OSError as error:
         raise OptionError(
             f"{quote_path(str(path))} cannot be read: {error.strerror}.", cure="Check the path."
