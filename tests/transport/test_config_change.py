@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -141,6 +142,23 @@ def test_a_failed_reading_is_tried_again(admin, claude_emulator):
 def test_what_is_no_table_is_refused(table):
     """Before anything is sent."""
     with pytest.raises(errors.OptionError, match="BigQuery table"):
+        check_table(table)
+
+
+WRONG_PARTS = [
+    ("bq://a.b.c", "its project 'a' is not 6 to 30 lowercase letters, digits and hyphens"),
+    ("bq://My-Project.d.t", "its project 'My-Project' is not"),
+    ("bq://my-project.d.t.more", "its project 'my-project.d' is not"),
+    ("bq://my-project.d-x.t", "its dataset 'd-x' is not letters, digits and underscores"),
+    ("bq://my-project..t", "its dataset '' is not"),
+    ("bq://my-project.d.t;x", "its table 't;x' is not letters, digits, underscores and hyphens"),
+]
+
+
+@pytest.mark.parametrize(("table", "why"), WRONG_PARTS, ids=[table for table, _ in WRONG_PARTS])
+def test_where_the_address_of_a_table_has_all_parts_the_wrong_one_is_named(table, why):
+    """The form alone would be no help: it has that form."""
+    with pytest.raises(errors.OptionError, match=re.escape(f"'{table}' is not a BigQuery table: {why}")):
         check_table(table)
 
 

@@ -18,10 +18,15 @@ from vertex_claude_magic.text import quote
 __all__ = ["LoggingConfig", "check_sample", "check_table", "is_table"]
 
 _KEY = "loggingConfig"
-_TABLE = re.compile(
-    # Project ids (with a domain in front where the project has one), then BigQuery's names of data sets and tables.
-    r"bq://(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}"
-)
+# Project ids (with a domain in front where the project has one), then BigQuery's names of data sets and tables.
+_PARTS = {
+    "project": (
+        r"(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "6 to 30 lowercase letters, digits and hyphens",
+    ),
+    "dataset": (r"[A-Za-z0-9_]{1,1024}", "letters, digits and underscores"),
+    "table": (r"[A-Za-z0-9_-]{1,1024}", "letters, digits, underscores and hyphens"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,10 +102,17 @@ def check_table(text: str) -> str:
     >>> check_table("bq://my-project.claude_logs.requests")
     'bq://my-project.claude_logs.requests'
     """
-    if not is_table(text):
-        raise OptionError(
-            f"{quote(text, 80)!r} is not a BigQuery table.", cure="Use --table bq://project.dataset.table."
-        )
+    what = f"{quote(text, 80)!r} is not a BigQuery table"
+    # A domain before the project has dots of its own.
+    parts = text.removeprefix("bq://").rsplit(".", 2)
+    if not text.startswith("bq://") or len(parts) < len(_PARTS):
+        raise OptionError(f"{what}.", cure="Use --table bq://project.dataset.table.")
+    for part, (name, (form, allowed)) in zip(parts, _PARTS.items(), strict=True):
+        if not re.fullmatch(form, part):
+            raise OptionError(
+                f"{what}: its {name} {quote(part, 40)!r} is not {allowed}.",
+                cure="Correct it, or look it up in BigQuery.",
+            )
     return text
 
 
@@ -110,7 +122,10 @@ def is_table(text: str) -> bool:
     >>> is_table("bq://my-project.logs.rows"), is_table("bq://my-project.logs.rows'; rm")
     (True, False)
     """
-    return _TABLE.fullmatch(text) is not None
+    try:
+        return check_table(text) == text
+    except OptionError:
+        return False
 
 
 def check_sample(rate: float) -> float:
