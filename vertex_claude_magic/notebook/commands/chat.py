@@ -15,7 +15,7 @@ from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
-from vertex_claude_magic.text import number_of, quote, quote_path
+from vertex_claude_magic.text import number_of, on_line, quote, quote_path
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
@@ -53,9 +53,10 @@ def run_chat(host: Host, line: str) -> None:
         raise OptionError("--summary needs --fork.", cure="Use %claude_chat NAME --fork NEW --summary.")
     if not name:
         if actions:
+            value = options[actions[0]]
+            given = f"--{actions[0]}" if value is True else f"--{actions[0]} {on_line(quote(str(value)))}"
             raise OptionError(
-                f"--{actions[0]} needs the name of a conversation.",
-                cure=f"Use %claude_chat NAME --{actions[0]}.",
+                f"--{actions[0]} needs the name of a conversation.", cure=f"Use %claude_chat NAME {given}."
             )
         session, every = host.session(), bool(options.get("all"))
         listed = store_of(session, session.target()).listed(None if every else home())
