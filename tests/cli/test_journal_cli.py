@@ -77,12 +77,12 @@ def asked(claude_emulator, tmp_path):
 
 
 def keep(journal, *, at=None, text="Hi", answer="Hello", notebook="lesson.ipynb", model="claude-haiku-5-5",
-         session="s", source="vertex", attachments=None, content=None, **ending) -> None:  # fmt: skip
+         session="s", source="vertex", attachments=None, content=None, asked=None, **ending) -> None:  # fmt: skip
     """Put one answered call into the journal."""
     body = {"max_tokens": 9, "messages": [{"role": "user", "content": content or text}]}
     call = Call(at=at or time.time(), session=session, origin=Origin(notebook=notebook),
                 key=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(), canonical={"model": model, "body": body},
-                attachments=attachments or {}, asked=model, model=model, region="global", project="secret-project",
+                attachments=attachments or {}, asked=asked or model, model=model, region="global", project="secret-project",
                 source=source)  # fmt: skip
     recorded = {"content": [{"type": "text", "text": answer}], "model": model, "region": "global"}
     done = Ending(state="done", source=source, answer=recorded, replayable=ANSWER, message_id="msg_secret",
@@ -382,13 +382,19 @@ def test_export_overwrites_only_when_told(journal, capsys, tmp_path):
 
 
 FILTERS = [
-    ([], {"one", "two", "three"}),
+    ([], {"one", "two", "three", "four"}),
     (["--notebook", "thesis.ipynb"], {"two"}),
     (["--notebook", "work/thesis.ipynb"], {"two"}),
     (["--notebook", "ork/thesis.ipynb"], set()),
     (["--model", "claude-opus-5-5"], {"three"}),
-    (["--since", "NOW"], {"two", "three"}),
-    (["--since", "NOW", "--notebook", "lesson.ipynb"], {"three"}),
+    # By any name that a question takes; what was asked by it may have been another model then.
+    (["--model", "opus"], {"three", "four"}),
+    (["--model", "Opus-5.5"], {"three"}),
+    (["--model", "claude-opus-4-1-20250805"], {"four"}),
+    (["--model", "sonnet"], set()),
+    (["--model", "x' OR 1"], set()),
+    (["--since", "NOW"], {"two", "three", "four"}),
+    (["--since", "NOW", "--notebook", "lesson.ipynb"], {"three", "four"}),
 ]
 
 
@@ -398,6 +404,7 @@ def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arg
     keep(journal, text="one", at=days_ago(9))
     keep(journal, text="two", notebook="work/thesis.ipynb")
     keep(journal, text="three", model="claude-opus-5-5")
+    keep(journal, text="four", model="claude-opus-4-1@20250805", asked="opus")
     journal.close()
     today = datetime.now().astimezone().date().isoformat()
     if not texts:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.cli import journal_text
 from vertex_claude_magic.cli.arguments import day
 from vertex_claude_magic.errors import JournalError, OptionError
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
@@ -73,7 +74,12 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
     export.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
     export.add_argument("--since", type=day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
-    export.add_argument("--model", default="", metavar="ID", help="only what this model answered")
+    export.add_argument(
+        "--model",
+        default="",
+        metavar="ID",
+        help="only what this model answered, or was asked by this name (haiku)",
+    )
     export.add_argument("--force", action="store_true", help="overwrite the file")
     imports = command("import", _import, "add the answers of a recording, for --replay")
     imports.add_argument("file", type=Path, metavar="FILE", help="the recording")
@@ -183,12 +189,15 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
     from vertex_claude_magic.records.recording.file_text import MOST_RECORDS
     from vertex_claude_magic.records.recording.recording import export_records
 
+    catalog = Catalog.load()
+    row = catalog.newest(options.model.lower()) or catalog.find(options.model)
     records = journal.database.read(
         lambda connection: review.answers(
             connection,
             notebook=options.notebook,
             since=options.since or "",
-            model=options.model,
+            model=row.id if row else options.model,
+            asked=options.model,
             most=MOST_RECORDS + 1,
         )
     )

@@ -116,6 +116,7 @@ def answers(
     notebook: str = "",
     since: str = "",
     model: str = "",
+    asked: str = "",
     most: int = 100_000,
 ) -> list[StoredCall]:
     """Return the answers that would be given again, those of the service before those of this machine.
@@ -125,12 +126,13 @@ def answers(
         notebook: Only what this notebook asked; its name will do, without its folder.
         since: Only from this day on (YYYY-MM-DD).
         model: Only what this model answered.
+        asked: Beside `model`, also what another one answered that was asked by this name, such as "haiku".
         most: How many at most.
     """
     rows = connection.execute(
         "SELECT id, key, session, source, notebook FROM calls WHERE replayable = ? AND day >= ?"
-        " AND (? = '' OR model = ?) ORDER BY id",
-        (calls.ANSWER, since, model, model),
+        " AND (? = '' OR model = ? OR asked = ?) ORDER BY id",
+        (calls.ANSWER, since, model, model, asked),
     ).fetchall()
     by_key: dict[bytes, list[tuple[str, int, str]]] = {}
     for number, key, session, source, asked_by in rows:
