@@ -54,7 +54,7 @@ def make_certificate(folder: Path) -> Path:
 
 
 def received(connection: socket.socket) -> bytes:
-    """The head of a request; its body is read and dropped."""
+    """A request, head and body."""
     data = b""
     while b"\r\n\r\n" not in data:
         if not (more := connection.recv(65536)):
@@ -66,7 +66,8 @@ def received(connection: socket.socket) -> bytes:
             left = int(line.partition(b":")[2]) - len(body)
             while left > 0 and (more := connection.recv(left)):
                 left -= len(more)
-    return head
+                data += more
+    return data
 
 
 def answer_tls(connection: socket.socket, file: Path, seen: list[bytes]) -> None:
@@ -76,6 +77,19 @@ def answer_tls(connection: socket.socket, file: Path, seen: list[bytes]) -> None
     with context.wrap_socket(connection, server_side=True) as secured:
         seen.append(received(secured))
         secured.sendall(ANSWER)
+
+
+@contextmanager
+def as_google(file: Path, seen: list[bytes]) -> Iterator[str]:
+    """Stand for Google's host: yield the address of a proxy that answers for it; `seen` gets each request."""
+
+    def proxy(connection: socket.socket) -> None:
+        received(connection)
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        answer_tls(connection, file, seen)
+
+    with serving(proxy) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

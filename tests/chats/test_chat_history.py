@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
-from journals import client
+from journals import QUICK, client
+from tls import as_google, make_certificate
 
-from vertex_claude_magic import Reply, errors
+from vertex_claude_magic import Claude, Reply, errors
 from vertex_claude_magic.chats.entry import answer_message, entry_of
 from vertex_claude_magic.chats.positions import position_of
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.session.history import History, SentTurn, with_cache_marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OPUS, FABLE = "claude-opus-5-5", "claude-fable-5-2"
 THINKING = {"type": "thinking", "thinking": "Well.", "signature": "sig"}
@@ -85,6 +91,74 @@ def test_thinking_behind_a_removed_turn_is_left_out(claude, claude_emulator):
     chat.remove(1)
     chat.ask("Three")
     assert thinking_in(sent(claude_emulator)) == []
+
+
+@pytest.fixture
+def google(monkeypatch, tmp_path) -> Iterator[list[bytes]]:
+    """The requests that reach Google's host, which answers each with "yes"."""
+    certificate, seen = make_certificate(tmp_path), list[bytes]()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with as_google(certificate, seen) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        yield seen
+
+
+def at_google(**options) -> Claude:
+    return Claude(project="p", access_token="t", model=OPUS, policy=QUICK, replay_pace="instant", **options)
+
+
+FOLLOWING = {
+    "a conversation": lambda claude: claude.chat("talk").ask,
+    "a conversation that is forked": lambda claude: claude.chat("talk").fork("copy").ask,
+    "a follow-up": lambda claude: partial(claude.ask, after=claude.chat("talk").turns[-1].reply),
+}
+
+
+@pytest.mark.parametrize("following", FOLLOWING.values(), ids=FOLLOWING)
+@pytest.mark.parametrize("replay", ["off", "auto"])
+def test_what_an_emulator_thought_is_not_sent_to_google(claude, claude_emulator, google, following, replay):
+    """Its signature is made up. The texts go along, and so does what is asked of the emulator itself."""
+    claude_emulator.answer([THINKING, TEXT])
+    claude.chat("talk").ask("One")
+    there = at_google()
+    assert following(there)("Two", replay=replay).text == "yes"
+    messages = json.loads(google[-1].partition(b"\r\n\r\n")[2])["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert messages[1]["content"] == [TEXT]
+    there.close()
+    claude.chat("talk").fork("here").ask("Two")
+    assert thinking_in(sent(claude_emulator)) == ["sig"]
+
+
+def test_a_mixed_conversation_is_given_again(claude, claude_emulator, google, tmp_path):
+    """What Google was sent is found again, and what it thinks of its own turns goes along."""
+    claude_emulator.answer([THINKING, TEXT])
+    claude.chat("talk").ask("One")
+    there = at_google(recording=str(tmp_path / "lesson.claude"))
+    there.chat("talk").fork("first").ask("Two")
+    for mode in ("auto", "only"):
+        assert there.chat("talk").fork(mode).ask("Two", replay=mode).replayed
+    assert len(google) == 1
+    there.close()
+
+
+def test_a_conversation_that_an_emulator_recorded_is_given_again_where_google_would_be_asked(
+    claude, claude_emulator, google, tmp_path
+):
+    """A lesson is made with the emulator, and its students have no address of it."""
+    lesson = {"recording": str(tmp_path / "lesson.claude"), "journal": "off"}
+    claude_emulator.answer([THINKING, TEXT], [{**THINKING, "signature": "two"}, TEXT], "Six.")
+    for text in ("One", "Two", "Three"):
+        claude.chat("made").ask(text, **lesson)
+    for mode in ("only", "auto"):
+        student = at_google(**lesson, replay=mode)
+        chat = student.chat(mode)
+        assert all(chat.ask(text).replayed for text in ("One", "Two", "Three"))
+        assert not google
+        following = student.request("Four", chat=mode).body["messages"]
+        assert len(following) == 7
+        assert thinking_in(following) == []
+        student.close()
 
 
 def test_a_follow_up_takes_thinking_along_for_the_same_model_only(claude, claude_emulator):

@@ -24,7 +24,7 @@ from vertex_claude_magic.vertex.blocks import THINKING, sent_back
 from vertex_claude_magic.vertex.digest import SentMessage, without_marks
 from vertex_claude_magic.vertex.encoding import clean
 from vertex_claude_magic.vertex.provenance import Lineage
-from vertex_claude_magic.vertex.reply import Reply, usage_from
+from vertex_claude_magic.vertex.reply import Reply, answerer_of, usage_from
 
 __all__ = [
     "Sendable",
@@ -310,7 +310,7 @@ def stored_turn(entry: TurnEntry) -> StoredTurn:
     answered, lineage = entry.reply, entry.reply.lineage
     facts = {
         "cost": answered.cost,
-        "by": answered.recorded_from or (lineage.answered_by if lineage is not None else None),
+        "by": answerer_of(answered),
         "date": answered.recorded_at or (lineage.date if lineage is not None else None),
         "replayed": answered.replayed or None,
     }

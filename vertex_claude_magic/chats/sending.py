@@ -1,7 +1,7 @@
 """What of a conversation goes before the next prompt. Pure functions.
 
 A turn is sent whole: its prompt, the calls and results of its tools, its answer. Thinking goes with it while nothing
-before it has changed and the model is the one that thought it.
+before it has changed, the model is the one that thought it, and the service takes its signature.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from vertex_claude_magic.chats.entry import (
     sendable_of,
 )
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.records.journal.calls import LOCAL
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
 from vertex_claude_magic.vertex.digest import without_marks
+from vertex_claude_magic.vertex.reply import answerer_of
 
 if TYPE_CHECKING:
     from vertex_claude_magic.chats.entry import TurnEntry
@@ -51,7 +53,8 @@ def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] 
         end = closing(entry.messages) if made.calls else ()
         # Without these two as they were, the service would take the thinking for that of another conversation.
         bound = made.thinks and entry.model == model and entry.before == before
-        turns.append(SentTurn((*made.sent, *end), (*made.bare, *end), entry.frame if bound else ""))
+        frame, local = entry.frame if bound else "", answerer_of(entry.reply) in LOCAL
+        turns.append(SentTurn((*made.sent, *end), (*made.bare, *end), frame, local))
         tools = entry.tools if made.calls and entry.tools else tools
     return History(tuple(turns), tools, tokens_of(entries))
 
@@ -104,7 +107,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     lineage = reply.lineage
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
     tools = tuple(question.get("tools") or ()) if made.calls else ()
-    turn = SentTurn((*made.sent, *end), (*made.bare, *end), frame)
+    turn = SentTurn((*made.sent, *end), (*made.bare, *end), frame, answerer_of(reply) in LOCAL)
     # Filling the cache costs a quarter more, and one follow-up may be all.
     return History((turn,), tools, goes_on=False)
 

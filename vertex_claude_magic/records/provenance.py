@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.vertex.provenance import Lineage
+from vertex_claude_magic.vertex.reply import answerer_of
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -62,7 +63,7 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
         "message_id": reply.message_id,
         "request_id": reply.request_id,
         "prompt_hash": lineage.prompt_hash,
-        "answered_by": reply.recorded_from or lineage.answered_by,
+        "answered_by": answerer_of(reply),
         "replayed": reply.replayed,
         "date": reply.recorded_at or lineage.date,
         # Of an answer in several requests: how many, and which functions were called how often.

@@ -180,17 +180,19 @@ class Exchange:
             target = conversation.begin(target, notify)
         self.target = target
 
-        def build(variant: Target, project: Callable[[], str]) -> Question:
+        def build(variant: Target, project: Callable[[], str]) -> Iterator[Question]:
             history = conversation.history(variant) if conversation is not None else None
-            return prepare(
-                prompt,
-                variant,
-                project=project,
-                scope=scope,
-                seen=session.status.sightings,
-                history=history,
-                tools=self._tools.definitions if self._tools is not None else (),
-            )
+            answers = self._sources.answers
+            for form in [None] if history is None else history.forms(variant.base_url, recorded=answers):
+                yield prepare(
+                    prompt,
+                    variant,
+                    project=project,
+                    scope=scope,
+                    seen=session.status.sightings,
+                    history=form,
+                    tools=self._tools.definitions if self._tools is not None else (),
+                )
 
         try:
             self._tools = tools(target)
@@ -203,7 +205,7 @@ class Exchange:
                     self._sources, target, lambda variant: build(variant, lambda: named)
                 )
             else:
-                self._question = build(target, lambda: session.project(target, notify))
+                (self._question,) = build(target, lambda: session.project(target, notify))
         except BaseException:
             self._leave(None)
             raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vertex_claude_magic.vertex.digest import canonical
+from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -41,11 +42,13 @@ class SentTurn(NamedTuple):
         messages: Its messages, thinking included.
         bare: The same without thinking.
         frame: The `frame_of` for which the thinking may be sent; empty where it may not be sent at all.
+        local: Whether a server on this machine answered it, such as an emulator, whose signatures nobody else takes.
     """
 
     messages: tuple[Mapping[str, Any], ...]
     bare: tuple[Mapping[str, Any], ...]
     frame: str = ""
+    local: bool = False
 
 
 class History(NamedTuple):
@@ -62,6 +65,18 @@ class History(NamedTuple):
     tools: tuple[Mapping[str, Any], ...] = ()
     tokens: int = 0
     goes_on: bool = True
+
+    def forms(self, url: str | None, *, recorded: bool) -> list[History]:
+        """Return the forms in which it may be `recorded`, if records are looked at, and last that for a base URL.
+
+        What a server on this machine thought is sent to such a server only. A record of its conversation has it, and
+        gives the next turn again wherever that would be sent.
+        """
+        if is_loopback(url or "") or not any(turn.local and turn.frame for turn in self.turns):
+            return [self]
+        turns = [turn._replace(frame="") if turn.local else turn for turn in self.turns]
+        sent = self._replace(turns=tuple(turns))
+        return [self, sent] if recorded else [sent]
 
 
 class Conversation(Protocol):

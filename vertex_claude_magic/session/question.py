@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +128,9 @@ def _check_variable(target: Target) -> None:
             raise errors.OptionError(spelled("{}: {}", origin, error.message), cure=error.cure) from None
 
 
-def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Target], Question]) -> Question:
+def prepare_recorded(
+    sources: ReplaySources, target: Target, build: Callable[[Target], Iterable[Question]]
+) -> Question:
     """Make a question ready in the way in which it is recorded, if it is; its record comes with it.
 
     What a record answers is not sent, so the table's rules do not stand in its way: a model may have been
@@ -137,7 +139,8 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
     Args:
         sources: The records that may answer.
         target: Where it would go.
-        build: Builds the question for a target, without asking for credentials.
+        build: Builds the question for a target in each form in which it may be recorded, the one that is sent last,
+            without asking for credentials.
 
     Raises:
         OptionError: it cannot be sent as it stands, and nothing is recorded for it.
@@ -157,19 +160,21 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
 
     for variant, meaning in variants():
         try:
-            question = build(variant)
+            forms = [*build(variant)]
         except errors.OptionError as error:
             first = first or error
             continue
-        found = sources.look(question.request, take=True)
-        if found is not None:
+        for question in forms:
             request = question.request
+            if (found := sources.look(request, take=True)) is None:
+                continue
             if meaning:
                 notice = (f"{quote(target.model, 60)} is replayed as {quote(meaning, 60)}, "
                           "which it meant when this was recorded.")  # fmt: skip
                 request = replace(request, notices=(*request.notices, notice))
             return question._replace(request=request, found=found)
-        first = first or question
+        # In the mode "only" what is missed is what would be recorded.
+        first = first or forms[0 if sources.mode == "only" else -1]
     if not isinstance(first, Question):
         raise first or errors.OptionError("There is no question.", cure="Write one.")
     if sources.mode == "only":

@@ -158,16 +158,21 @@ class Session:
         """
         sources = sources_of(target, self.records.stores)
         unnamed = sources.answers and target.project is None
-        question = prepare(
-            prompt,
-            target,
-            seen=self.status.sightings,
-            project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
-            scope=scope,
-            history=history,
-            tools=tools,
+        *recorded, sent = (
+            [None] if history is None else history.forms(target.base_url, recorded=sources.answers)
         )
-        request = question.request
+        for form in (*recorded, sent):
+            request = prepare(
+                prompt,
+                target,
+                seen=self.status.sightings,
+                project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
+                scope=scope,
+                history=form,
+                tools=tools,
+            ).request
+            if form is not sent and sources.look(request) is not None:
+                return request
         if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:
             return request
         with sources.missed_without_login():

@@ -22,6 +22,7 @@ __all__ = [
     "Reply",
     "ServerToolUse",
     "Usage",
+    "answerer_of",
     "usage_from",
 ]
 
@@ -246,6 +247,15 @@ class Reply:
 
     def __hash__(self) -> int:
         return hash((self.message_id, self.model, self.text))
+
+
+def answerer_of(reply: Reply) -> str | None:
+    """Return who wrote an answer, a word of `provenance.answered_by`; None where nobody knows.
+
+    >>> answerer_of(Reply(recorded_from="emulator"))
+    'emulator'
+    """
+    return reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
 
 
 def _joined(blocks: Iterable[Mapping[str, Any]], kind: str) -> str:

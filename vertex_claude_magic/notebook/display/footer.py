@@ -15,6 +15,7 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
 from vertex_claude_magic.text import on_line
 from vertex_claude_magic.vertex.provenance import who_answered
+from vertex_claude_magic.vertex.reply import answerer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +183,7 @@ def answered_notes(reply: Reply) -> list[str]:
     >>> answered_notes(Reply(lineage=Lineage(answered_by="emulator")))
     ['Answered by the emulator, not by Claude.']
     """
-    by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
+    by = answerer_of(reply)
     line = who_answered(by)
     return [line] if line else []
 
