@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from shells import loaded_shell
+from shells import StoppingPage, loaded_shell
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.tables.batch.job import BatchJob
 
 CELL = "%%claude_batch labels reviews --to gs://rows/run -m sonnet --rows-per-job 2\nIs this good? {{ text }}"
@@ -139,6 +140,49 @@ def test_a_dry_run_of_finished_requests_sends_nothing(shell):
     assert "3 rows in bq://emulator-project.rows.asked" in shell.page.text
     assert "an estimate, at half price" in shell.page.text
     assert "labels" not in shell.ip.user_ns
+
+
+@pytest.mark.usefixtures("requests")
+@pytest.mark.parametrize("cell", [CELL, f"{SOURCE}\n"], ids=["rows", "finished requests"])
+def test_a_stop_at_any_moment_leaves_no_page_that_says_what_is_being_done(shell, cell):
+    """And once the rows are up, the variable has the batch: `%claude_batch NAME` goes on with it, not with a former one."""
+    shell.ok(CELL)
+    former = shell.ip.user_ns["labels"]
+    end(former)
+    later = []
+    for moment in range(1, 20):
+        shell.ip.user_ns["labels"] = former
+        page = shell.page = shell.ip.display_pub = StoppingPage()
+        page.stops = frozenset([moment])
+        error = shell.ip.run_cell(cell).error_in_exec
+        assert "…" not in page.text
+        if error is None:
+            break
+        assert isinstance(error, errors.ClaudeInterrupt)
+        job = shell.ip.user_ns["labels"]
+        assert ("The rows are up" in str(error)) == (job is not former)
+        if job is not former:
+            later.append(moment)
+            assert f"{job.rows} rows" in page.text
+            shell.ok("%claude_batch labels")
+            assert "WAITING" not in shell.page.text
+            end(job)
+    assert later
+    assert moment < 19
+
+
+def test_an_error_behind_the_upload_leaves_the_batch_in_the_variable(shell):
+    """Its cure names the variable, which may hold a former batch."""
+    shell.ok(CELL)
+    former = shell.ip.user_ns["labels"]
+    # The bucket is asked, the file goes up, the job is refused.
+    shell.emulator.fail(Fault(), Fault(), 403)
+    error = shell.error(CELL.replace("--rows-per-job 2", ""))
+    assert "The rows are up; %claude_batch labels creates the jobs." in error.cure
+    assert shell.page.text == ""
+    assert shell.ip.user_ns["labels"] is not former
+    shell.ok("%claude_batch labels")
+    assert "QUEUED" in shell.page.text
 
 
 REFUSED = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import strftime
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
         host,
         parsed,
         asked.notes,
-        lambda notify, warn: submit(
+        partial(
+            submit,
             session,
             asked.rows,
             asked.prompt,
@@ -85,8 +87,6 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             table_name=table,
             scope=asked.scope,
             opening=asked.opening,
-            notify=notify,
-            warn=warn,
         ),
     )
 
@@ -101,45 +101,49 @@ def _requests_from_cell(
         _, found = requests_of(session, cell, target, own, lambda _: None)
         show_page(host.shell, *requests_page(own.source, target.model_id, found))
         return
-    name = parsed.name or ""
-    _send(
-        host,
-        parsed,
-        (),
-        lambda notify, warn: submit(
-            session, own.source, cell, target, own, name=name, notify=notify, warn=warn
-        ),
-    )
+    _send(host, parsed, (), partial(submit, session, own.source, cell, target, own, name=parsed.name or ""))
 
 
-def _send(
-    host: Host,
-    parsed: ParsedLine,
-    notes: Sequence[str],
-    send: Callable[[Callable[[str], None], Callable[[str], None]], BatchJob],
-) -> None:
+def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[..., BatchJob]) -> None:
     """Send a batch with a page that says how far it is, and put the jobs into the variable.
 
     Args:
         host: The magics.
         parsed: The line.
         notes: What to say below the page.
-        send: Sends it; called with what takes a word on what is being done, and what takes a note.
+        send: Sends it, as `submit`.
     """
-    page = None if parsed.shows("quiet") else _page(host)
-    said = list(notes)
+    page, name = None if parsed.shows("quiet") else _page(host), parsed.name or ""
+    said, uploaded = list(notes), list[BatchJob]()
+
+    def keep(job: BatchJob) -> None:
+        # At once: whatever stops the rest, `%claude_batch NAME` goes on with this batch and not with a former one.
+        host.shell.user_ns[name] = job
+        uploaded.append(job)
+
+    def end() -> None:
+        if page is not None and uploaded:
+            page.draw(lambda: job_page(uploaded[0], _all_notes(host, said)), done=True)
+        elif page is not None:
+            page.clear()
+
     try:
-        job = send(lambda text: page.say(f"{text} …") if page is not None else None, said.append)
+        send(
+            notify=lambda text: page.say(f"{text} …") if page is not None else None,
+            warn=said.append,
+            uploaded=keep,
+        )
+        end()
     except KeyboardInterrupt:
+        end()
         done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all uploaded costs nothing."
+        if uploaded:
+            done = f"Stopped. The rows are up; %claude_batch {name} creates the jobs that are missing."
         raise errors.ClaudeInterrupt(done=done) from None
     except errors.ClaudeError:
         if page is not None:
             page.clear()
         raise
-    host.shell.user_ns[parsed.name or ""] = job
-    if page is not None:
-        page.draw(lambda: job_page(job, _all_notes(host, said)), done=True)
 
 
 def batch_from_line(host: Host, line: str) -> None:

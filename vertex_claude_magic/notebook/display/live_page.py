@@ -45,8 +45,9 @@ class LivePage:
     def say(self, text: str) -> None:
         """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
         if self._live:
-            self._output.draw({"text/html": f"<p>{literal(text)}</p>", "text/plain": text})
+            # Before, because a stop may come while it is drawn.
             self._said = True
+            self._output.draw({"text/html": f"<p>{literal(text)}</p>", "text/plain": text})
         else:
             self.print(text)
 

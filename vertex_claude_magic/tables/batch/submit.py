@@ -56,6 +56,7 @@ def submit(
     opening: str = "",
     notify: Callable[[str], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
+    uploaded: Callable[[BatchJob], None] = lambda _: None,
 ) -> BatchJob:
     """Send a table, and return its jobs.
 
@@ -71,13 +72,16 @@ def submit(
         opening: A text that goes before the prompt of every row.
         notify: Called with what is being done.
         warn: Called with what the user should know.
+        uploaded: Called with the jobs once all rows are up, before Google is asked to create them.
 
     Raises:
         OptionError: it cannot be sent; nothing was uploaded.
         CostLimitExceeded: it could cross a limit; nothing was uploaded.
     """
     if options.source:
-        return _submit_requests(session, prompt, target, options, name=name, notify=notify, warn=warn)
+        made = _submit_requests(session, prompt, target, options, name=name, notify=notify, warn=warn)
+        uploaded(made)
+        return _created(made, notify, warn)
     check_batch(target)
     questions = row_questions(
         read_rows(table),
@@ -122,6 +126,7 @@ def submit(
         batch = _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
         held = put_up(context, batch, lines, notify=notify)
     made = BatchJob(context, batch, table=questions.rows.native, typed=questions.typed, held=held)
+    uploaded(made)
     return _created(made, notify, warn)
 
 
@@ -152,7 +157,7 @@ def _submit_requests(
     notify: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> BatchJob:
-    """Send a table of BigQuery whose rows are finished requests; arguments as for `submit`."""
+    """Note the jobs of a table of BigQuery whose rows are finished requests; arguments as for `submit`."""
     check_sending(target)
     context, found = requests_of(session, body, target, options, notify)
     for notice in (*found.notices, *unknowns(target, found.place)):
@@ -179,7 +184,7 @@ def _submit_requests(
         cost_most=found.cost,
     )
     held = add_jobs(context, batch, [job])
-    return _created(BatchJob(context, batch, held=held), notify, warn)
+    return BatchJob(context, batch, held=held)
 
 
 def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str], None]) -> BatchJob:
