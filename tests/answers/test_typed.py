@@ -474,12 +474,32 @@ def test_what_is_no_type_is_refused_before_anything_is_sent(shell, expression, s
     assert not shell.asked
 
 
-def test_the_variable_keeps_what_it_had_when_the_answer_does_not_fit(shell):
-    """One line tells why, and the text is in the error."""
+CUT = Reply(content='{"name": "Os', stop_reason="max_tokens")
+UNFIT = {
+    "another text": (["no", "no, again"], "no, again", errors.AnswerInvalid),
+    "half of the data": ([CUT], '{"name": "Os', errors.AnswerTruncated),
+    "no answer": ([Reply(content="I will not.", stop_reason="refusal")], "I will not.", errors.AnswerRefused),
+}
+
+
+@pytest.mark.parametrize(("answers", "text", "kind"), UNFIT.values(), ids=UNFIT)
+def test_an_answer_that_does_not_fit_is_in_the_variable_without_data(shell, answers, text, kind):
+    """It was paid for, in all its rounds, and a cell has no hold of the error; the next question may go on from it."""
     shell.ip.user_ns["answer"] = "old"
+    shell.emulator.answer(*answers)
+    error = shell.error("%%claude answer --as City\nWhich?")
+    assert type(error) is kind
+    reply = shell.ip.user_ns["answer"]
+    assert (reply.text, reply.data, len(reply.rounds)) == (text, None, len(answers))
+    shell.emulator.answer("Well.")
+    assert shell.ok("%%claude --after answer\nWhy?").text == "Well."
+    assert shell.body["messages"][-2]["content"] == text
+
+
+@pytest.mark.parametrize("cell", ["%%claude answer --as City\nWhich?", "%claude -q --as City Which?"])
+def test_the_cure_of_an_answer_that_does_not_fit_can_be_followed_in_a_cell(shell, cell):
     shell.emulator.answer("no", "no")
-    assert isinstance(shell.error("%%claude answer --as City\nWhich?"), errors.AnswerInvalid)
-    assert shell.ip.user_ns["answer"] == "old"
+    assert shell.error(cell).cure.startswith("The raw text is in NAME.text of %%claude NAME. Ask again")
 
 
 def test_a_repair_is_shown(shell):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import AnswerMismatch, Shape
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.next_round import NextRound
 
@@ -121,7 +121,10 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         )
         raise errors.AnswerInvalid(
             f"The answer does not match {question.shape.name}: {misfit.problem.rstrip('.')}.",
-            cure="The raw text is in the error's reply. Ask again, or use a less strict type.",
+            cure=spelled(
+                "The raw text is in {}. Ask again, or use a less strict type.",
+                Spelling("NAME.text of %%claude NAME", "the error's reply"),
+            ),
             details={"problem": misfit.problem, "advice": misfit.advice, "text": text[:_SHOWN]},
             reply=reply,
         ) from None

@@ -27,6 +27,7 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
 
     Raises:
         ClaudeError: as `Claude.ask`; the variable that should hold the reply keeps its old value.
+        AnswerInvalid: the variable holds the reply as it came, without data.
         ClaudeInterrupt: the variable holds the partial reply.
     """
     from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
@@ -149,9 +150,10 @@ def ask_prepared(
             notes=notes,
             outputs=outputs,
         )
-    except errors.ClaudeInterrupt as interrupt:
-        if name and interrupt.reply is not None and interrupt.reply.blocks:
-            names[name] = interrupt.reply
+    except (errors.AnswerInvalid, errors.ClaudeInterrupt) as error:
+        # What came was paid for, and a cell has no hold of the error.
+        if name and error.reply is not None and error.reply.blocks:
+            names[name] = error.reply
         raise
     finally:
         if outputs is not None and not quiet:
