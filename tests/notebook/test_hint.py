@@ -149,15 +149,14 @@ def test_an_error_in_a_function_is_the_same_from_whichever_cell_it_is_called(she
     assert level(shell) == 2
 
 
-def test_it_begins_anew_once_the_cell_has_run_without_error(shell, capsys):
+def test_it_begins_anew_once_the_cell_has_run_without_error(shell):
     """And there is nothing to hint at until another one fails."""
     shell.error(BROKEN)
     hint(shell)
     shell.ip.user_ns["table"]["prcie"] = 1
     shell.ok(BROKEN)
-    capsys.readouterr()
     shell.ok("%claude_hint")
-    assert capsys.readouterr().out == "What failed has succeeded since.\n"
+    assert shell.page.text == "What failed has succeeded since."
     del shell.ip.user_ns["table"]["prcie"]
     shell.error(BROKEN)
     hint(shell)
@@ -184,13 +183,13 @@ def test_a_cell_that_goes_on_after_its_failure_is_no_success(shell):
     assert level(shell) == 2
 
 
-def test_reset_begins_anew(shell, capsys):
+def test_reset_begins_anew(shell):
     """Alone it asks nothing."""
     shell.error(BROKEN)
     hint(shell)
     hint(shell)
     shell.ok("%claude_hint --reset")
-    assert "The next hint is of level 1." in capsys.readouterr().out
+    assert shell.page.text == "The next hint is of level 1."
     hint(shell)
     assert [level(shell), len(shell.asked)] == [1, 3]
     hint(shell, line="%claude_hint --reset --level 3")
@@ -205,10 +204,12 @@ def test_a_level_may_be_asked_for_and_the_next_run_goes_on_from_there(shell):
     assert level(shell) == 3
 
 
-def test_without_an_error_one_line_says_so(shell, capsys):
+def test_without_an_error_one_line_says_so(shell):
     """The cell does not fail, so that Run All goes on."""
     shell.ok("%claude_hint")
-    assert capsys.readouterr().out == "No cell has failed yet, so there is no hint.\n"
+    assert shell.page.text == "No cell has failed yet, so there is no hint."
+    # As the lines of the other magics, and not in the letters of printed text.
+    assert shell.page.outputs[-1]["text/html"] == f"<p>{shell.page.text}</p>"
     assert not shell.asked
 
 
@@ -218,6 +219,25 @@ def test_an_error_of_ours_is_none_to_hint_at(shell):
     shell.error("%claude --nosuch hi")
     hint(shell)
     assert "prcie" in sent(shell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["%claude --nosuch hi", "%%claude -m sonet\nHi", "%config ClaudeMagics.max_tokens = 0"]
+)
+def test_where_only_an_error_of_ours_is_there_the_line_says_whose_it_is(shell, cell):
+    """Somebody has seen an error, so "no cell has failed" would be wrong; the error itself has a cure."""
+    shell.error(cell)
+    shell.ok("%claude_hint")
+    assert (
+        shell.page.text == "The last error came from %claude itself and says what to do, so there is no hint."
+    )
+    shell.ip.user_ns["table"] = {"price": 1}
+    shell.error(BROKEN)
+    shell.ip.user_ns["table"]["prcie"] = 1
+    shell.ok(BROKEN)
+    shell.ok("%claude_hint")
+    assert shell.page.text == "What failed has succeeded since."
+    assert not shell.asked
 
 
 def test_an_error_before_the_extension_was_loaded_counts(claude_emulator, monkeypatch):
@@ -489,7 +509,7 @@ def test_an_error_that_a_check_meets_in_the_students_code_is_sent_too(shell):
     assert sent(shell).count("def mean(values):") == 1
 
 
-def test_a_check_that_passes_ends_its_hints(shell, capsys):
+def test_a_check_that_passes_ends_its_hints(shell):
     """Another check has levels of its own, and where all pass there is none."""
     put_exercise()
     shell.ok(WRONG)
@@ -503,9 +523,8 @@ def test_a_check_that_passes_ends_its_hints(shell, capsys):
     shell.ok("def mean(values):\n    return sum(values) / len(values) if values else None")
     shell.ok("%claude_hint --check mean")
     assert "2 of 2 checks passed" in shell.page.text
-    capsys.readouterr()
     shell.ok("%claude_hint")
-    assert capsys.readouterr().out == "What failed has succeeded since.\n"
+    assert shell.page.text == "What failed has succeeded since."
 
 
 # How an answer tries to quote the solution, which no request held.

@@ -27,11 +27,11 @@ def fail(kernel: Kernel, code: str, cell: str) -> None:
 
 
 def hint(kernel: Kernel) -> str:
-    """The last line of the hint that says how far it goes, or what was printed."""
+    """The last line of the hint that says how far it goes, or the line in its place."""
     run = kernel.ok("%claude_hint", metadata={"cellId": "hint"})
     drawn = "\n".join(message.text for message in run.displays[-1:])
     found = [line.partition(" · ")[0] for line in drawn.splitlines() if line.startswith("Hint ")]
-    return found[0] if found else run.printed.strip()
+    return found[0] if found else drawn.strip()
 
 
 def test_a_cell_is_the_same_after_it_was_edited(kernel, claude_emulator):

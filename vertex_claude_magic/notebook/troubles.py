@@ -80,6 +80,8 @@ class Troubles:
         self.last: FailedCell | FailedCheck | None = None
         # Whether what failed has succeeded since, and the error that Python keeps of it.
         self.solved = False
+        # Whether the last cell that failed did so with an error of ours.
+        self.of_ours = False
         self._over: BaseException | None = None
 
     def note_end(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None:
@@ -91,7 +93,11 @@ class Troubles:
             cell_id: Its id; empty where the front end tells none.
             run: Which run of a cell of this kernel it was.
         """
-        if isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused)):
+        ours = isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused))
+        if error is not None:
+            # Who stopped an answer needs no hint, and is told none.
+            self.of_ours = ours and not isinstance(error, ClaudeInterrupt)
+        if ours:
             return
         if error is not None:
             self.last, self.solved, self._over = FailedCell(error, source, cell_id, run), False, None
@@ -117,7 +123,7 @@ class Troubles:
         for result in results:
             if result.passed:
                 self.levels.forget(check_key(exercise, result))
-        self.last, self.solved = failed, failed is None
+        self.last, self.solved, self.of_ours = failed, failed is None, False
         if failed is None:
             self.levels.clear()
             self._over = getattr(sys, "last_value", None)

@@ -13,8 +13,7 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
-from vertex_claude_magic.notebook.pages.html import literal
-from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.notebook.pages.show import show_line, show_page
 from vertex_claude_magic.text import number_of, on_line, quote, quote_path
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def run_chat(host: Host, line: str) -> None:
     if actions:
         done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
         done += f" It is from {quote(owner, 120)}." if owner else ""
-        show_page(host.shell, f"<p>{literal(done)}</p>", done)
+        show_line(host.shell, done)
         return
     turns = chat.turns
     if not turns:

@@ -17,8 +17,7 @@ from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
 from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
-from vertex_claude_magic.notebook.pages.html import literal
-from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.notebook.pages.show import show_line
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.endpoint import check_location
 
@@ -78,8 +77,7 @@ def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> No
     )
     diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))
     if file := options.get("report"):
-        text = report_line(file)
-        show_page(host.shell, f"<p>{literal(text)}</p>", text)
+        show_line(host.shell, report_line(file))
 
 
 def report_line(file: str) -> str:

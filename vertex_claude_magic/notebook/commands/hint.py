@@ -26,6 +26,7 @@ from vertex_claude_magic.notebook.display.insert import with_text
 from vertex_claude_magic.notebook.display.screens import make_answer
 from vertex_claude_magic.notebook.exercises import cells_of, exercise_folder
 from vertex_claude_magic.notebook.options import parse_words
+from vertex_claude_magic.notebook.pages.show import show_line, show_page
 from vertex_claude_magic.notebook.troubles import FailedCell, FailedCheck, Given, Troubles
 from vertex_claude_magic.records.provenance import provenance
 from vertex_claude_magic.settings.loaded import present_policy
@@ -81,14 +82,15 @@ def hint_from_line(host: Host, line: str) -> Reply | None:
         troubles.levels.clear()
         troubles.given = None
         if wanted is None:
-            print("The next hint is of level 1.")
+            show_line(host.shell, "The next hint is of level 1.")
             return None
     if about is None:
-        print(
-            "What failed has succeeded since."
-            if troubles.solved
-            else "No cell has failed yet, so there is no hint."
-        )
+        if troubles.of_ours:
+            line = "The last error came from %claude itself and says what to do, so there is no hint."
+        else:
+            none = "No cell has failed yet, so there is no hint."
+            line = "What failed has succeeded since." if troubles.solved else none
+        show_line(host.shell, line)
         return None
     return _Hint(host, troubles, policy, about).give(parsed.asked, wanted, dry_run=parsed.shows("dry_run"))
 
@@ -105,7 +107,6 @@ def _check(host: Host, troubles: Troubles, name: str) -> None:
     troubles.note_checks(exercise, results, about)
     # Imported here, as a hint shows no table.
     from vertex_claude_magic.notebook.pages.checks import checks_table
-    from vertex_claude_magic.notebook.pages.show import show_page
 
     table = checks_table(exercise, results)
     show_page(host.shell, table.html(), table.plain())
