@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import os
@@ -131,7 +132,7 @@ def test_every_block_is_shown_with_its_size_and_images_as_small_pictures(shell):
     assert plain.splitlines()[2:6] == [
         "system: text, 9 characters, ≈ 3 tokens, cached up to here",
         "message 1, user: text, 68 characters, ≈ 20 tokens",
-        "message 1, user: image, N bytes, image/png",
+        "message 1, user: image, N bytes, image/png, at most 4,784 tokens",
         "message 1, user: text, 83 characters, ≈ 24 tokens",
     ]
     (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', output["text/markdown"])
@@ -139,6 +140,24 @@ def test_every_block_is_shown_with_its_size_and_images_as_small_pictures(shell):
         assert thumbnail.size == (160, 107)
     assert "… (N characters of base64)" in plain
     assert "A" * 200 not in output["text/plain"]
+
+
+def test_what_a_block_begins_with_is_its_own_text(shell):
+    """The tags around data are not it; what is cut says so, and a message is named at the first of its blocks."""
+    image = Image.new("RGB", (9, 9), "red")
+    shell.ip.user_ns.update(image=image, short="a < b", long="word " * 99, odd="</data> it")
+    shell.ok("%%claude --dry-run -s Brief.\nSee {{ image }}, {{ short }}, {{ odd }} and {{ long }}.")
+    table = shell.page.outputs[-1]["text/markdown"].partition("<tbody>")[2].partition("</tbody>")[0]
+    cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<code>.*?</code>", table)]
+    assert cells[:2] == ["Brief.", "See image:"]
+    assert re.fullmatch(r", short: a &lt; b , odd: .*it and long: (word )+wo…|.*word…", cells[2])
+    assert len(html.unescape(cells[2])) <= 101
+    assert re.findall(r'<th scope="row"[^>]*>(.*?)</th>', table) == [
+        "system",
+        "message\xa01,\xa0user",
+        "",
+        "",
+    ]
 
 
 def test_the_curl_line_sends_the_very_request(shell):

@@ -74,7 +74,7 @@ def show_dry_run(
     price = "the price is unknown."
     if result.least is not None and result.most is not None:
         price = f"between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."
-    rows = block_rows(request.body)
+    rows = block_rows(request.body, int(target.catalog.limits["image"]["tokens"]))
     lines = [
         f"{counted}, {limit}; {price}",
         *notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
@@ -31,7 +32,9 @@ _MOST_ROWS = 100
 _BEGINNING = 100
 # Nobody pastes a line with a longer body.
 _LONGEST_INLINE = 20_000
-_COLUMNS = (Column("block"), Column("type"), Column("size"), Column("begins with"))
+_COLUMNS = (Column("Block", wrap="never"), Column("Type"), Column("Size"), Column("Begins with"))
+# The tags around data (`fenced_data` in prompts/compose.py), of which the name says enough.
+_TAG = re.compile(r'</data(?:-\d+)?>|<data(?:-\d+)? name="(?P<name>[^"<>]*)"[^<>]*>')
 _GCLOUD = "$(gcloud auth application-default print-access-token)"
 
 
@@ -46,8 +49,12 @@ class BlockRow:
     block: Mapping[str, Any]
 
 
-def block_rows(body: Mapping[str, Any]) -> tuple[BlockRow, ...]:
+def block_rows(body: Mapping[str, Any], image_tokens: int = 0) -> tuple[BlockRow, ...]:
     """Return a row for each block that goes out, in the order in which the model reads them.
+
+    Args:
+        body: The body of the request.
+        image_tokens: The most tokens that an image counts, from the model table; 0 where that is not known.
 
     >>> rows = block_rows({"system": "Be brief.", "messages": [{"role": "user", "content": "Hi"}]})
     >>> [(row.place, row.size) for row in rows]
@@ -58,20 +65,28 @@ def block_rows(body: Mapping[str, Any]) -> tuple[BlockRow, ...]:
         source = block.get("source") or {}
         text = block.get("text")
         if isinstance(text, str):
-            size, beginning = _text_size(text), text[:_BEGINNING]
+            size, beginning = _text_size(text), text
         elif isinstance(source, Mapping) and source.get("type") == "base64":
             # Base64 has four characters for three bytes.
             count = len(str(source.get("data", ""))) * 3 // 4
             size = f"{count:,} bytes" if count < 10_000 else f"{count / 1000:,.0f} kB"
             size += f", {source.get('media_type')}"
+            if image_tokens and block.get("type") == "image":
+                size += f", at most {number_of(image_tokens, 'token')}"
             beginning = str(block.get("title") or "")
         else:
             text = json.dumps(
                 {key: value for key, value in block.items() if key != "type"}, ensure_ascii=False
             )
-            size, beginning = _text_size(text), text[:_BEGINNING]
+            size, beginning = _text_size(text), text
         cached = ", cached up to here" if block.get("cache_control") else ""
-        shown = " ".join(safe_plain(beginning).split())
+        looked_at = _TAG.sub(
+            lambda tag: f" {html.unescape(tag['name'])}: " if tag["name"] else " ",
+            beginning[: _BEGINNING * 10],
+        )
+        shown = " ".join(safe_plain(looked_at).split())
+        if len(shown) > _BEGINNING or len(beginning) > _BEGINNING * 10:
+            shown = f"{shown[:_BEGINNING].rstrip()}…"
         row = BlockRow(
             place=place, type=str(block.get("type")), size=size + cached, beginning=shown, block=block
         )
@@ -108,13 +123,16 @@ def _text_size(text: str) -> str:
 
 def blocks_html(rows: Sequence[BlockRow]) -> str:
     """Return the blocks as an HTML table, with small pictures of images."""
-    left = _MOST_THUMBNAILS
+    left, former = _MOST_THUMBNAILS, ""
     shown = []
     for row in rows[:_MOST_ROWS]:
         picture = _picture(row) if left else None
         left -= picture is not None
         begins: Cell = picture or (span("code", row.beginning) if row.beginning else "")
-        shown.append(Row((row.place, row.type, row.size, begins)))
+        # A place is named once, and not again for each block of it.
+        place = "" if row.place == former else row.place
+        former = row.place
+        shown.append(Row((place, row.type, row.size, begins)))
     rest = _rest(rows)
     return f"{Table(columns=_COLUMNS, rows=shown).html()}{f'<p>{rest}</p>' if rest else ''}"
 
