@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,7 +102,7 @@ def test_calls_figures_confirmations_stops_and_sources(lesson, tmp_path):
     run(lab, 2)
     prompt = lab.page.locator(".jp-Stdin-input")
     prompt.wait_for(timeout=60_000)
-    assert "Run mean(column=" in shown(lab, 2).inner_text()
+    assert f"mean(column={json.dumps(HOSTILE)})" in shown(lab, 2).locator("pre code").first.inner_text()
     assert lab.screenshot(tmp_path / "tools-confirm.png").stat().st_size > 10_000
     prompt.fill("yes please")
     prompt.press("Enter")
