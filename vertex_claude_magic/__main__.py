@@ -50,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--version", action="version", version=f"vertex-claude {version('vertex-claude-magic')}"
     )
     parser.add_argument("command", choices=list(_COMMANDS), metavar="command")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    # Else it would be named as missing beside the command.
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS).required = False
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     options = parser.parse_args(argv)
     # A Windows console with code page 1252 must not stop a command at an arrow.
     for stream in (sys.stdout, sys.stderr):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
 from kernel import own_loop
+from shells import ROOT
 
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.cli.demo import find_notebook
@@ -60,6 +62,55 @@ def test_what_it_does_not_know_is_a_usage_error(arguments, capsys):
         main(arguments)
     assert ended.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+def test_alone_it_lists_its_commands(capsys):
+    """Whoever types only the name asks what there is; to stderr, because nothing was done."""
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("  doctor    find out why")]
+    assert lines[-1] == "vertex-claude COMMAND --help shows its options."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--nonsense"], "the following arguments are required: command"),
+        (["journal"], "the following arguments are required: show|stats|prune|export|import"),
+        (["lesson"], "the following arguments are required: build|check"),
+    ],
+    ids=str,
+)
+def test_what_is_missing_is_named_as_it_is_typed(arguments, said, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {said}")
+
+
+def test_the_reference_names_every_command_and_option(capsys):
+    """As `--help` does, down to the last command of a command."""
+
+    def helped(*words: str) -> str:
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        return capsys.readouterr().out
+
+    page = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
+    rows = {name.strip(): row for row, name in re.findall(r"^(\| `([a-z ]+).*)$", page, re.MULTILINE)}
+    found = {}
+    for command in re.findall(r"^  ([a-z]+) ", helped(), re.MULTILINE):
+        text = helped(command)
+        below = re.findall(r"^    ([a-z]+) ", text.partition("options:")[0], re.MULTILINE)
+        for words in [[command, each] for each in below] or [[command]]:
+            listed = re.findall(r"^  (?:-\w[ A-Z]*, )?(--[a-z-]+)", helped(*words), re.MULTILINE)
+            # Told once, below the table.
+            found[" ".join(words)] = set(listed) - {"--help", "--journal"}
+    assert rows.keys() == found.keys()
+    named = {name: set(re.findall(r"--[a-z][a-z-]*", row)) for name, row in rows.items()}
+    assert not [name for name, options in found.items() if options - named[name]]
+    assert "The commands of `journal` take `--journal PATH`" in page
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
     parser = argparse.ArgumentParser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="show|stats|prune|export|import")
 
     def command(
         name: str, run: Callable[[Journal, argparse.Namespace], None], text: str
