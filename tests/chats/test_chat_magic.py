@@ -602,6 +602,25 @@ def test_of_an_answer_with_calls_and_sources_only_the_texts_are_loaded(talked):
     assert second.reply.text == "They swim."
 
 
+CALL_FORMS = {
+    "2026-11": "<details><summary>f(a=<span>&#36;</span>1) · 0.1 s</summary>\n\n```\n2.5\n```\n\n```\nread\n```\n\n</details>",
+    "with a blank line": "<details><summary>f() · 0.1 s</summary>\n\n```\n2.5\n```\n\n</details>\n\n<br>",
+    "without a result": "<details><summary>f() · 0.1 s</summary>\n\n</details>\n\n<br>",
+}
+
+
+@pytest.mark.parametrize("form", CALL_FORMS.values(), ids=CALL_FORMS)
+def test_calls_are_told_from_texts_in_every_form_that_was_ever_saved(shell, tmp_path, form):
+    shown = f"One.\n\n{form}\n\nTwo.\n\n{form}\n\n{form}\n\nThree."
+    output = nbformat.v4.new_output(
+        "display_data", data={"text/markdown": shown}, metadata={"vertex_claude_magic": {"model": "claude-x"}}
+    )
+    cell = nbformat.v4.new_code_cell("%%claude\nHow many?", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "old.ipynb")
+    (turn,) = Chat.load(tmp_path / "old.ipynb").turns
+    assert turn.reply.text == "One.\n\nTwo.\n\nThree."
+
+
 def test_a_conversation_with_calls_and_figures_is_saved_and_loaded_without_them(talked):
     """The file is a valid notebook; what is taken back are prompts, the figure in one, and answers."""
     talked.ok("%claude_chat talk --save talk.ipynb")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 
 import pytest
 from markdown_it import MarkdownIt
@@ -11,8 +13,10 @@ from nbconvert.filters import markdown2html
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.display.output import Pace
+from vertex_claude_magic.notebook.display.tool_calls import call_line
 from vertex_claude_magic.records.provenance import METADATA_KEY, answer_edited
 from vertex_claude_magic.vertex.reply import Reply, Usage
+from vertex_claude_magic.vertex.tool_call import ToolCall
 
 LABEL = "claude-sonnet-4-5 · global"
 HOSTILE_THINKING = "So.</details><script>alert(1)</script>\n\n```\n</details>\nunclosed <summary>"
@@ -102,11 +106,61 @@ def test_a_status_is_drawn_at_once(build, screen):
 def test_what_happens_between_two_rounds_is_drawn_at_once(build, screen):
     """A function that is called may block right after, also where something was drawn just now."""
     answer = build()
-    for line in ("Running first()", "Running second()"):
-        answer.between(line)
+    for name in ("first", "second"):
+        answer.runs(f"{name}()")
         assert answer.due_in() == 0
         answer.draw()
-        assert line in screen.last["text/markdown"]
+        assert f"Running {name}()" in screen.last["text/markdown"]
+
+
+FORMATS = {"markdown": "text/markdown", "json": "text/markdown", "text": "text/plain"}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("in_cell", [True, False])
+def test_one_line_says_what_runs_and_a_call_that_has_ended_is_the_line_that_it_will_be(
+    build, screen, clock, kind, in_cell
+):
+    """Whatever the format, in a cell and elsewhere; the text of the next round is below the calls of the one before."""
+    answer, calls, parts = build(in_cell=in_cell, format=kind), [], []
+    page = FORMATS[kind]
+    for number in range(3):
+        clock.now += 1
+        answer.text(f"Part {number}")
+        answer.draw()
+        for name in ("load", "fail"):
+            answer.runs(f"{name}(n={number})")
+            answer.draw()
+            assert screen.last[page].count("Running") == 1
+            clock.now += 0.1
+            calls.append(
+                ToolCall(
+                    id="t",
+                    name=name,
+                    arguments={"n": number},
+                    content="1",
+                    seconds=2,
+                    is_error=name == "fail",
+                )
+            )
+            answer.called(calls[-1])
+            clock.now += 0.1
+            answer.draw()
+            assert "Running" not in screen.last[page]
+            lines = re.findall(r"(?:load|fail)\(n.*?\) · (?:error · )?2\.0 s", unescape(screen.last[page]))
+            assert lines == [call_line(call) for call in calls]
+        parts.append(reply(f"Part {number}", tool_calls=tuple(calls[-2:]), stop_reason="tool_use"))
+    clock.now += 1
+    answer.text("Part 3")
+    answer.draw()
+    draft = screen.last[page]
+    answer.finish(reply("Part 3", parts=(*parts, reply("Part 3")), tool_calls=tuple(calls)), metadata={})
+    if kind == "markdown":
+        assert screen.last[page].startswith(draft.partition("\n\n<small>◌")[0])
+    marks = re.findall(r"Part \d|(?:load|fail)\(", draft)
+    assert marks == [mark for number in range(3) for mark in (f"Part {number}", "load(", "fail(")] + [
+        "Part 3"
+    ]
 
 
 def test_a_call_that_waits_for_a_yes_is_in_sight_before_somebody_is_asked(build, screen):

@@ -13,6 +13,7 @@ import pytest
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.tool_call import ToolCall
 
 WORDS = [
     "the",
@@ -284,3 +285,77 @@ def test_the_finished_answer_is_that_of_the_undivided_text():
         screen.now += 0.1
     answer.finish(Reply(blocks=({"type": "text", "text": text},), complete=True), metadata={})
     assert bundles[-1]["text/markdown"].startswith(safe_markdown(text) + "\n\n<details><summary><small>")
+
+
+@cache
+def play_calls(calls, *, printed, in_cell=True, markdown=True, seconds=0.5):
+    """Play an answer that calls functions, each in a round of its own, with this many characters of output."""
+    screen, text = Timed(), document(300)
+    answer = LiveAnswer(screen, clock=screen.clock, in_cell=in_cell, markdown=markdown)
+    answer.start("claude-sonnet-4-5 · global")
+    parts, done = [], []
+    for number in range(calls):
+        for start in range(0, len(text), 20):
+            screen.now += 0.02
+            answer.text(text[start : start + 20])
+            answer.draw()
+        answer.runs(f"load(n={number})")
+        answer.draw()
+        screen.now += seconds
+        value = f"{number} " * (printed // 2)
+        call = ToolCall(
+            id="t", name="load", arguments={"n": number}, content=value, printed=value, seconds=seconds
+        )
+        answer.called(call)
+        answer.draw()
+        done.append(call)
+        parts.append(Reply(blocks=({"type": "text", "text": text},), tool_calls=(call,), complete=True))
+    end = Reply(blocks=({"type": "text", "text": "End."},), complete=True, stop_reason="end_turn")
+    whole = Reply(
+        blocks=end.blocks, complete=True, stop_reason="end_turn", parts=(*parts, end), tool_calls=tuple(done)
+    )
+    answer.finish(whole, metadata={"model": "m"})
+    return screen
+
+
+CALLED = [(10, 10), (10, 5_000), (60, 900), (60, 5_000)]
+
+
+@EITHER
+@pytest.mark.parametrize("in_cell", [True, False])
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+@pytest.mark.parametrize(("calls", "printed"), CALLED)
+def test_calls_keep_to_15_messages_a_second(calls, printed, seconds, in_cell, markdown):
+    """Also those that take no time at all."""
+    screen = play_calls(calls, printed=printed, seconds=seconds, in_cell=in_cell, markdown=markdown)
+    assert screen.worst_second() <= 15
+
+
+@EITHER
+@pytest.mark.parametrize(("calls", "printed"), CALLED)
+def test_calls_keep_to_messages_and_outputs_of_a_cell(calls, printed, markdown):
+    """Of much output a draft shows less."""
+    *earlier, last = play_calls(calls, printed=printed, markdown=markdown).messages
+    assert max(message[2] for message in earlier) <= 8_000
+    assert sum(message[1] == "show" for message in earlier) <= 45
+    assert last[3].count("[load(") == calls
+
+
+@EITHER
+@pytest.mark.parametrize("printed", [10, 900, 5_000])
+def test_bytes_are_linear_in_the_number_of_calls(printed, markdown):
+    """A call that has ended stays still; four times as many cost at most five times the bytes."""
+    few, many = (play_calls(calls, printed=printed, markdown=markdown).bytes for calls in (10, 40))
+    assert many <= 5 * few
+
+
+@EITHER
+def test_calls_that_have_ended_stay_on_the_page(markdown):
+    """Read as one text, it only grows at its end, but for the line of what runs."""
+    page, before = {}, ""
+    for _, _, _, shown, display_id in play_calls(30, printed=900, markdown=markdown).messages[1:-1]:
+        page[display_id] = re.sub(r"(\n*Running [^\n]*)?\n*(<small>)?◌.*", "", shown)
+        text = re.sub(r"\W", "", "".join(page.values()))
+        assert text.startswith(before)
+        before = text
+    assert before.count("load") == 30

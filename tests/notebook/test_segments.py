@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from vertex_claude_magic.markdown.sanitize import safe_blocks, safe_markdown
-from vertex_claude_magic.notebook.display.segments import Segments, cost, cut
+from vertex_claude_magic.notebook.display.segments import OutputBody, Segments, cost, cut
 
 LONG_CODE = "```python\n" + "".join(f"value_{n} = f({n})  # line {n}\n" for n in range(250)) + "```"
 LONG_LIST = "\n".join(
@@ -227,3 +227,61 @@ def test_only_the_open_tail_is_parsed_again():
         pass
     assert max(sizes) <= 16_000
     assert sorted(sizes)[-3] < 8_000
+
+
+FOLD = "<details><summary>f() · 0.1 s</summary>\n\n```\n{}\n```\n\n</details>"
+
+
+def test_what_is_no_text_stands_between_two_texts_where_it_came():
+    """What is open above it is over, also a fence that was never closed; below it another text begins."""
+    segments = Segments(safe_blocks, outputs=45)
+    for number, text in enumerate(["One.\n\n- a", "", "```python\nx = 1", "Two *three"]):
+        segments.append(text)
+        segments.insert(OutputBody(markdown=f"<b>{number}</b>", plain=f"[{number}]"))
+    segments.append("# The\n\n")
+    segments.append("end")
+    while segments.pending:
+        assert segments.step() is None
+    shown = [
+        "One.",
+        "- a",
+        "<b>0</b>",
+        "<b>1</b>",
+        "```python\nx = 1\n```",
+        "<b>2</b>",
+        safe_markdown("Two *three"),
+        "<b>3</b>",
+    ]
+    assert segments.body().markdown == "\n\n".join([*shown, "# The", "end"])
+    assert segments.holds("# The\n\nend")
+    assert segments.whole("# The\n\nend") == "# The\n\nend"
+
+
+def test_a_text_that_is_not_all_taken_in_is_not_held():
+    """Its parts are parsed when the answer is finished."""
+    segments = Segments(safe_blocks, outputs=45)
+    segments.append("One")
+    segments.insert(OutputBody(markdown="<b>1</b>", plain="[1]"))
+    segments.append("Two")
+    assert not segments.holds("Two")
+
+
+@pytest.mark.parametrize("outputs", [1000, 3, None])
+@pytest.mark.parametrize("size", [10, 900, 2_400])
+@pytest.mark.parametrize("text", ["Text.", "word " * 300, LONG_CODE], ids=["short", "paragraph", "code"])
+def test_outputs_stay_small_and_in_order_where_texts_have_much_between_them(text, size, outputs):
+    segments, closed, folds = Segments(safe_blocks, outputs=outputs, plain=False), [], 12
+    for number in range(folds):
+        segments.append(text)
+        segments.insert(OutputBody(markdown=FOLD.format(f"{number:02}" * (size // 2)), plain=f"[{number}]"))
+        while segments.pending:
+            if full := segments.step():
+                closed.append(full)
+            if outputs:
+                assert cost(segments.body().markdown) < 6_500
+        in_sight = [*closed[-1:], segments.body()]
+        assert any(FOLD.format(f"{number:02}" * (size // 2)) in body.markdown for body in in_sight)
+    page = "\n\n".join([*[body.plain for body in closed], segments.body().plain])
+    marks = [line for line in page.split("\n\n") if line.startswith("[")]
+    everything = [f"[{number}]" for number in range(folds)]
+    assert marks == (everything if outputs != 3 else [mark for mark in everything if mark in marks])

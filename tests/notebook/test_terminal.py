@@ -227,8 +227,8 @@ def test_a_call_is_announced_and_its_end_is_written_below(build, out):
     """What a function returned cannot move the cursor."""
     answer = build()
     answer.text("Let me look.")
-    answer.between('Running mean(column="\x1b[2J")')
-    answer.called("→ 2.5\x1b[31m · 0.1 s")
+    answer.runs('mean(column="\x1b[2J")')
+    answer.called(ToolCall(id="t", name="mean", content="2.5\x1b[31m", seconds=0.1))
     answer.text("It is 2.5.")
     answer.draw()
     answer.finish(reply("It is 2.5."), metadata={})
@@ -236,6 +236,22 @@ def test_a_call_is_announced_and_its_end_is_written_below(build, out):
     assert "\x1b" not in written
     assert written.index("Let me look.") < written.index("Running mean") < written.index("→ 2.5")
     assert written.count("It is 2.5.") == 1
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_texts_and_lines_of_calls_have_a_blank_line_between_them(build, out, tty):
+    """Also a call from a record, which nothing announced."""
+    answer = build(tty=tty)
+    answer.text("Let me look.")
+    answer.runs("mean()")
+    answer.called(ToolCall(id="t", name="mean", content="2.5", seconds=0.1))
+    answer.called(ToolCall(id="t", name="mean", content="2.5", seconds=0.1, replayed=True))
+    answer.text("\n\nIt is 2.5.")
+    answer.finish(reply("It is 2.5."), metadata={})
+    assert (
+        "Let me look.\n\nRunning mean()\n\n→ 2.5 · 0.1 s\n\n[mean() · not called again]\n\nIt is 2.5."
+        in out.getvalue()
+    )
 
 
 @pytest.mark.parametrize("tty", [False, True])

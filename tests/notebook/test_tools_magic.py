@@ -163,6 +163,66 @@ def test_a_call_that_waits_for_a_yes_is_not_shown_as_running(shell, cell, monkey
     assert "Running" not in shown
 
 
+STEP = '''
+def step(n: int) -> str:
+    """One step."""
+    look()
+    return "done"
+'''
+
+
+@pytest.fixture
+def looks(shell):
+    """What the page shows at each call of the function step, from its top to its end."""
+    seen = []
+    shell.ip.user_ns["look"] = lambda: seen.append(
+        "\n\n".join(output["text/markdown"] for output in shell.page.outputs)
+    )
+    assert shell.run(STEP).success
+    return seen
+
+
+@pytest.mark.parametrize("magic", ["%%claude {}\nGo", "x = 1\n%claude {} Go"], ids=["cell", "line"])
+def test_while_a_function_runs_the_calls_before_it_are_the_lines_that_they_will_be(shell, looks, magic):
+    """One line says Running, and nothing that was on the page goes away at the end."""
+    text = {"type": "text", "text": "Let me look."}
+    shell.emulator.answer(
+        [text, *(use(n, "step", n=n) for n in range(3))], [use(3, "step", n=3)], "It is **done**."
+    )
+    shell.ok(magic.format("--tools step"))
+    final = shell.page.outputs[0]["text/markdown"]
+    folds = re.findall(r"<details><summary>step.*?</details>", final, re.DOTALL)
+    for number, look in enumerate(looks):
+        above, running, _ = look.partition(f"Running step(n={number})")
+        assert running
+        assert "Running" not in above
+        assert re.findall(r"<details><summary>step.*?</details>", above, re.DOTALL) == folds[:number]
+        assert final.startswith(above.rstrip())
+    assert (len(looks), len(folds)) == (4, 4)
+
+
+def test_without_streaming_the_page_says_what_runs_until_it_has_ended(shell, looks):
+    shell.emulator.answer([use(1, "step", n=1), use(2, "step", n=2)], "Done.")
+    shell.ok("%%claude --no-stream --tools step\nGo")
+    assert [re.findall(r"Running step\D*(\d)", look) for look in looks] == [["1"], ["2"]]
+    assert "Running" not in shell.page.drawn[-2]
+
+
+def test_what_was_recorded_is_on_the_page_while_the_rest_is_asked(shell, looks):
+    """The first call and its text come from the journal; the second was never made."""
+    text = {"type": "text", "text": "Let me look."}
+    shell.emulator.answer([text, use(1, "step", n=1)], [use(2, "step", n=2)], "It is done.")
+    shell.ok("%%claude --tools step --max-rounds 2\nGo")
+    looks.clear()
+    shell.ok("%%claude --tools step --replay auto\nGo")
+    (look,) = looks
+    marks = re.findall(
+        r"Let me look|step\(n=1\) · not called again|Running step\(n=2\)",
+        unescape(re.sub(r"</?span>", "", look)),
+    )
+    assert marks == ["Let me look", "step(n=1) · not called again", "Running step(n=2)"]
+
+
 def test_once_it_may_run_a_call_is_shown_as_running(shell, cell, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt="": "yes")
     shell.emulator.answer([use(1, "mean", column="a")], "It is 2.5.")

@@ -53,10 +53,11 @@ _BELOW = re.compile(
     r"(?:\n\n<details><summary><small>[^\n]*</small></summary>\n\n<small>[^\n]*</small>\n\n</details>)?"
     r"(?:\n\n<small>[^\n]*</small>)?\s*\Z"
 )
-# Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences.
+# Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences; since
+# 2026-12 a blank line is below the last of them.
 _CALL = re.compile(
     r"(?:\A|(?<=\n\n))<details><summary>(?:[^\n<]|</?span>)*</summary>\n\n"
-    r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n|\Z)",
+    r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n(?:<br>\n\n)?|\Z)",
     re.DOTALL,
 )
 _SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\n… [^\n]*)?\s*\Z")

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
     from vertex_claude_magic.vertex.reply import Reply
-    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["Deliver", "draw_answer"]
 
 Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
 
+# What happens between the requests of a question.
+_STEPS = frozenset({ROUND, TOOL_CALL, TOOL_RESULT})
 _ALWAYS = frozenset({"answer", "spend"})
 # How long (seconds) to wait for an event where nothing is due to be drawn.
 _IDLE = 0.25
@@ -135,9 +135,6 @@ class _Drawing:
         self._view = view
         self._stopped = stopped
         self._outputs = outputs
-        self._announced = ""
-        # The call that runs or waits for a yes.
-        self._call: ToolCall | None = None
         self._label = f"{target.model_id} · {target.region}"
 
     def start(self) -> None:
@@ -157,6 +154,7 @@ class _Drawing:
         view = self._view
         # A replay that comes at once is drawn once, as what it will be.
         at_once = exchange.replayed and self._target.replay_pace == "instant"
+        held: list[Event] = []
         if exchange.replayed:
             self._label = f"⟲ replayed · {self._label}"
         if "requests" not in sys.modules and not at_once:
@@ -172,74 +170,63 @@ class _Drawing:
                 self._check_stopped()
                 due = view.due_in()
                 events = exchange.wait(_IDLE if due is None else min(due, _IDLE))
-                if not (self._target.no_stream or at_once):
-                    self._add(events)
-                kinds = {event.type for event in events}
-                if at_once and (TOOL_CALL in kinds or (ROUND in kinds and not exchange.replayed)):
-                    # Not all of it is recorded: what follows takes its time.
-                    at_once = False
-                    self._catch_up(exchange)
-                if events and events[-1].type == ROUND and events[-1].data["replaces"]:
-                    view.between(f"The first answer {events[-1].data['reason']}.")
                 for event in events:
-                    if event.type == TOOL_CALL:
-                        call = self._call = event.data["call"]
-                        # Of the exchange, because a turn may take tools and --confirm from the one before.
-                        if not exchange.target.confirm:
-                            self._announce(call)
-                    elif event.type == TOOL_RESULT:
-                        self._ended(event.data["call"])
+                    if event.type == TOOL_RESULT and self._outputs is not None:
+                        self._outputs.take(event.data["call"])
+                if at_once:
+                    held += events
+                    kinds = {event.type for event in events}
+                    if TOOL_CALL not in kinds and (ROUND not in kinds or exchange.replayed):
+                        continue
+                    # Not all of it is recorded: what follows takes its time.
+                    at_once, events = False, held
+                    self.start()
+                # Of the exchange, because a turn may take tools and --confirm from the one before.
+                self._take(events, confirm=bool(exchange.target.confirm))
                 if self.started and not exchange.done:
                     view.draw()
             return exchange.reply
 
-    def _catch_up(self, exchange: Exchange) -> None:
-        """Draw what was to be drawn at once with an answer that is not there yet."""
-        self.start()
-        partial = exchange.partial()
-        texts = [each.text for each in partial.rounds if each.text.strip()] if partial is not None else []
-        if texts and not self._target.no_stream:
-            self._view.text("\n\n".join(texts))
+    def _take(self, events: Sequence[Event], *, confirm: bool) -> None:
+        """Hand the view what events say, in their order; pieces of a kind that came together go as one."""
+        view, streams = self._view, not self._target.no_stream
+        for kind, group in groupby(events, lambda event: event.piece[0] or event.type):
+            together = list(group)
+            text = "".join([event.piece[1] for event in together])
+            if streams and (kind == "text_delta" or (kind == "input_json_delta" and self._target.wants_data)):
+                view.text(text)
+            elif streams and kind == "thinking_delta":
+                view.thinking(text)
+            for event in together if kind in _STEPS else ():
+                if kind == TOOL_CALL and not confirm:
+                    self._announce(event.data["call"].name, event.data["call"].arguments)
+                elif kind == ROUND and event.data["replaces"]:
+                    view.between(f"The first answer {event.data['reason']}.")
+                elif kind == TOOL_RESULT and streams:
+                    view.called(event.data["call"])
+                elif kind == TOOL_RESULT:
+                    # The answer is shown once, with its calls.
+                    view.status("")
 
     def ask(self, name: str, arguments: Mapping[str, Any]) -> object:
         """Ask whether a call may run (a `Confirm`), and say that it does."""
         from vertex_claude_magic.chats.tools.chosen import ask_on_the_line
 
         allowed = ask_on_the_line(name, arguments, self._view.asks)
-        if allowed is True and self._call is not None:
-            self._announce(self._call)
+        if allowed is True:
+            self._announce(name, arguments)
         return allowed
 
-    def _announce(self, call: ToolCall) -> None:
+    def _announce(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Show which function runs; it may take long, so it is drawn now."""
         from vertex_claude_magic.chats.tools.wording import call_text
 
-        line = f"Running {call_text(call.name, call.arguments)}"
+        call = call_text(name, arguments)
         if self._target.no_stream:
-            # The answer is shown once, with its calls.
-            self._view.status(line)
+            self._view.status(f"Running {call}")
         else:
-            self._view.between(line)
-        self._announced = call.id
+            self._view.runs(call)
         self._view.draw()
-
-    def _ended(self, call: ToolCall) -> None:
-        if self._outputs is not None:
-            self._outputs.take(call)
-        if self._announced == call.id and not self._target.no_stream:
-            from vertex_claude_magic.notebook.display.tool_calls import result_line
-
-            self._view.called(result_line(call))
-
-    def _add(self, events: Sequence[Event]) -> None:
-        """Hand the view what events add to the answer, pieces of a kind that came together as one."""
-        pieces = [event.piece for event in events if event.type == "content_block_delta"]
-        for kind, group in groupby(pieces, itemgetter(0)):
-            text = "".join([piece for _, piece in group])
-            if kind == "text_delta" or (kind == "input_json_delta" and self._target.wants_data):
-                self._view.text(text)
-            elif kind == "thinking_delta":
-                self._view.thinking(text)
 
     def _check_stopped(self) -> None:
         if self._stopped is not None and self._stopped():

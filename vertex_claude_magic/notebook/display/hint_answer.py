@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["HintAnswer"]
 
@@ -63,9 +64,13 @@ class HintAnswer:
         """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
         return self._view.asks(call)
 
-    def called(self, line: str) -> None:
-        """Say in one line how a call of a function ended."""
-        self._view.called(line)
+    def runs(self, call: str) -> None:
+        """Say that a function is called, until that has ended."""
+        self._view.runs(call)
+
+    def called(self, call: ToolCall) -> None:
+        """Show a call that has ended."""
+        self._view.called(call)
 
     def draw(self) -> None:
         """Draw if something is due."""

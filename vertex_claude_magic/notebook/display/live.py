@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["AnswerView", "LiveAnswer", "json_answer", "with_sources"]
 
@@ -48,6 +49,9 @@ _THINKING_LINES = 6
 _THINKING_CHARACTERS = 500
 # A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
 _DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
+# Characters of what a call returned, and of what it printed, in a draft: a message stays small.
+_SHOWN_OF_CALL = 1_000
+_NOTHING = OutputBody(markdown="", plain="")
 _JSON_FENCE = "~~~~~~~~~~json\n"
 
 
@@ -72,8 +76,11 @@ class AnswerView(Protocol):
     def asks(self, call: str) -> bool:
         """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
 
-    def called(self, line: str) -> None:
-        """Say in one line how a call of a function ended."""
+    def runs(self, call: str) -> None:
+        """Say that a function is called, until that has ended."""
+
+    def called(self, call: ToolCall) -> None:
+        """Show a call that has ended."""
 
     def draw(self) -> None:
         """Draw if something is due."""
@@ -137,7 +144,10 @@ class LiveAnswer:
         self._thinking: list[str] = []
         self._above = ""
         # What happens now, below the text: it gives way to what comes next.
-        self._below = OutputBody(markdown="", plain="")
+        self._below = _NOTHING
+        # Whether the text that comes is below a call, and whether its beginning was looked at for a fence.
+        self._after_call = False
+        self._fenced = False
 
     def start(self, label: str) -> None:
         """Show at once what is asked."""
@@ -148,22 +158,40 @@ class LiveAnswer:
     def status(self, text: str) -> None:
         """Say what is being waited for; once there is text, that is enough."""
         if text != self._status and not self._has_text:
-            self._below = OutputBody(markdown="", plain="")
+            self._below = _NOTHING
             self._status, self._changed, self._urgent = text, True, True
 
     def text(self, delta: str) -> None:
         """Take text in; costs next to nothing."""
         if not self._live or not delta:
             return
+        self._begin()
+        if self._after_call and delta.strip():
+            from vertex_claude_magic.notebook.display.tool_calls import GAP
+
+            self._insert(GAP)
+        if self._format == "json" and not self._fenced:
+            self._fenced = True
+            if not delta.lstrip().startswith(("`", "~")):
+                self._segments.open_with(_JSON_FENCE)
+        self._segments.append(delta)
+        self._changed = True
+
+    def _begin(self) -> None:
+        """Put the thinking above what comes now, if it is the first."""
         if not self._has_text:
             self._has_text = self._urgent = True
-            if self._format == "json" and not delta.lstrip().startswith(("`", "~")):
-                self._segments.open_with(_JSON_FENCE)
             if self._thinking:
                 self._above = around.folded(self._thinking_tail())
                 self._segments.reserve(cost(self._above))
-        self._segments.append(delta)
-        self._changed = True
+
+    def _insert(self, body: OutputBody) -> None:
+        """Put something below what has come that is no text of the model."""
+        self._below, self._after_call, self._fenced = _NOTHING, False, False
+        if self._live:
+            self._begin()
+            self._segments.insert(body)
+            self._changed = True
 
     def thinking(self, delta: str) -> None:
         """Take thinking in; costs next to nothing."""
@@ -176,8 +204,7 @@ class LiveAnswer:
 
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
-        self._below = OutputBody(markdown="", plain="")
-        self.text(f"\n\n{as_text(line)}\n\n")
+        self._insert(OutputBody(markdown=as_text(line), plain=line))
         # What it announces may block.
         self._urgent = self._live
 
@@ -191,10 +218,19 @@ class LiveAnswer:
         self._draw(math.inf)
         return True
 
-    def called(self, line: str) -> None:  # noqa: ARG002
-        """Take the question away; the finished answer has each call with its result."""
-        self._changed = self._changed or bool(self._below.plain)
-        self._below = OutputBody(markdown="", plain="")
+    def runs(self, call: str) -> None:
+        """Say below what has come which function runs."""
+        line = f"Running {call}"
+        self._below, self._status = OutputBody(markdown=as_text(line), plain=line), ""
+        # It may block.
+        self._changed = self._urgent = self._live
+
+    def called(self, call: ToolCall) -> None:
+        """Show a call that has ended as the finished answer shows it, with less of what it returned."""
+        from vertex_claude_magic.notebook.display.tool_calls import call_body
+
+        self._insert(call_body(call, most=_SHOWN_OF_CALL))
+        self._after_call = True
 
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""

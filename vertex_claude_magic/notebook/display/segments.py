@@ -12,12 +12,12 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Protocol
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
-__all__ = ["Cut", "OutputBody", "Segments", "cost", "cut"]
+__all__ = ["Cut", "OutputBody", "Segments", "cost", "cut", "joined"]
 
 
 class _Sizes(NamedTuple):
@@ -78,11 +78,31 @@ class OutputBody(NamedTuple):
     plain: str
 
 
+class _Beginning(NamedTuple):
+    """Where another text begins.
+
+    Args:
+        below: What is above it and no part of any text, as it is shown.
+        opening: Source that is shown before the text but is not part of it.
+    """
+
+    below: OutputBody | None = None
+    opening: str = ""
+
+
 class Cut(NamedTuple):
     """Where an open block is cut, and what the next output repeats so that the rest reads the same."""
 
     at: int
     reopen: str
+
+
+def joined(bodies: Sequence[OutputBody]) -> OutputBody:
+    """Return what outputs say, one below the other."""
+    return OutputBody(
+        markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
+        plain="\n\n".join([body.plain for body in bodies if body.plain]),
+    )
 
 
 def cost(text: str) -> int:
@@ -181,17 +201,22 @@ class Segments:
         self._outputs = outputs
         self._plain = plain
         self._sizes = _TWICE if plain else _ONCE
-        self._chunks: list[str] = []
+        self._chunks: list[str | _Beginning] = []
         self._ready = ""
         self._at = 0
+        self._kept: list[OutputBody] = []
+        self._kept_cost = 0
+        self.hidden = 0
+        self._begin("")
+
+    def _begin(self, opening: str) -> None:
+        """Begin a text; what is kept stays."""
         self._source = blake2b()
-        self._open = ""
-        self._repeated = 0
+        self._open = opening
+        self._repeated = len(opening)
         self._seen = 0
         self._tail = OutputBody(markdown="", plain="")
         self._tail_cost = 0
-        self._kept: list[OutputBody] = []
-        self._kept_cost = 0
         # How much of the text is before what is open.
         self._before = 0
         # Where the open block begins if it was cut, and that part of it, unless it is long.
@@ -199,7 +224,6 @@ class Segments:
         self._cut_off = ""
         # Of each block that is over its Markdown, or where in the text it is if it is still to be parsed.
         self._over: list[str | slice] = []
-        self.hidden = 0
 
     @property
     def pending(self) -> bool:
@@ -227,39 +251,59 @@ class Segments:
 
     def open_with(self, prefix: str) -> None:
         """Begin the text with source that is shown but is not part of it (a fence around JSON)."""
-        self._open = prefix
-        self._repeated = len(prefix)
+        self._chunks.append(_Beginning(opening=prefix))
+
+    def insert(self, body: OutputBody) -> None:
+        """End the text, and put below it what is no part of it; what is appended then is another text."""
+        self._chunks.append(_Beginning(below=body))
 
     def step(self) -> OutputBody | None:
         """Take the next piece of text in; return the present output's last body if that is now full."""
-        if self._at >= len(self._ready):
-            self._ready, self._at = "".join(self._chunks), 0
-            self._source.update(self._ready.encode("utf-8", "surrogatepass"))
-            self._chunks.clear()
-        stride = _STRIDE
-        if self._outputs is not None:
-            # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
-            room = max(self._sizes.force - self.size, 256)
-            if self.windowed and len(self._ready) - self._at > self._sizes.window:
-                # More is waiting than will be seen, and what is kept gives way to it.
-                room = max(room, self._sizes.behind - self._tail_cost)
-            stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
-        piece = self._ready[self._at : self._at + stride]
-        self._at += len(piece)
-        self._open += piece
-        self._settle()
+        beginning = self._chunks[0] if self._chunks and self._at >= len(self._ready) else None
+        if isinstance(beginning, _Beginning):
+            if self._tail.plain:
+                self._keep(*self._tail)
+            below = beginning.below
+            added = self._cost(below) if below is not None else 0
+            # What is already there is closed first, so that no message holds both.
+            more = self._outputs is not None and self._outputs > 1
+            full = more and bool(self._kept) and self._kept_cost + added > self._sizes.force
+            self._begin(beginning.opening)
+            if not full:
+                del self._chunks[0]
+                if below is not None:
+                    self._keep(*below)
+                full = self._kept_cost >= self._sizes.close
+        else:
+            if self._at >= len(self._ready):
+                pieces = list(takewhile(lambda chunk: isinstance(chunk, str), self._chunks))
+                self._ready, self._at = "".join(map(str, pieces)), 0
+                self._source.update(self._ready.encode("utf-8", "surrogatepass"))
+                del self._chunks[: len(pieces)]
+            stride = _STRIDE
+            if self._outputs is not None:
+                # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
+                room = max(self._sizes.force - self.size, 256)
+                if self.windowed and len(self._ready) - self._at > self._sizes.window:
+                    # More is waiting than will be seen, and what is kept gives way to it.
+                    room = max(room, self._sizes.behind - self._tail_cost)
+                stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
+            piece = self._ready[self._at : self._at + stride]
+            self._at += len(piece)
+            self._open += piece
+            self._settle()
+            full = self._outputs is not None and self._fill()
         if self._outputs is None:
             return None
-        full = self._fill()
         if self._outputs > 1:
             if not full:
                 return None
-            closed = self._joined(self._kept)
+            closed = joined(self._kept)
             self._kept, self._kept_cost = [], 0
             self._outputs -= 1
             return closed
-        # The oldest blocks of the window go.
-        while self._kept and self.size > self._sizes.window:
+        # The oldest blocks of the window go, but the end stays in sight.
+        while len(self._kept) > (not self._tail.plain) and self.size > self._sizes.window:
             gone = self._kept.pop(0)
             self._kept_cost -= self._cost(gone)
             self.hidden += len(gone.plain)
@@ -268,12 +312,15 @@ class Segments:
     def body(self) -> OutputBody:
         """Return the present output as it stands, and remember its text as seen by the reader."""
         self._seen = len(self._open)
-        return self._joined([*self._kept, self._tail])
+        return joined([*self._kept, self._tail])
 
     def holds(self, text: str) -> bool:
         """Tell whether this is all the text as it was given, of which only a digest is held."""
+        waiting = [chunk for chunk in self._chunks if isinstance(chunk, str)]
+        if len(waiting) < len(self._chunks):
+            return False
         given = self._source.copy()
-        given.update("".join(self._chunks).encode("utf-8", "surrogatepass"))
+        given.update("".join(waiting).encode("utf-8", "surrogatepass"))
         return given.digest() == blake2b(text.encode("utf-8", "surrogatepass")).digest()
 
     def whole(self, text: str) -> str:
@@ -346,10 +393,3 @@ class Segments:
         self._seen = 0
         self._set_tail(self._render(self._open))
         return True
-
-    @staticmethod
-    def _joined(bodies: Sequence[OutputBody]) -> OutputBody:
-        return OutputBody(
-            markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
-            plain="\n\n".join([body.plain for body in bodies if body.plain]),
-        )

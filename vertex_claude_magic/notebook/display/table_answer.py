@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["GrowingTable", "TableAnswer", "shown_text", "table_of"]
 
@@ -219,18 +220,24 @@ class TableAnswer:
 
     def between(self, line: str) -> None:
         """Say what happens before the next round; its rows are a table of their own."""
-        self._growing = Growing()
-        self._table = None
-        self._lines, self._fields = [], []
+        self._restart()
         self._view.between(line)
+
+    def _restart(self) -> None:
+        self._growing, self._table, self._lines, self._fields = Growing(), None, [], []
 
     def asks(self, call: str) -> bool:
         """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
         return self._view.asks(call)
 
-    def called(self, line: str) -> None:
-        """Say how a call ended."""
-        self._view.called(line)
+    def runs(self, call: str) -> None:
+        """Say that a function is called, until that has ended."""
+        self._view.runs(call)
+
+    def called(self, call: ToolCall) -> None:
+        """Show a call that has ended; rows that come are a table of their own."""
+        self._restart()
+        self._view.called(call)
 
     def _rows(self, columns: Sequence[str]) -> GrowingTable:
         if self._table is None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["TerminalAnswer"]
 
@@ -70,6 +71,9 @@ class TerminalAnswer:
         self._thinking: list[str] = []
         self._begun = False
         self._in_thinking = False
+        # Whether a line was written of a call that has not ended.
+        self._told = False
+        self._below_line = False
         self._text: list[str] = []
         self._held = ""
         # What came of this round.
@@ -98,28 +102,44 @@ class TerminalAnswer:
 
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
-        self.text(f"\n\n{line}\n\n")
-        self._came.clear()
+        self._write_line(line)
+        self._streamed = True
 
     def asks(self, call: str) -> bool:
-        """Write a call that waits for the user's yes, in full and as it stands, where what has come stands too."""
+        """Write a call that waits for the user's yes, in full, where what has come stands too."""
         self._erase()
         if self._quiet or not self._streams:
             return False
+        self._told = True
+        self._write_line(f"Runs only after your yes: {call}")
+        return True
+
+    def runs(self, call: str) -> None:
+        """Write which function is called, unless that was asked."""
+        if not self._told:
+            self._told = True
+            self._write_line(f"Running {call}")
+
+    def called(self, call: ToolCall) -> None:
+        """Write below a call how it ended."""
+        from vertex_claude_magic.notebook.display.tool_calls import call_body, result_line
+
+        self._write_line(result_line(call) if self._told else call_body(call).plain)
+        self._told, self._streamed = False, True
+
+    def _write_line(self, line: str) -> None:
+        """Write a line as it stands: as Markdown, arguments of a call would lose characters."""
+        self._came.clear()
+        if self._quiet or not self._streams:
+            return
         self._write_thinking()
         self._write_text(final=True)
         if self._blocks is not None:
             self._blocks.finish()
         self._end_line()
         gap = "\n" if self._begun else ""
-        self._write(f"{gap}Runs only after your yes: {safe_plain(call)}\n")
-        self._came.clear()
-        return True
-
-    def called(self, line: str) -> None:
-        """Say below its announcement how a call ended."""
-        self.text(f"{line}\n\n")
-        self._came.clear()
+        self._write(f"{gap}{safe_plain(line)}\n")
+        self._below_line = True
 
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
@@ -192,8 +212,13 @@ class TerminalAnswer:
         self._text.clear()
         if not ready:
             return
-        if self._in_thinking:
-            self._in_thinking = False
+        if self._below_line:
+            # Blanks are no text yet, and no text begins with one.
+            ready = ready.lstrip()
+            if not ready:
+                return
+        if self._in_thinking or self._below_line:
+            self._in_thinking = self._below_line = False
             self._end_line()
             self._write("\n")
         (self._write if self._blocks is None else self._blocks.add)(safe_plain(ready))

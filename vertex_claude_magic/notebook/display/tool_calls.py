@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.chats.tools.wording import call_text
 from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import in_html
-from vertex_claude_magic.notebook.display.segments import OutputBody
+from vertex_claude_magic.notebook.display.segments import OutputBody, joined
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -22,11 +22,22 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-__all__ = ["CallOutputs", "call_line", "question", "result_line", "result_text", "with_calls"]
+__all__ = [
+    "GAP",
+    "CallOutputs",
+    "call_body",
+    "call_line",
+    "question",
+    "result_line",
+    "result_text",
+    "with_calls",
+]
 
 _SHOWN, _SHOWN_IN_LINE = 2_000, 100
 # A line end in a JSON string, which is no escaped backslash before an n.
 _LINE_END = re.compile(r"(?<!\\)(?:\\\\)*\\n")
+# The blank line between a fold and a text, which front ends leave none for.
+GAP = OutputBody(markdown="<br>", plain="")
 _TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
 
 
@@ -78,34 +89,37 @@ def with_calls(reply: Reply, last: OutputBody) -> OutputBody:
         reply: The whole reply.
         last: The text of the last round, as it is shown.
     """
-    markdown, plain = list[str](), list[str]()
-    for each in reply.rounds[:-1]:
+    bodies, after_call = list[OutputBody](), False
+    *before, final = reply.rounds
+    for each in (*before, final):
         # The answer before a repair is replaced by the next; only what calls and pauses end is a part of the whole.
-        if not each.tool_calls and each.stop_reason != "pause_turn":
+        if each is not final and not each.tool_calls and each.stop_reason != "pause_turn":
             continue
-        markdown += [safe_markdown(each.text), *map(_folded, each.tool_calls)]
-        plain += [each.text.strip(), *map(_line, each.tool_calls)]
-    # Those of the last round, where the user stopped it between two calls.
-    final = reply.rounds[-1]
-    markdown += [last.markdown, *map(_folded, final.tool_calls)]
-    plain += [last.plain, *map(_line, final.tool_calls)]
-    return OutputBody(markdown="\n\n".join(filter(None, markdown)), plain="\n\n".join(filter(None, plain)))
+        text = (
+            last if each is final else OutputBody(markdown=safe_markdown(each.text), plain=each.text.strip())
+        )
+        bodies += [GAP, text] if after_call and text.markdown else [text]
+        bodies += map(call_body, each.tool_calls)
+        after_call = bool(each.tool_calls)
+    return joined(bodies)
 
 
-def _line(call: ToolCall) -> str:
-    return f"[{call_line(call)}]"
+def call_body(call: ToolCall, *, most: int = _SHOWN) -> OutputBody:
+    """Return a call that is folded away; its line is escaped, its result is in a fence that nothing in it can close.
 
-
-def _folded(call: ToolCall) -> str:
-    """Return a call that is folded away; its line is escaped, its result is in a fence that nothing in it can close."""
-    parts = [f"<details><summary>{in_html(call_line(call))}</summary>"]
-    parts += [fenced(_cut(text)) for text in (_result_text(call), call.printed) if text.strip()]
-    return "\n\n".join([*parts, "</details>"])
+    Args:
+        call: The call.
+        most: Characters of what it returned, and of what it printed.
+    """
+    line = call_line(call)
+    texts = [text for text in (_result_text(call), call.printed) if text.strip()]
+    fold = [f"<details><summary>{in_html(line)}</summary>", *[fenced(_cut(text, most)) for text in texts]]
+    return OutputBody(markdown="\n\n".join([*fold, "</details>"]), plain=f"[{line}]")
 
 
 def result_text(call: ToolCall) -> str:
     """Return what a call was answered with as people read it, cut where it is long; a picture as a word."""
-    return _cut(_result_text(call))
+    return _cut(_result_text(call), _SHOWN)
 
 
 def _result_text(call: ToolCall) -> str:
@@ -116,9 +130,9 @@ def _result_text(call: ToolCall) -> str:
     return "\n".join(text for text in shown if not _TAG.fullmatch(text))
 
 
-def _cut(text: str) -> str:
-    left = len(text) - _SHOWN
-    return text if left <= 0 else f"{text[:_SHOWN]}\n… {left:,} characters more"
+def _cut(text: str, most: int) -> str:
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}\n… {left:,} characters more"
 
 
 # What front ends show without running anything in it; SVG is not among them.
