@@ -183,7 +183,7 @@ def test_a_floor_that_is_past_says_what_it_means(show):
 
 @pytest.mark.parametrize("show", [plain, html])
 def test_no_mark_is_on_every_row(show):
-    """A star on each says nothing; what the sources differ on is told where there is room for it."""
+    """A star on each says nothing; what the sources differ on is told where there is space for it."""
     assert "*" not in show(CATALOG)
     assert "Where the sources differ:" in plain(CATALOG, family="sonnet")
 

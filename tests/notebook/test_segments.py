@@ -86,7 +86,7 @@ def stream(segments, text, size):
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_no_output_is_too_large(text):
-    """Every output stays below 7,700 bytes, which leaves room for the message around it."""
+    """Every output stays below 7,700 bytes, which leaves space for the message around it."""
     segments = Segments(safe_blocks, outputs=1000)
     for closed, body in stream(segments, text, 160):
         assert max(cost(b.markdown) + cost(b.plain) for b in [*closed[-1:], body]) < 7_700

@@ -238,7 +238,7 @@ FIGURES = [
     ("a title", lambda: figure().axes[0].set_title("x")),
     ("a part of a figure", lambda: figure().subfigures(1, 2)[0]),
     ("a glyph that no font has", lambda: figure().axes[0].set_title("\U000e0001 日本 \u0600")),
-    ("a tight layout without room", lambda: figure(layout="tight")),
+    ("a tight layout without space", lambda: figure(layout="tight")),
 ]
 
 

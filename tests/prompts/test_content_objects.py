@@ -180,7 +180,7 @@ def test_more_frames_than_can_follow_are_said_to_be_missing():
 
 
 def test_the_pixels_of_a_picture_stand_apart():
-    """A list of them would take the room of all the rest."""
+    """A list of them would take the space of all the rest."""
     text = text_of({"pixels": np.zeros((200, 300, 3), dtype="uint8"), "after": 3})
     assert '{"pixels": "see x[\'pixels\'] below", "after": 3}' in text
     assert "<data name=\"x['pixels']\"" in text
@@ -523,7 +523,7 @@ def test_what_a_text_only_names_is_said():
 
 
 def test_a_long_text_of_an_object_inside_a_structure_is_whole():
-    """It has the room of the structure, and the end is what is missing where it does not fit."""
+    """It has the space of the structure, and the end is what is missing where it does not fit."""
     assert "word " * 200 in text_of({"a": Summarizing("word " * 200)})
     text, notices = sent({"a": Summarizing("word " * 20_000)})
     assert 'holds="' in text

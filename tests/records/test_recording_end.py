@@ -151,7 +151,7 @@ def test_an_end_that_does_not_fit_the_file_is_not_used(path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
 def test_a_disk_that_is_full_leaves_the_former_end(path):
-    """One error, and the next answer is added when there is room again."""
+    """One error, and the next answer is added when there is space again."""
     import resource
 
     recording = Recording(path)

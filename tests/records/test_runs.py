@@ -57,7 +57,7 @@ def left(journal: Journal) -> int:
 
 
 def test_the_calls_of_a_run_are_not_dropped_while_it_is_open(journal):
-    """The file may be larger meanwhile, which is told once; and what belongs to no run makes room."""
+    """The file may be larger meanwhile, which is told once; and what belongs to no run makes space."""
     keep(journal, "before")
     with journal.run("map", session="s1", origin=CELL) as run:
         for number in range(40):

@@ -217,7 +217,7 @@ def test_sums_stand_against_the_limits(history):
 
 
 def test_a_column_of_nothing_but_zeros_is_left_out(journal):
-    """And so is a chart of one bar; what the page has room for it can show."""
+    """And so is a chart of one bar; what the page has space for it can show."""
     keep(journal, TODAY, cost=0.25, input_tokens=10, output_tokens=5)
     keep(journal, TODAY, cost=0.25, model="claude-opus-5-5", input_tokens=10, output_tokens=5)
     for show in (plain, html):

@@ -1,4 +1,4 @@
-"""A pool that finds its own level: half after a refusal, back up with answers; room, spacing, watched calls."""
+"""A pool that finds its own level: half after a refusal, back up with answers; limits, spacing, watched calls."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def test_an_abandoned_stream_closes_itself_whatever_lock_its_finalizer_runs_in(c
 
 
 def behind(emulator: Emulator, **options):
-    """The answer to a question of which more has come than its reader has room for, with the calls of its watcher."""
+    """The answer to a question of which more has come than its reader holds, with the calls of its watcher."""
     emulator.answer(Flood(count=3000))
     stream, told = of(emulator).stream("Hello", **options), list[None]()
     stream.watch(lambda: told.append(None))
@@ -300,7 +300,7 @@ def test_an_answer_that_nobody_reads_ends_at_its_deadline(claude_emulator):
     """And wakes nobody meanwhile."""
     stream, response, told = behind(claude_emulator, timeout=0.5)
     assert eventually(response._over.is_set)
-    # When it was watched, when the reader had no room any more, and at the end.
+    # When it was watched, when the reader held as much as it may, and at the end.
     assert len(told) <= 3
     with pytest.raises(errors.DeadlineExceeded) as caught:
         stream.reply  # noqa: B018 - reading it is the test
@@ -308,7 +308,7 @@ def test_an_answer_that_nobody_reads_ends_at_its_deadline(claude_emulator):
 
 
 def test_a_reader_that_was_behind_gets_the_whole_answer(claude_emulator):
-    """The rest waits in the socket until there is room, and the watcher is told once of each time that there is none."""
+    """The rest waits in the socket until the reader has read, and the watcher is told once of each time that it has not."""
     stream, response, told = behind(claude_emulator)
     assert eventually(lambda: response._items.qsize() > 512)
     assert len(told) <= 2

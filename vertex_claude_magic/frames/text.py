@@ -1,6 +1,6 @@
 """A table as text of a limited size: its size, a line about each column, then its rows; what is left out is named.
 
-How the room is shared: the lines about columns take at most `_COLUMN_SHARE` of it, the rows take the rest. A
+How the length is shared: the lines about columns take at most `_COLUMN_SHARE` of it, the rows take the rest. A
 text that is longer than `_SHORT` characters is cut only where rows would be lost for it, all long texts at the
 same length, and the longest length is taken with which enough rows stay: all of them, if they all fit with
 texts cut to `_SHORT`; else a quarter of those that would fit then, of less than `4 * _FEW` up to `_FEW` or half.

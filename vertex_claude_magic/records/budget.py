@@ -266,8 +266,8 @@ class RunBudget(Budget):
     Args:
         session: The sums of the session.
         limit: What the run may cost at most, in USD; None for no limit.
-        rounds: How many requests a question may take. So many of the calls under way are left room for, because
-            without its repair an answer would be paid for nothing.
+        rounds: How many requests a question may take. What the calls under way may cost is set aside so many times,
+            because without its repair an answer would be paid for nothing.
         name: What it is called where it refuses a request.
 
     >>> session = Budget()
@@ -288,7 +288,7 @@ class RunBudget(Budget):
     def fits(self, most: float | None, *, first: bool = True) -> bool:
         """Tell whether a request that may cost so much (USD) stays within the limit; unknown never does.
 
-        `first` is False for a later round of a question: room was left for it when the question was asked.
+        `first` is False for a later round of a question: what it may cost was set aside with the question.
         """
         with self._lock:
             over = sum([*self._known.values(), *self._open.values()])

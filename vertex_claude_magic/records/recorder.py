@@ -241,9 +241,9 @@ def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> bool
     """Keep something, and tell whether that worked; if not, the user gets a notice, once, and that is all.
 
     >>> def full() -> None:
-    ...     raise JournalError("The disk is full.", cure="Make room.")
+    ...     raise JournalError("The disk is full.", cure="Free some space.")
     >>> attempt(full, lambda notice, once: print(notice, once))
-    The disk is full. Make room. True
+    The disk is full. Free some space. True
     False
     """
     try:

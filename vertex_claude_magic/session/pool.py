@@ -106,7 +106,7 @@ class Pool(Generic[I, T]):
     """Runs one call for each item.
 
     Args:
-        start: Starts the call of an item and returns at once; None where there is no room for it yet: it is tried
+        start: Starts the call of an item and returns at once; None where it may not start yet: it is tried
             again when another call has ended, and the run ends if none is under way. What it raises ends the run: it
             concerns every item.
         at_once: How many calls may be under way, or the level that decides it.
@@ -198,11 +198,11 @@ class Pool(Generic[I, T]):
         fresh: Iterator[_Turn[I, T]] = (_Turn(index, item, 0) for index, item in enumerate(items))
         try:
             while not stopped():
-                room = self._fill(fresh)
+                filled = self._fill(fresh)
                 if not self._running and not self._ready and not self._later:
                     break
-                if not self._running and not room:
-                    # There was no room, and nothing under way that could make some.
+                if not self._running and not filled:
+                    # The next may not start, and nothing is under way whose end could allow it.
                     self.ended_early = True
                     break
                 if not self._running:
@@ -227,7 +227,7 @@ class Pool(Generic[I, T]):
                             turn.call.cancel()
 
     def _fill(self, fresh: Iterator[_Turn[I, T]]) -> bool:
-        """Start what may start now; False where there was no room for the next."""
+        """Start what may start now; False where the next may not start yet."""
         while self._later and self._later[0][0] <= self._clock():
             self._ready.appendleft(heappop(self._later)[2])
         while len(self._running) < self._level.allowed and not self.pause:

@@ -234,7 +234,7 @@ _ROWS = (
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip
 
-# Those on the short help page, which has room for no more.
+# Those on the short help page, which takes no more.
 MOST_USED = (
     "model",
     "region",

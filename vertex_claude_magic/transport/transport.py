@@ -177,7 +177,7 @@ class PendingResponse:
         self._ended: Ended | None = None
         self._cancelled = threading.Event()
         # Set where the thread waits for a reader who is behind.
-        self._room: threading.Event | None = None
+        self._taken: threading.Event | None = None
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
@@ -232,8 +232,8 @@ class PendingResponse:
         with suppress(Empty):
             while True:
                 items.append(self._items.get_nowait())
-        if self._room is not None:
-            self._room.set()
+        if self._taken is not None:
+            self._taken.set()
         return items
 
     def watch(self, tell: Callable[[], None]) -> None:
@@ -249,8 +249,8 @@ class PendingResponse:
     def cancel(self) -> None:
         """Shut the socket and let the thread end; safe to call twice, or when all is over."""
         self._cancelled.set()
-        if self._room is not None:
-            self._room.set()
+        if self._taken is not None:
+            self._taken.set()
         with self._socket_lock:
             self._shut()
 
@@ -416,15 +416,15 @@ class PendingResponse:
                 raise self._late()
             if self._items.qsize() > _QUEUED_CHUNKS:
                 # The reader is behind: let the socket hold the rest instead of this queue.
-                room = self._room = threading.Event()
+                taken = self._taken = threading.Event()
                 # Only now, so that nothing is missed that is taken, or stopped, meanwhile.
                 while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
                     if self._tell is not None:
                         self._tell()
-                    room.wait(min(self._deadline - clock(), threading.TIMEOUT_MAX))
+                    taken.wait(min(self._deadline - clock(), threading.TIMEOUT_MAX))
                     if clock() >= self._deadline:
                         raise self._late()
-                    room.clear()
+                    taken.clear()
 
     def _late(self) -> errors.DeadlineExceeded:
         return errors.DeadlineExceeded(

@@ -289,6 +289,6 @@ _NESTED: Mapping[str, type[CacheCreation | OutputTokensDetails | ServerToolUse]]
     "output_tokens_details": OutputTokensDetails,
     "server_tool_use": ServerToolUse,
 }
-# No answer has as many tokens, and whatever stores or prices a number has room for this one.
+# No answer has as many tokens, and whatever stores or prices a number takes this one.
 _MOST_TOKENS = 10**12
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

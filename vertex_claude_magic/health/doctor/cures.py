@@ -218,7 +218,7 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
         return "Run: pip install --upgrade vertex-claude-magic"
     if trouble in {"is damaged", "is not a journal"}:
         return f"Run: mv {path} {path}.old (a new journal is created; saved answers are no longer found)"
-    if trouble == "has no room: the disk is full":
+    if trouble == "has no space: the disk is full":
         return "Run: vertex-claude journal prune --days 7"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"

@@ -1,4 +1,4 @@
-"""The widgets that the panel is made of, each with its label and as wide as there is room.
+"""The widgets that the panel is made of, each with its label and as wide as there is space.
 
 Layouts and styles are shared, because each one of its own is one more model to send and to save.
 Works with ipywidgets 7.7.1 and 8.
@@ -135,7 +135,7 @@ class WidgetFactory:
         return made
 
     def tick(self) -> ipywidgets.Checkbox:
-        """Make the box of a row, as high as a radio button and without room for its words."""
+        """Make the box of a row, as high as a radio button and without space for its words."""
         return self._make(ipywidgets.Checkbox, indent=False, layout=self._tick)
 
     def radios(self) -> ipywidgets.RadioButtons:
@@ -163,7 +163,7 @@ class WidgetFactory:
         return self._make(ipywidgets.VBox, children=children, layout=self._column)
 
     def row(self, *children: Widget, gap: str = "8px", align: str = "center") -> ipywidgets.HBox:
-        """Put widgets beside each other, as many as there is room for."""
+        """Put widgets beside each other, as many as there is space for."""
         if (gap, align) not in self._rows:
             self._rows[gap, align] = Layout(flex_flow="row wrap", grid_gap=gap, align_items=align, margin="0",
                                             overflow="visible", min_width="0")  # fmt: skip

@@ -167,7 +167,7 @@ def sparse_parts(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
 
 
 def _text(kind: str, sections: Sequence[_Section], about: str, limits: ValueLimits) -> tuple[PromptPart, ...]:
-    """Write the sections one below the other; what their titles leave of the room is shared out evenly."""
+    """Write the sections one below the other; what their titles leave of the length is shared out evenly."""
     heads = ["\n".join([each.title, *each.lines]) for each in sections]
     left = limits.tokens - sum(estimate_tokens(head) + 4 for head in heads)
     waiting = sum(each.values is not None for each in sections)

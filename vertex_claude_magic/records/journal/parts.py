@@ -37,7 +37,7 @@ __all__ = [
 
 # Made once: `json.dumps` makes one for each call that is not all defaults.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-# Bytes of a digest that are stored: 128 bits do not meet by chance, and take half of the room (they are indexed too).
+# Bytes of a digest that are stored: 128 bits do not meet by chance, and take half of the space (they are indexed too).
 _STORED = 16
 _MOST_FRAMES = 1_000
 # Bytes up to which a window of this size holds all there is.

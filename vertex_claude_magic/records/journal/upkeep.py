@@ -40,7 +40,7 @@ class Stats(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """What made room: the day up to which calls were dropped, and whether the rest belongs to runs that go on."""
+    """What made space: the day up to which calls were dropped, and whether the rest belongs to runs that go on."""
 
     day: str | None = None
     pinned: bool = False
@@ -77,8 +77,8 @@ def drop_oldest(connection: sqlite3.Connection, today: date, keep: Keep, most: i
 
     The calls of runs that go on stay, and so the file may be larger meanwhile.
     """
-    day, held, room = None, False, keep.megabytes * 1_000_000
-    if _used(connection) > room:
+    day, held, limit = None, False, keep.megabytes * 1_000_000
+    if _used(connection) > limit:
         free = _free(pinned(connection, _since(today, keep)))
         newest = connection.execute("SELECT MAX(id) FROM calls").fetchone()[0]
         oldest = connection.execute(
@@ -88,9 +88,9 @@ def drop_oldest(connection: sqlite3.Connection, today: date, keep: Keep, most: i
         for number, asked in oldest:
             _drop(connection, [number])
             day = str(asked)
-            if _used(connection) <= room:
+            if _used(connection) <= limit:
                 break
-        held = len(oldest) < most and free != _ALL and _used(connection) > room
+        held = len(oldest) < most and free != _ALL and _used(connection) > limit
     give_back(connection, _FREED_PAGES)
     return Dropped(day=day, pinned=held)
 

@@ -24,7 +24,7 @@ __all__ = ["RIGHT", "row_facts"]
 RIGHT = 60
 # What the lines share is written once, as variables, because the state of the panel is saved with the notebook, where
 # each double quote has a backslash: so attributes have single ones (and texts are escaped for both).
-# Where it is narrow, a line has room above for the name, and none for bar and lifecycle. `100cqw` is the width of the
+# Where it is narrow, the name is above the line, and bar and lifecycle are left out. `100cqw` is the width of the
 # window of rows, which a script makes a container; without it nothing is narrow.
 _FOLD = "var(--vertex-claude-fold, 0px)"
 _IF_WIDE = f"(100cqw - {_FOLD}) * 999"
