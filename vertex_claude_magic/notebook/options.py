@@ -282,9 +282,8 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
         case "KEY=VALUE":
             key, separator, value = text.partition("=")
             if not separator:
-                raise OptionError(
-                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure=f"Write {option.long} team=research."
-                )
+                key = quote(text, 40)
+                raise OptionError(f"{key!r} is not KEY=VALUE.", cure=f"Write {option.long} {key}=VALUE.")
             value = value.strip()
             quoted = len(value) > 1 and value[0] == value[-1] == '"'
             return {key.strip(): value[1:-1] if quoted else value}
