@@ -153,6 +153,9 @@ REFUSED = [
     ("1st", ("1st", "variable")),
     ("a.b", ("a.b", "variable")),
     ("'answer'", ("answer", "not an option")),
+    ("-f code c", ("'c'", "not an option", "The variable for the reply goes before the options")),
+    ("-q 'two words'", ("'two words'", "before the options", "lines below")),
+    ("a -q b", ("'b'", "not an option", "The prompt goes on the lines below")),
     ("x -- y", ("'y'", "not an option")),
 ]
 

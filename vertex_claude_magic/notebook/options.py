@@ -84,9 +84,10 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     if options.get("help") and [word.text for word in rest] == ["all"]:
         return ParsedLine(name=name, options=options, prompt="all")
     if rest:
+        first = "" if name else "The variable for the reply goes before the options. "
         raise OptionError(
             f"{quote(rest[0].text, 40)!r} is not an option.",
-            cure="The prompt goes on the lines below; quote values with spaces.",
+            cure=f"{first}The prompt goes on the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=options)
 
