@@ -294,9 +294,12 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     import difflib
 
-    # What the command reads only to refuse it, is no advice.
-    offered = [each for each, row in known.items() if "line" in row.places]
-    longer = [each for each in offered if name.startswith("--") and each.startswith(name)]
+    long = name.startswith("--")
+    # What the command reads only to refuse it, is no advice; and two dashes with a letter resemble any short option.
+    offered = [
+        each for each, row in known.items() if "line" in row.places and (each.startswith("--") or not long)
+    ]
+    longer = [each for each in offered if long and each.startswith(name)]
     near = longer or difflib.get_close_matches(name, offered, n=1)
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
     own = (
