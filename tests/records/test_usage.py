@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
@@ -325,6 +326,14 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
     assert "0.2500 USD" in second
     assert "max_daily_cost refuses" in third
     assert "<table>" not in html(usage)
+
+
+def test_a_journal_switched_off_by_a_setting_is_switched_on_by_the_line_that_is_said(shell):
+    """As it stands there."""
+    shell.ok('%config ClaudeMagics.journal = "off"\n%claude_usage')
+    (line,) = re.findall(r"Switch it on: (%config .*)$", shell.page.text, re.MULTILINE)
+    shell.ok(f"{line}\n%claude_usage")
+    assert "off" not in shell.page.text.partition("Switch it off")[0]
 
 
 def test_a_journal_switched_off_by_the_environment_names_the_variable(monkeypatch):

@@ -181,7 +181,8 @@ def usage_of(
     journal = journal_of(target, stores)
     if journal is None:
         place = target.origins["journal"]
-        cure = "Remove it from %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
+        on = 'Switch it on: %config ClaudeMagics.journal = ""'
+        cure = on if place == "setting" else f"Unset {place}."
         return replace(
             usage, problem=f"The journal is off, so only this session's own sums are known. {cure}"
         )
