@@ -651,22 +651,21 @@ def test_an_export_has_calls_results_and_sources_and_nothing_active(talked):
     assert "<script" not in text
 
 
-@pytest.mark.parametrize("name", ["talk.md", "talk.html"])
-def test_an_export_replaces_an_export_of_the_same_conversation_and_no_other_file(
-    shell, tmp_path, monkeypatch, name
-):
-    """Like a notebook that is saved; what another conversation or the user wrote stays as it is."""
+@pytest.mark.parametrize("written", ["--save talk.ipynb", "--export talk.md", "--export talk.html"])
+def test_a_file_of_the_same_conversation_is_replaced_and_no_other(shell, tmp_path, monkeypatch, written):
+    """What another conversation or the user wrote stays as it is."""
     monkeypatch.chdir(tmp_path)
     shell.emulator.answer("1", "2", "3")
     shell.ok("%%claude -c talk\nOne")
     shell.ok("%%claude -c other\nOne")
-    shell.ok(f"%claude_chat talk --export {name}")
+    shell.ok(f"%claude_chat talk {written}")
     shell.ok("%%claude -c talk\nTwo")
-    shell.ok(f"%claude_chat talk --export {name}")
-    written = Path(name).read_text(encoding="utf-8")
-    assert "Turn 2" in written
-    assert "already exists with other content" in str(shell.error(f"%claude_chat other --export {name}"))
-    assert Path(name).read_text(encoding="utf-8") == written
+    shell.ok(f"%claude_chat talk {written}")
+    file = Path(written.split()[1])
+    before = file.read_text(encoding="utf-8")
+    assert "Two" in before
+    assert "already exists with other content" in str(shell.error(f"%claude_chat other {written}"))
+    assert file.read_text(encoding="utf-8") == before
 
 
 def test_a_file_in_the_home_folder_is_written_and_read_as_tab_completes_it(shell, home):
