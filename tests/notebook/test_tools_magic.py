@@ -302,3 +302,49 @@ def test_tab_completes_functions_also_behind_a_comma():
     offered = [each.text for each in candidates("%%claude --tools", "", names)]
     assert offered == ["mean", "web_search"]
     assert [each.text for each in candidates("%%claude --tools", "mean,we", names)] == ["mean,web_search"]
+
+
+# Nearly the name of something that IPython puts among the variables of its user.
+NEARLY = ["opne", "exot", "qiut", "get_ipyton", "Iin", "Outt"]
+NAMED = {
+    "a template": "%%claude\n{{{{ {} }}}}",
+    "a tool": "%%claude --tools {}\nHi",
+    "a type": "%%claude --as {}\nHi",
+    "an attachment": "%%claude -a {}\nHi",
+    "a reply": "%%claude --after {}\nHi",
+    "a table": "%%claude_map out {}\nHi {{{{ item }}}}",
+    "a column": "%%claude_map out rows\n{{{{ {} }}}}",
+}
+
+
+@pytest.mark.parametrize("name", NEARLY)
+@pytest.mark.parametrize("cell", NAMED.values(), ids=NAMED)
+def test_a_name_of_ipython_is_suggested_nowhere(shell, cell, name):
+    """It is no variable of the user, who would follow the suggestion in vain."""
+    shell.ip.user_ns["rows"] = ["a"]
+    error = shell.error(cell.format(name))
+    assert name in error.message
+    assert not set(re.findall(r"\w+", error.cure)) & {"In", "Out", "exit", "quit", "get_ipython", "open"} - {
+        name
+    }
+    assert not shell.asked
+
+
+def test_a_name_on_a_line_that_is_ipythons_own_is_not_pointed_out(shell):
+    """Braces around a word of English stand for no variable."""
+    shell.ok("%claude What does {exit} do, and $open?")
+    assert "sent as written" not in shell.page.text
+
+
+@pytest.mark.parametrize("name", ["open", "exit", "get_ipython", "len", "print", "eval"])
+def test_a_function_of_python_or_ipython_is_no_tool(shell, name):
+    """Claude would read files by `open`, which nobody has written for it."""
+    error = shell.error(f"%%claude --tools {name}\nHi")
+    assert error.message == f"'{name}' is a function of Python or IPython itself, not one of yours."
+    assert not shell.asked
+
+
+def test_a_function_of_the_user_may_have_the_name_of_one_of_ipython(shell):
+    shell.ok("def open(door: str) -> str:\n    'Open a door.'\n    return 'opened'")
+    shell.ok("%%claude --tools open\nHi")
+    assert [tool["description"] for tool in shell.body["tools"]] == ["Open a door."]

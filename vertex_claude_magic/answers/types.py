@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
@@ -160,8 +161,7 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
         )
     if hasattr(builtins, name):
         raise _no_type(name)
-    public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
-    near = difflib.get_close_matches(name, [*public, *_KNOWN, *typing.__all__], n=1)
+    near = difflib.get_close_matches(name, [*own_names(names), *_KNOWN, *typing.__all__], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
         spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))),

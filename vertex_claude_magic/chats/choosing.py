@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.chats.conversation import Following, NamedChat
 from vertex_claude_magic.chats.naming import check_name
+from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.session.history import History
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
@@ -61,9 +62,7 @@ def conversation_of(
     if not isinstance(after, str) or after not in names:
         import difflib
 
-        known = [
-            name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
-        ]
+        known = [name for name in own_names(names) if isinstance(names[name], Reply)]
         near = difflib.get_close_matches(str(after), known, n=1)
         cure = spelled("Ask with {} first, then follow with {}.", _FIRST, option("after", "NAME"))
         if near:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
+from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "candidates", "complete", "match", "template_candidates", "varied_candidates"]
 
-_OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 # In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
 # `{{`, not `{{{` and not escaped, then a path as far as it was typed.
@@ -222,8 +222,7 @@ def _typed(kind: str, texts: Iterable[str]) -> list[Candidate]:
 
 
 def _variables(names: Mapping[str, Any]) -> list[Candidate]:
-    own = sorted(name for name in names if not name.startswith("_") and name not in _OF_IPYTHON)
-    return [Candidate(name, type(names[name]).__name__) for name in own]
+    return [Candidate(name, type(names[name]).__name__) for name in sorted(own_names(names))]
 
 
 def _files(word: str) -> list[Candidate]:

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.prompts.scope import own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,8 @@ def read_body(text: str) -> CellBody:
 def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:
     """Tell which variables a line names in the way of IPython's other line magics, which fill them in."""
     written = {found[0]: next(filter(None, found.groups())) for found in re.finditer(_LINE_VARIABLE, prompt)}
-    own = {text: name for text, name in written.items() if name in names and not name.startswith("_")}
+    known = own_names(names) if written else ()
+    own = {text: name for text, name in written.items() if name in known}
     if not own:
         return ()
     name = next(iter(own.values()))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Media, PromptPart, Text, ValueLimits, estimate_tokens
-from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
@@ -217,8 +217,7 @@ def _found(name: str, scope: Scope) -> Any:
     if placeholder is not None and not path.exists():
         import difflib
 
-        known = [each for each in scope.names if not each.startswith("_")]
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, own_names(scope.names), n=1)
         hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
         raise OptionError(
             f"{quote(name, 60)!r} is neither a variable nor a file.",

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import message_of, quote
 
@@ -208,9 +209,8 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     'Ada'
     """
     if placeholder.name not in names:
-        known = [name for name in names if not name.startswith("_")]
         what = f"No variable named {quote(placeholder.name, 60)!r}"
-        error = _unknown(placeholder, what, known, placeholder.name)
+        error = _unknown(placeholder, what, own_names(names), placeholder.name)
         error.details["name"] = placeholder.name
         raise error
     value = names[placeholder.name]

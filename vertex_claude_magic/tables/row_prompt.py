@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import number_text
 from vertex_claude_magic.prompts.compose import compose, estimated, fenced_data
-from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.template import (
     LITERALLY,
     Index,
@@ -188,7 +188,7 @@ def read_row_prompt(
                 ] = None
             continue
         if part.name not in scope.names:
-            raise _no_column(part.name, rows, [name for name in scope.names if not name.startswith("_")])
+            raise _no_column(part.name, rows, own_names(scope.names))
         found = compose(f"{{{{ {part.source} }}}}", scope=scope, limits=limits)
         notices.update(dict.fromkeys(found.notices))
         pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))

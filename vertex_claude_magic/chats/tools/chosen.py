@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from vertex_claude_magic.chats.tools.function import function_tool
 from vertex_claude_magic.chats.tools.loop import NOBODY, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
+from vertex_claude_magic.prompts.scope import of_ipython, own_names
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
 from vertex_claude_magic.text import quote
@@ -61,7 +63,7 @@ def tools_of(
         if inherited and given != WEB_SEARCH and not callable(names.get(given)):
             gone.append(given)
             continue
-        if isinstance(given, str) and given not in names:
+        if isinstance(given, str) and (given not in names or of_ipython(given, names[given])):
             name, definition = given, _service(given, target, names)
             taken = name in services
             services[name] = definition
@@ -134,9 +136,14 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
         raise OptionError(
             f"{quote(name, 40)!r} is not a name.", cure=spelled("Use function names: {}", _FUNCTIONS)
         )
+    if hasattr(builtins, name) or name in names:
+        raise OptionError(
+            f"{name!r} is a function of Python or IPython itself, not one of yours.",
+            cure="Write a function that calls it, with types and a docstring.",
+        )
     from difflib import get_close_matches
 
-    callables = [each for each, value in names.items() if callable(value) and not each.startswith("_")]
+    callables = [each for each in own_names(names) if callable(names[each])]
     near = get_close_matches(name, [*callables, WEB_SEARCH], n=1)
     raise OptionError(
         f"No function named {name!r}.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
+from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.prompts.template import parse_path, value_of
 from vertex_claude_magic.tables.options import refuse_options
 from vertex_claude_magic.tables.row_prompt import ROW
@@ -100,8 +101,7 @@ def _table_of(host: Host, text: str) -> Any:
     if path.name not in host.shell.user_ns:
         import difflib
 
-        known = [name for name in host.shell.user_ns if not name.startswith("_")]
-        near = difflib.get_close_matches(path.name, known, n=1)
+        near = difflib.get_close_matches(path.name, own_names(host.shell.user_ns), n=1)
         hint = f"Did you mean {near[0]}?" if near else "Make the table in a cell above."
         raise errors.OptionError(f"No variable named {path.name[:60]!r}.", cure=hint)
     return value_of(path, host.shell.user_ns)
