@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.records.session_records import missing_recording
-from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
+from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
@@ -178,10 +178,11 @@ class Claude:
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
-            scope, session = _scope(names), self._session
+            session = self._session
+            targets = [(head, session.target({**options, **own})) for head, own in variants(varied)]
             asked = [
-                ColumnQuestion(head, prompt, session.target({**options, **own}), scope)
-                for head, own in variants(varied)
+                ColumnQuestion(head, prompt, target, scope_of(session, prompt, names, target))
+                for head, target in targets
             ]
             replies = Comparison(session, asked).run()
             log_failures(replies)
@@ -329,11 +330,12 @@ class Claude:
     ) -> Exchange:
         session = self._session
         target = session.target(options)
+        scope = scope_of(session, prompt, names, target)
         if target.is_standalone:
-            return Exchange(session, prompt, target, scope=_scope(names), notify=notify)
+            return Exchange(session, prompt, target, scope=scope, notify=notify)
         from vertex_claude_magic.chats.opening import open_exchange
 
-        return open_exchange(session, prompt, target, scope=_scope(names), notify=notify)
+        return open_exchange(session, prompt, target, scope=scope, notify=notify)
 
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""

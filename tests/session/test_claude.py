@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import re
 import socket
 import threading
 import time
@@ -26,6 +27,42 @@ def client(emulator: Emulator, **options) -> Claude:
 
 def body(emulator: Emulator) -> dict:
     return emulator.requests[-1].body
+
+
+BRACED = {
+    "a question": lambda claude: claude.ask("Sum {{ n }}."),
+    "a list": lambda claude: claude.ask(["Sum", "{{ n.total }}."]),
+    "a stream": lambda claude: claude.stream("Sum {{ n }}.").reply,
+    "a turn": lambda claude: claude.chat("talk").ask("Sum {{ n }}."),
+    "a comparison": lambda claude: claude.compare("Sum {{ n }}.", ["haiku", "opus"]),
+}
+NO_TEMPLATES = {
+    "names": lambda claude: claude.ask("Sum {{ n }}.", names={"n": 1}),
+    "literal": lambda claude: claude.ask("Sum {{ n }}.", literal=True),
+    "escaped": lambda claude: claude.ask("Sum \\{{ n }}."),
+    "other braces": lambda claude: claude.ask(
+        "{{#each x}} {{ .Values.x }} {{\\bf x}} {n} {{{ n }}} {{ f(x) }}"
+    ),
+    "messages": lambda claude: claude.ask([{"role": "user", "content": "{{ n }}"}]),
+}
+
+
+@pytest.mark.parametrize("ask", BRACED.values(), ids=BRACED)
+def test_a_template_without_names_is_sent_as_it_stands_and_logged_once(claude_emulator, caplog, ask):
+    """In Python braces may be meant, and a question that is sent without its values costs all the same."""
+    claude = client(claude_emulator, model="haiku")
+    ask(claude)
+    ask(claude)
+    assert "{{ n" in json.dumps(body(claude_emulator)["messages"][-1])
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert re.match(r"\{\{ n(.total)? \}\} is sent as written\. ", line)
+    assert "names=globals()" in line
+
+
+@pytest.mark.parametrize("ask", NO_TEMPLATES.values(), ids=NO_TEMPLATES)
+def test_braces_that_are_filled_or_meant_are_not_logged(claude_emulator, caplog, ask):
+    ask(client(claude_emulator, model="haiku"))
+    assert caplog.messages == []
 
 
 def test_a_reply_knows_what_was_asked_and_what_it_took(claude_emulator):

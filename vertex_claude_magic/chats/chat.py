@@ -13,8 +13,7 @@ from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.scope import Scope
-from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
+from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.text import number_of, quote
 
@@ -96,7 +95,7 @@ class Chat:
         session = self._session.present()
         target = session.target(options)
         conversation = NamedChat(session, self.name, prompt, new=target.new, owner=self._home)
-        scope = None if names is None else Scope(names=names)
+        scope = scope_of(session, prompt, names, target)
         return open_exchange(session, prompt, target, scope=scope, notify=notify, conversation=conversation)
 
     @property

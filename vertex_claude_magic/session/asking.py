@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.spelling import in_python
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.session.exchange import Exchange, Notice
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["answer_of", "log_notices", "spelled_for_python", "started"]
+__all__ = ["answer_of", "log_notices", "scope_of", "spelled_for_python", "started"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # What a program hears of in its log; the rest is about one answer, and is on the Reply.
@@ -33,6 +37,34 @@ def answer_of(exchange: Exchange) -> Reply:
             return exchange.reply
         finally:
             log_notices(notice for notice in exchange.notices() if notice.kind in _LOGGED)
+
+
+def scope_of(
+    session: Session, prompt: str | Sequence[Any], names: Mapping[str, Any] | None, target: Target
+) -> Scope | None:
+    """Return where templates of a prompt find their values; without names, log once that they are sent as written."""
+    if names is not None:
+        return Scope(names=names)
+    parts = prompt if isinstance(prompt, (list, tuple)) else [prompt]
+    braced = [part for part in parts if isinstance(part, str) and "{{" in part]
+    if braced and not target.literal:
+        from vertex_claude_magic.prompts.template import Placeholder, parse_template
+
+        found = list[str]()
+        # What is no template there is none here.
+        with suppress(OptionError):
+            found = [
+                part.written
+                for text in braced
+                for part in parse_template(text)
+                if isinstance(part, Placeholder)
+            ]
+        if found and session.status.first_time("templates without names"):
+            _log.warning(
+                "%s is sent as written. To send the value, give names=globals(); literal=True means the braces.",
+                quote(found[0], 60),
+            )
+    return None
 
 
 def started(exchange: Exchange) -> Exchange:
