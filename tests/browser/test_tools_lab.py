@@ -108,7 +108,7 @@ def test_calls_figures_confirmations_stops_and_sources(lesson, tmp_path):
     prompt.press("Enter")
     shown(lab, 2).get_by_text("As you like.").wait_for(timeout=60_000)
     lab.settle()
-    assert "error" in shown(lab, 2).locator("summary").first.inner_text()
+    assert shown(lab, 2).locator("summary").first.inner_text().endswith(" · not allowed")
 
     emulator.answer(
         [{"type": "text", "text": "They swim", "citations": [CITED, BAD]}, {"type": "text", "text": "."}]

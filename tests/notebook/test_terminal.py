@@ -8,7 +8,7 @@ import pytest
 
 from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 from vertex_claude_magic.vertex.reply import Reply
-from vertex_claude_magic.vertex.tool_call import ToolCall
+from vertex_claude_magic.vertex.tool_call import REFUSED, ToolCall
 
 ESCAPES = [
     "\x1b]52;c;ZXZpbA==\x07",
@@ -267,6 +267,14 @@ def test_a_call_that_waits_for_a_yes_is_written_as_it_stands(build, out, tty):
     _, _, after = out.getvalue().partition(call)
     assert "As you like." in after
     assert "\x1b[1A" not in after
+
+
+def test_a_call_that_was_not_allowed_is_no_error(build, out):
+    """One line below the question, without the words that the model reads."""
+    answer = build()
+    answer.asks("mean()")
+    answer.called(ToolCall(id="t", name="mean", content=REFUSED, is_error=True))
+    assert out.getvalue() == "Runs only after your yes: mean()\n\n→ not allowed\n"
 
 
 @pytest.mark.parametrize("options", [{"quiet": True}, {"format": "json"}])

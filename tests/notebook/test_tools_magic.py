@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -221,6 +222,35 @@ def test_what_was_recorded_is_on_the_page_while_the_rest_is_asked(shell, looks):
         unescape(re.sub(r"</?span>", "", look)),
     )
     assert marks == ["Let me look", "step(n=1) · not called again", "Running step(n=2)"]
+
+
+TYPED = {"no": "no", "y": "y", "nothing": "", "nobody is there": None}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+def test_a_call_that_was_not_allowed_is_no_error(shell, cell, monkeypatch, tmp_path, typed):
+    """In the answer, a replay and an export; an answer that is no yes is told."""
+
+    def answer(prompt: str = "") -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.chdir(tmp_path)
+    cell("def fail(column: str) -> str:\n    'Fail.'\n    raise ValueError")
+    shell.emulator.answer([use(1, "mean", column="a"), use(2, "fail", wrong=1)], "As you like.")
+    shell.ok("%%claude -c talk --tools mean,fail --confirm\nGo")
+    note = "mean was not run, because the answer was not exactly yes."
+    assert (note in shell.page.text) == (typed is not None)
+    shown = [shell.page.text]
+    shell.ok("%%claude -c talk --tools mean,fail --confirm --new --replay only\nGo")
+    shown.append(shell.page.text)
+    shell.ok("%claude_chat talk --export talk.md")
+    shown.append(unescape(Path("talk.md").read_text(encoding="utf-8")))
+    for text in shown:
+        assert re.findall(r'mean\(column="a"\) · ([a-z ]+)', text) == ["not allowed"]
+        assert re.findall(r"fail\(wrong=1\) · ([a-z ]+)", text) == ["error"]
 
 
 def test_once_it_may_run_a_call_is_shown_as_running(shell, cell, monkeypatch):

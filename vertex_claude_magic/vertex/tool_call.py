@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["ToolCall"]
+__all__ = ["NOBODY", "REFUSED", "ToolCall"]
+
+# What a call is answered with that nobody allowed: somebody said no, or could not be asked.
+REFUSED = "The user did not allow this call."
+NOBODY = "Nobody could be asked to allow this call, because there is no input here, so it was not run."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,3 +45,12 @@ class ToolCall:
         """
         block = {"type": "tool_result", "tool_use_id": self.id, "content": self.content}
         return {**block, "is_error": True} if self.is_error else block
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was not run because nobody allowed it; also of a call from a record.
+
+        >>> ToolCall(id="t1", name="f", content=REFUSED, is_error=True).is_refused
+        True
+        """
+        return self.is_error and self.content in (REFUSED, NOBODY)

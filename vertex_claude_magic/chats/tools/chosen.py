@@ -7,13 +7,14 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.tools.function import function_tool
-from vertex_claude_magic.chats.tools.loop import NOBODY, FunctionTools
+from vertex_claude_magic.chats.tools.loop import NO_YES, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.prompts.scope import of_ipython, own_names
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.tool_call import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,7 +155,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
 def ask_on_the_line(
     name: str, arguments: Mapping[str, Any], show: Callable[[str], bool] | None = None
 ) -> bool | str:
-    """Ask for an exact yes (a `Confirm`); where no answer can be read, return NOBODY.
+    """Ask for an exact yes (a `Confirm`); where no answer can be read, return NOBODY, and for any other answer NO_YES.
 
     Args:
         name: The name of the function.
@@ -167,6 +168,6 @@ def ask_on_the_line(
     shown = show is not None and show(call)
     line = f"Type yes to run {name}: " if shown else f"Run {call}? Type yes to run it: "
     try:
-        return input(line) == "yes"
+        return True if input(line) == "yes" else NO_YES
     except Exception:  # noqa: BLE001 - a front end without input raises an error of its own, a script EOFError
         return NOBODY

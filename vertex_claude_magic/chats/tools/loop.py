@@ -26,7 +26,7 @@ from vertex_claude_magic.transport.waiting import wait_for
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.next_round import NextRound
-from vertex_claude_magic.vertex.tool_call import ToolCall
+from vertex_claude_magic.vertex.tool_call import NOBODY, REFUSED, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["NOBODY", "Around", "Confirm", "FunctionTools"]
+__all__ = ["NO_YES", "Around", "Confirm", "FunctionTools"]
 
-# Given the name and the arguments of a call, tells whether it may run; only True does.
+# Given the name and the arguments of a call, tells whether it may run; only True does, and NOBODY says that it could
+# not ask.
 Confirm = Callable[[str, Mapping[str, Any]], object]
 
 
@@ -54,9 +55,8 @@ class CallOutput(Protocol):
 # What a call runs inside of.
 Around = Callable[[], AbstractContextManager[CallOutput | None]]
 
-_REFUSED = "The user did not allow this call."
-# What a `Confirm` returns where it cannot ask.
-NOBODY = "Nobody could be asked to allow this call, because there is no input here, so it was not run."
+# What a `Confirm` returns for an answer that is typed and is not yes.
+NO_YES = "not run, because the answer was not exactly yes"
 _NO_JSON = "The arguments are not valid JSON, so the call was not run."
 
 
@@ -179,7 +179,9 @@ class FunctionTools:
             return self._raised(call, error)
         allowed = True if self._confirm is None else self._confirm(call.name, call.arguments)
         if allowed is not True:
-            return _failed(call, NOBODY if allowed is NOBODY else _REFUSED)
+            if allowed is NO_YES:
+                self._notices.append(f"{call.name} was {NO_YES}.")
+            return _failed(call, NOBODY if allowed is NOBODY else REFUSED)
         started = self._clock()
         try:
             with self._around() as captured:

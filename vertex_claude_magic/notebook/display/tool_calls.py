@@ -51,9 +51,8 @@ def call_line(call: ToolCall) -> str:
     # One that was not run, or is from a stored conversation, has no time.
     took = "not called again" if call.replayed else f"{call.seconds:.1f} s"
     how = took if call.seconds else ""
-    return " · ".join(
-        filter(None, (call_text(call.name, call.arguments), "error" if call.is_error else "", how))
-    )
+    failed = "not allowed" if call.is_refused else "error" if call.is_error else ""
+    return " · ".join(filter(None, (call_text(call.name, call.arguments), failed, how)))
 
 
 def result_line(call: ToolCall) -> str:
@@ -63,6 +62,8 @@ def result_line(call: ToolCall) -> str:
     >>> result_line(ToolCall(id="t", name="mean", content="2.5", seconds=0.21))
     '→ 2.5 · 0.2 s'
     """
+    if call.is_refused:
+        return "→ not allowed"
     result = quote(_result_text(call), _SHOWN_IN_LINE) or "nothing"
     return f"→ {'error: ' if call.is_error else ''}{result} · {call.seconds:.1f} s"
 
