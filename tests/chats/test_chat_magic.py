@@ -605,6 +605,7 @@ def test_of_an_answer_with_calls_and_sources_only_the_texts_are_loaded(talked):
 CALL_FORMS = {
     "2026-11": "<details><summary>f(a=<span>&#36;</span>1) · 0.1 s</summary>\n\n```\n2.5\n```\n\n```\nread\n```\n\n</details>",
     "with a blank line": "<details><summary>f() · 0.1 s</summary>\n\n```\n2.5\n```\n\n</details>\n\n<br>",
+    "with labels": "<details><summary>f() · 0.1 s</summary>\nPrinted:\n\n```\nread\n```\n\n<br>\nResult:\n\n~~~\n2.5\n~~~\n\n</details>\n\n<br>",
     "without a result": "<details><summary>f() · 0.1 s</summary>\n\n</details>\n\n<br>",
 }
 

@@ -58,10 +58,24 @@ def test_a_call_is_a_folded_line_between_the_texts(shell, cell, capsys):
     markdown = output["text/markdown"]
     assert markdown.index("Let me look.") < markdown.index("<details>") < markdown.index("It is **2.5**.")
     assert '<summary>mean(column="mass") · ' in markdown
-    assert "reading mass" in markdown
+    assert (
+        "</summary>\nPrinted:\n\n```\nreading mass\n```\n\n<br>\nResult:\n\n```\n2.5\n```\n\n</details>\n\n<br>\n\nIt is"
+        in markdown
+    )
     assert "reading" not in capsys.readouterr().out
     assert '[mean(column="mass") · ' in output["text/plain"]
     assert shell.ip.user_ns["answer"].tool_calls[0].result == 2.5
+
+
+def test_a_result_alone_needs_no_label(shell):
+    shell.ok("def double(n: int) -> int:\n    'Double.'\n    return 2 * n")
+    shell.emulator.answer([use(1, "double", n=2), use(2, "double", n=3)], "4 and 6.")
+    shell.ok("%%claude --tools double\nGo")
+    folds = [
+        rest.partition("</details>")[0]
+        for rest in shell.page.outputs[0]["text/markdown"].split("</summary>\n\n")
+    ]
+    assert folds[1:3] == ["```\n4\n```\n\n", "```\n6\n```\n\n"]
 
 
 def test_what_a_function_returns_cannot_leave_its_fence(shell, cell):

@@ -54,10 +54,11 @@ _BELOW = re.compile(
     r"(?:\n\n<small>[^\n]*</small>)?\s*\Z"
 )
 # Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences; since
-# 2026-11 a blank line is below the last of them.
+# 2026-11 with labels, and with a blank line below the last call.
 _CALL = re.compile(
-    r"(?:\A|(?<=\n\n))<details><summary>(?:[^\n<]|</?span>)*</summary>\n\n"
-    r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n(?:<br>\n\n)?|\Z)",
+    r"(?:\A|(?<=\n\n))<details><summary>(?:[^\n<]|</?span>)*</summary>(?:\nPrinted:)?\n\n"
+    r"(?:(?:<br>\nResult:\n\n)?(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>"
+    r"(?:\n\n(?:<br>\n\n)?|\Z)",
     re.DOTALL,
 )
 _SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\n… [^\n]*)?\s*\Z")

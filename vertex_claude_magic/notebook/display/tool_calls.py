@@ -27,9 +27,9 @@ __all__ = [
     "CallOutputs",
     "call_body",
     "call_line",
+    "call_texts",
     "question",
     "result_line",
-    "result_text",
     "with_calls",
 ]
 
@@ -113,14 +113,29 @@ def call_body(call: ToolCall, *, most: int = _SHOWN) -> OutputBody:
         most: Characters of what it returned, and of what it printed.
     """
     line = call_line(call)
-    texts = [text for text in (_result_text(call), call.printed) if text.strip()]
-    fold = [f"<details><summary>{in_html(line)}</summary>", *[fenced(_cut(text, most)) for text in texts]]
-    return OutputBody(markdown="\n\n".join([*fold, "</details>"]), plain=f"[{line}]")
+    fold = f"<details><summary>{in_html(line)}</summary>"
+    for number, (label, text) in enumerate(call_texts(call, most=most)):
+        # In an HTML block, a label stands directly above its text.
+        above = (f"\n\n{GAP.markdown}\n" if number else "\n") + label if label else ""
+        fold += f"{above}\n\n{fenced(text)}"
+    return OutputBody(markdown=f"{fold}\n\n</details>", plain=f"[{line}]")
 
 
-def result_text(call: ToolCall) -> str:
-    """Return what a call was answered with as people read it, cut where it is long; a picture as a word."""
-    return _cut(_result_text(call), _SHOWN)
+def call_texts(call: ToolCall, *, most: int = _SHOWN) -> list[tuple[str, str]]:
+    """Return what a call printed and what it was answered with, each below its label, where there are two.
+
+    >>> from vertex_claude_magic.vertex.tool_call import ToolCall
+    >>> call_texts(ToolCall(id="t", name="mean", content="2.5", printed="reading"))
+    [('Printed:', 'reading'), ('Result:', '2.5')]
+    """
+    texts = [("Printed:", call.printed), ("Result:", _result_text(call))]
+    found = list[tuple[str, str]]()
+    for label, text in texts:
+        left = len(text) - most
+        if text.strip():
+            shown = text if left <= 0 else f"{text[:most]}\n… {left:,} characters more"
+            found.append((label if call.printed.strip() else "", shown))
+    return found
 
 
 def _result_text(call: ToolCall) -> str:
@@ -129,11 +144,6 @@ def _result_text(call: ToolCall) -> str:
     # Around a picture the tag that tells the model what it is says nothing to people.
     shown = (str(block.get("text") or f"[{block.get('type')}]") for block in call.content)
     return "\n".join(text for text in shown if not _TAG.fullmatch(text))
-
-
-def _cut(text: str, most: int) -> str:
-    left = len(text) - most
-    return text if left <= 0 else f"{text[:most]}\n… {left:,} characters more"
 
 
 # What front ends show without running anything in it; SVG is not among them.

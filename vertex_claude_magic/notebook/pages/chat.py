@@ -13,7 +13,7 @@ from vertex_claude_magic.notebook.display.footer import answered_notes, endings
 from vertex_claude_magic.notebook.display.live import with_sources
 from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.notebook.display.sources import sources
-from vertex_claude_magic.notebook.display.tool_calls import call_line, result_text, with_calls
+from vertex_claude_magic.notebook.display.tool_calls import call_line, call_texts, with_calls
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.text import number_of, quote
@@ -140,7 +140,8 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
     def with_folded_calls(reply: Reply) -> str:
         calls = [
             f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
-            f"<pre>{verbatim(result_text(call))}</pre></details>"
+            + "".join([f"{label}<pre>{verbatim(text)}</pre>" for label, text in call_texts(call)])
+            + "</details>"
             for call in reply.tool_calls
         ]
         return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
