@@ -139,6 +139,37 @@ def test_what_a_policy_forbids_is_refused_and_the_file_named(cell, under):
     assert not shell.emulator.requests
 
 
+# What is tried, and what the cure says to leave out.
+LEFT_OUT = [
+    ("%%claude -m opus\nHi", "Leave out --model."),
+    ("%%claude --tools web_search\nHi", "Leave out --tools."),
+    ("%%claude -a claude-policy.toml\nHi", "Leave out --attach."),
+    ("%%claude -n 501\nHi", "Leave out --max-tokens."),
+    ("%%claude --set max_tokens=501\nHi", "Leave out the field 'max_tokens'."),
+    ("%%claude --header 'anthropic-beta: x-1'\nHi", "Leave out the header 'anthropic-beta'."),
+    ("from vertex_claude_magic import Claude\nClaude().ask('Hi', model='opus')", "Leave out model=."),
+]
+
+
+@pytest.mark.parametrize(("cell", "cure"), LEFT_OUT, ids=[row[1] for row in LEFT_OUT])
+def test_the_cure_names_what_to_leave_out(cell, cure, under):
+    """As whoever wrote it has spelled it."""
+    assert under(LOCKS).error(cell).cure == cure
+
+
+def test_where_a_value_comes_from_is_said_in_one_way(under):
+    """By the file that gives it, whether it is a default there or is locked; on the page, the panel and by the doctor."""
+    shell = under('[defaults]\nmodel = "haiku"\n[locks]\nregion = "eu"\n')
+    shell.ok("%claude")
+    rows = [line.split() for line in shell.page.text.splitlines()]
+    assert [row[-1] for row in rows if row[0] in {"model", "region"}] == ["(claude-policy.toml)"] * 2
+    shell.ok("%claude_panel")
+    assert "From claude-policy.toml. " in shell.magics.panel._picker._note.value
+    shell.ok("%claude_doctor")
+    said = next(line for line in shell.page.text.splitlines() if "settings" in line)
+    assert said.count("from claude-policy.toml") == 2
+
+
 # What is tried by `%config`, where it is refused when it is set.
 CONFIGURED = {
     "model by %config": '%config ClaudeMagics.model = "opus"',
@@ -161,7 +192,7 @@ def test_what_a_policy_forbids_is_refused_when_it_is_set(cell, under, caplog):
     error = shell.error(cell)
     assert isinstance(error, SettingRefused)
     assert "claude-policy.toml" in str(error)
-    assert error.cure == "Leave it out."
+    assert error.cure == f"Leave the setting {name} as it is."
     assert not caplog.records
     assert getattr(shell.magics, name) == before
     # A policy holds for whatever is in the settings, however it came there.
@@ -176,7 +207,7 @@ def test_what_a_policy_forbids_is_not_taken_from_a_configuration_file(under, cap
     shell.ok("%reload_ext vertex_claude_magic")
     assert capsys.readouterr().out == (
         "ClaudeMagics.model of IPython's configuration is not used: model is locked to haiku by claude-policy.toml. "
-        "Leave it out.\n"
+        "Leave the setting model as it is.\n"
     )
     assert shell.magics.values() == {"effort": "low"}
     shell.ok('%config ClaudeMagics.effort = ""')
@@ -369,8 +400,9 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     assert panel._picker.region.disabled
     assert not panel._picker._radios.disabled
     shown = panel._picker._note.value
-    assert "region is locked to eu by claude-policy.toml." in shown
-    assert "max_tokens is limited to 500 by claude-policy.toml." in shown
+    assert "Region is locked to eu by claude-policy.toml." in shown
+    assert "Max tokens is limited to 500 by claude-policy.toml." in shown
+    assert "Max cost is limited to 0.5 USD by claude-policy.toml." in shown
     assert "Attachments are switched off by claude-policy.toml." in shown
     assert "Hints end at level 2, by claude-policy.toml." in shown
     panel.state.choose("model", "opus")

@@ -70,7 +70,7 @@ def prepare(
     if by and holds_attachment([each.get("content") for each in messages]):
         raise errors.OptionError(
             f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
-            cure="Leave it out.",
+            cure="Leave out the image or the document.",
         )
     typed = _typed(target, scope, forced=not tools)
     fields: dict[str, Any] = {"tools": list(tools)} if tools else {}

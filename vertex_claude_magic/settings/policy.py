@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.spelling import option as named
+from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class Policy(NamedTuple):
 
     >>> Policy(locks={"model": ("haiku",)}, origin="the course").locked("model", "opus", "option")
     Traceback (most recent call last):
-    vertex_claude_magic.errors.OptionError: model is locked to haiku by the course. Leave it out.
+    vertex_claude_magic.errors.OptionError: model is locked to haiku by the course. Leave out --model.
     """
 
     locks: Mapping[str, tuple[Any, ...]] = _NONE
@@ -76,6 +78,20 @@ class Policy(NamedTuple):
     def who(self, name: str) -> str:
         """Return who fixed an option or a limit."""
         return self.origins.get(name, self.origin)
+
+    def giver(self, name: str, origin: str) -> str:
+        """Return which place gives the value of an option, for messages: of a policy, who fixed it.
+
+        Args:
+            name: The option.
+            origin: The place, as for `locked`.
+
+        >>> policy = Policy(defaults={"model": "haiku"}, locks={"region": ("eu",)}, origin="the course")
+        >>> policy.giver("model", "policy"), policy.giver("region", "setting"), policy.giver("effort", "setting")
+        ('the course', 'the course', 'setting')
+        """
+        fixed = origin == "policy" or name in self.locks or name in self.ceilings
+        return self.who(name) if fixed else origin
 
     def holder(self, name: str, value: float) -> str:
         """Return who holds an option at a value that the user cannot raise; empty where nobody does.
@@ -162,7 +178,7 @@ class Policy(NamedTuple):
         from vertex_claude_magic.models.prices import usd
 
         most = self.ceilings[name]
-        number = f"{int(most):,}" if name == "max_tokens" else usd(most, "price")
+        number = f"{int(most):,}" if name == "max_tokens" else f"{usd(most, 'price')} USD"
         return f"{name} is limited to {number} by {self.who(name)}"
 
     def live(self, replay: str, origin: str) -> tuple[str, str]:
@@ -213,12 +229,18 @@ class Policy(NamedTuple):
             self._refuse("attachments", "a field that contains one")
 
     def _refuse(self, name: str, what: str) -> NoReturn:
-        raise OptionError(f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure="Leave it out.")
+        raise OptionError(
+            f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure=f"Leave out {what}."
+        )
 
 
 def _refuse_chosen(name: str, said: str, origin: str) -> NoReturn:
-    where = f" (in the {origin})" if origin == "saved prompt" else ""
-    raise OptionError(f"{said}{where}.", cure="Leave it out.", details={"option": name})
+    where, cure = "", spelled("Leave out {}.", named(name))
+    if origin == "saved prompt":
+        where, cure = f" (in the {origin})", spelled("Leave {} out of the saved prompt.", name)
+    elif origin == "setting":
+        cure = spelled("Leave the setting {} as it is.", name)
+    raise OptionError(f"{said}{where}.", cure=cure, details={"option": name})
 
 
 def _overruled(name: str, said: str, origin: str) -> str:

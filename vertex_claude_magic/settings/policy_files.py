@@ -200,6 +200,7 @@ def _together(parts: Sequence[Policy]) -> Policy:
             origins.setdefault(switch, part.origin)
         for name, value in part.defaults.items():
             defaults.setdefault(name, value)
+            origins.setdefault(name, part.origin)
     strictest = min(parts, key=lambda part: part.hints)
     origins["hints"] = strictest.origin
     closed = next((part.closed for part in parts if part.closed), ())

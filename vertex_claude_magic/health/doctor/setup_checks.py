@@ -13,6 +13,7 @@ from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 
@@ -91,13 +92,13 @@ def runtime(setup: Setup) -> Finding:
 
 def settings(setup: Setup) -> Finding:
     """Look at model, region and address, and at the place that each comes from."""
-    target, origins = setup.target, setup.target.origins
+    target = setup.target
     check_location(target.region)
     check_token_host(setup.address, target.trusted_hosts)
     alias = f"{target.model}, " if target.model_id != target.model else ""
-    model = f"{target.model_id} ({alias}{_from(origins['model'])})"
+    model = f"{target.model_id} ({alias}{_from(setup, 'model')})"
     base_url = f"; base URL of {setup.host} ({_set_by_demo(setup, 'base_url')})" if target.base_url else ""
-    seen = f"{model} in {target.region} ({_from(origins['region'])}){base_url}."
+    seen = f"{model} in {target.region} ({_from(setup, 'region')}){base_url}."
     about = ""
     if setup.session.emulated:
         about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
@@ -109,7 +110,8 @@ def settings(setup: Setup) -> Finding:
     return Finding("ok", seen, about=about)
 
 
-def _from(origin: str) -> str:
+def _from(setup: Setup, name: str) -> str:
+    origin = present_policy().giver(name, setup.target.origins[name])
     if origin in {"default", "option"}:
         return origin
     return f"from {'a setting' if origin == 'setting' else origin}"
@@ -118,7 +120,7 @@ def _from(origin: str) -> str:
 def _set_by_demo(setup: Setup, name: str) -> str:
     """Return where a setting comes from that the demo puts its own value in the place of."""
     origin = setup.target.origins[name]
-    return "from %claude_demo" if setup.session.emulated and origin == "setting" else _from(origin)
+    return "from %claude_demo" if setup.session.emulated and origin == "setting" else _from(setup, name)
 
 
 def credentials(setup: Setup) -> Finding:
@@ -215,7 +217,7 @@ def journal(setup: Setup) -> Finding:
     """Look whether questions and answers can be stored; nothing is made or written for it."""
     used = journal_of(setup.target, setup.session.records.stores)
     if used is None:
-        origin = _from(setup.target.origins["journal"])
+        origin = _from(setup, "journal")
         return Finding("not checked", f"The journal is off ({origin}), so nothing is saved.")
     found = examine(used.path)
     where = without_home(str(used.path))

@@ -68,6 +68,5 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             from vertex_claude_magic.records.journal.location import default_path
 
             text = quote(without_home(str(default_path())), 100)
-        locked = name in policy.locks or name in policy.ceilings
-        rows.append((name, text, policy.who(name) if locked else target.origins[name]))
+        rows.append((name, text, policy.giver(name, target.origins[name])))
     return rows

@@ -103,13 +103,14 @@ def panel_model(
     budgets = choices.thinking_budgets(catalog, target)
     kind = choices.thinking_kind(target)
     refused = choices.refusal(catalog, target, seen)
-    origin = target.origins["region"]
+    policy = present_policy()
+    origin, project_from = (policy.giver(name, target.origins[name]) for name in ("region", "project"))
     if emulated:
         project_note = "The demo needs no project."
-    elif target.origins["project"] == "setting":
+    elif project_from == "setting":
         project_note = "Set for this session."
     elif target.project:
-        project_note = f"{quote(target.project, 60)}, from {target.origins['project']}."
+        project_note = f"{quote(target.project, 60)}, from {project_from}."
     else:
         project_note = "Taken from the Google credentials; or enter one here."
     line_note = "Copy line includes the system prompt." if target.system else ""
@@ -148,7 +149,7 @@ def panel_model(
         line_note=line_note,
         warning=str(refused) if refused is not None else "",
         locked=_locked(),
-        fixed=frozenset(name for name, allowed in present_policy().locks.items() if len(allowed) == 1),
+        fixed=frozenset(name for name, allowed in policy.locks.items() if len(allowed) == 1),
     )
 
 
@@ -161,6 +162,10 @@ def _locked() -> dict[str, str]:
     }
     for name in policy.ceilings:
         found.setdefault(name, f"{policy.limited(name)}.")
+    # Named as the fields of the panel are.
+    for name, sentence in found.items():
+        label = name.rstrip("_").replace("_", " ").capitalize()
+        found[name] = f"{label}{sentence.removeprefix(name)}"
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
         found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."
