@@ -681,6 +681,31 @@ def test_an_interrupt_gives_what_is_done_in_under_a_second(client, claude_emulat
     assert len(asked(claude_emulator)) <= 10
 
 
+@pytest.mark.parametrize("ending", ["interrupt", "a row that failed"])
+def test_a_row_under_way_at_the_end_counts_as_stopped_and_its_worst_case_as_up_to(
+    client, claude_emulator, ending
+):
+    """It was asked, and what it has cost nobody knows."""
+    seen: list[Progress] = []
+
+    def show(progress: Progress) -> None:
+        seen.append(progress)
+        if ending == "interrupt" and (progress.answered, progress.active) == (1, 2) and not progress.stopped:
+            _thread.interrupt_main()
+
+    # The last of those that go out at the same time is over first.
+    claude_emulator.fail(Fault(delay=30.0), Fault() if ending == "interrupt" else 400, Fault(delay=30.0))
+    with pytest.raises((ClaudeInterrupt, errors.BadRequest)):
+        client.map(texts_frame(9), "Repeat {{ text }}", max_active=2, on_error="stop", progress=show)
+    first, stopped = (
+        ("1 answered", 2) if ending == "interrupt" else ("0 answered, 1 failed (BadRequest 1)", 1)
+    )
+    assert f"9 rows: {first}, {stopped} stopped, {8 - stopped} not asked. " in seen[-1].summary()
+    worst = worst_of(client)
+    assert seen[-1].open_cost == pytest.approx(stopped * worst, rel=0.01)
+    assert re.search(r"\. (\$0|≈ \$[0-9.]+) \(up to ≈ \$[0-9.]+\)\. ", seen[-1].summary())
+
+
 def test_a_row_counts_as_asked_if_it_was_sent_in_this_run(client, claude_emulator):
     """The rate, the cost of the rest and the time left are worked out from these; no copy, failed or not, costs anything."""
     rows = [{"x": each} for each in (*["row 1"] * 2, *["row 2"] * 3, *[b"no text"] * 2)]

@@ -328,6 +328,12 @@ class RunBudget(Budget):
         return f"The next {what} could exceed the limit of {limit}: {spent} is spent (estimates)."
 
     @property
+    def open_cost(self) -> float:
+        """What of `cost` is the most that answers which broke off or were stopped may have cost."""
+        with self._lock:
+            return sum(self._open.values())
+
+    @property
     def cost(self) -> float | None:
         """What the calls that are over have cost, in USD, at most where their answer broke off; None if not known."""
         with self._lock:

@@ -31,7 +31,9 @@ class Progress:
         failed: How many failed, by the kind of the error.
         input_tokens: Input tokens so far.
         output_tokens: Output tokens so far.
+        stopped: How many were under way when the run ended.
         cost: What was spent so far, in USD, at most where an answer broke off; None where a price is not known.
+        open_cost: What of it is only the most that answers which broke off or were stopped may have cost.
         active: How many calls are under way.
         allowed: How many may be.
         pause: Seconds until the next call, because the service asked to wait; 0 if it did not.
@@ -49,7 +51,9 @@ class Progress:
     failed: Mapping[str, int] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
+    stopped: int = 0
     cost: float | None = 0.0
+    open_cost: float = 0.0
     active: int = 0
     allowed: int = 0
     pause: float = 0.0
@@ -84,6 +88,19 @@ class Progress:
             return None
         return self.cost + self.cost / self.asked * (self.rows - self.done)
 
+    @property
+    def cost_text(self) -> str:
+        """What was spent, and in brackets what it may be at most.
+
+        >>> Progress(rows=2, cost=0.25, open_cost=0.05).cost_text
+        '≈ $0.20 (up to ≈ $0.25)'
+        """
+        most = usd_estimate(self.cost)
+        if self.cost is None or not self.open_cost:
+            return most
+        # Without the noise of binary fractions.
+        return f"{usd_estimate(round(self.cost - self.open_cost, 12))} (up to {most})"
+
     def line(self) -> str:
         """Return one line for a run that goes on.
 
@@ -93,7 +110,7 @@ class Progress:
         parts = [f"{self.done:,} of {number_of(self.rows, 'row')}{self._failed}"]
         if self.input_tokens or self.output_tokens:
             parts.append(f"{self.input_tokens:,} + {self.output_tokens:,} tokens")
-        spent = f"{usd_estimate(self.cost)} so far"
+        spent = f"{self.cost_text} so far"
         parts.append(spent if self.expected is None else f"{spent}, {usd_estimate(self.expected)} expected")
         if self.rate:
             parts.append(f"{self.rate:,.1f} rows/s")
@@ -139,14 +156,16 @@ class Progress:
         if self.failures:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(self.failed).most_common())
             parts.append(f"{self.failures:,} failed ({kinds})")
-        if rest := self.rows - self.done:
+        if self.stopped:
+            parts.append(f"{self.stopped:,} stopped")
+        if rest := self.rows - self.done - self.stopped:
             parts.append(f"{rest:,} not asked")
         time = _duration(self.seconds)
         if self.paused >= 0.5:
             time += f", {_duration(self.paused)} of it paused as the service asked"
         if self.median is not None:
             time += f", median {self.median:.1f} s per answer"
-        return f"{number_of(self.rows, 'row')}: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
+        return f"{number_of(self.rows, 'row')}: {', '.join(parts)}. {self.cost_text}. {time}."
 
 
 Show = Callable[[Progress], None]

@@ -110,6 +110,8 @@ class TableRun:
         self._began = self._ticked = self._shown = self._clock()
         self._retries = RowRetries(session.retry_policy, clock=self._clock, chance=chance)
         self._missed = self._backwards = False
+        # How many calls were under way when the run ended.
+        self._cancelled = 0
 
     @property
     def progress(self) -> Progress:
@@ -125,7 +127,9 @@ class TableRun:
             failed=dict(outcome.failed),
             input_tokens=outcome.input_tokens,
             output_tokens=outcome.output_tokens,
+            stopped=self._cancelled,
             cost=self._budget.cost,
+            open_cost=self._budget.open_cost,
             active=pool.running if pool is not None else 0,
             allowed=self._level.allowed,
             pause=pool.pause if pool is not None else 0.0,
@@ -193,6 +197,7 @@ class TableRun:
                     ),
                 )
         finally:
+            self._cancelled = self._pool.running if self._pool is not None else 0
             self._pool = None
             threads.close()
             if journal is not None:
