@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import html
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ from vertex_claude_magic.notebook.audit import entries, stripped, total
 from vertex_claude_magic.notebook.commands.compare import read_varied
 from vertex_claude_magic.notebook.completion import candidates
 from vertex_claude_magic.notebook.display.columns import ColumnsView, differences, final_bundle
+from vertex_claude_magic.notebook.display.footer import details
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.vertex.reply import Reply as Answered
@@ -332,13 +335,25 @@ def test_what_differs_is_a_table_and_what_does_not_a_line():
     assert same == "The same in all: region global, stop reason stopped."
 
 
+def test_a_column_calls_times_and_tokens_as_the_line_below_any_answer_does():
+    """One name for one thing, whichever magic shows it; in the table of what differs too."""
+    usage = Usage(input_tokens=19, cache_read_input_tokens=6, output_tokens=152)
+    one = Answered(model="claude-haiku-5-5", region="eu", usage=usage, seconds=2.0, first_token_seconds=0.3, cost=0.01,
+                   blocks=({"type": "text", "text": "One"},), complete=True)  # fmt: skip
+    other = replace(one, first_token_seconds=0.4)
+    for kind, text in final_bundle([column("haiku", one), column("opus", other)]).items():
+        shown = text if kind == "text/plain" else re.sub("<[^>]*>|\\\\", "", html.unescape(text))
+        assert details(one) in shown
+        assert "first token" in shown.partition("What differs")[2]
+
+
 def test_an_answer_that_was_stopped_has_no_count_of_its_output():
     """The count comes with the last events."""
     stopped = Answered(
         blocks=({"type": "text", "text": "One"},), usage=Usage(input_tokens=19, output_tokens=1)
     )
     for text in final_bundle([column("haiku", stopped)]).values():
-        assert "19 tokens in · output not counted" in text
+        assert "19 tokens in / output not counted" in text
         assert "1 tokens out" not in text
 
 

@@ -276,7 +276,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %%claude_compare --vary 'system="Be brief, please.","Be thorough."'
             What is a p-value?
 
-        Up to 8 columns stream at once; on a narrow page they are below each other. At the end each has first text,
+        Up to 8 columns stream at once; on a narrow page they are below each other. At the end each has first token,
         time, tokens, cost and what differs. A column that fails leaves the others alone. `replies` holds the list of
         Replies, with `.df`, `.labels` and `.errors`.
 

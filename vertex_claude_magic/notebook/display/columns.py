@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.columns import column_html, table_html
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.notebook.display.footer import warnings
+from vertex_claude_magic.notebook.display.footer import details, warnings
 from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
@@ -105,10 +105,14 @@ def final_bundle(columns: Sequence[ComparedColumn], notes: Sequence[str] = ()) -
             if column.error is None
             else [f"⚠ {_failure(column)}"]
         )
-        facts = " · ".join(
-            _said(name, value) for name, value in _facts(column).items() if value and name != "words"
-        )
-        lines = [*marks, facts]
+        facts = _facts(column)
+        if "time" in facts:
+            # The names are those of the line below any other answer.
+            sent = facts["cost"] if reply.replayed else ""
+            said = [facts["replayed"], details(reply), facts["time"], sent, facts["stop reason"]]
+        else:
+            said = [*facts.values()]
+        lines = [*marks, " · ".join(filter(None, said))]
         html.append(column_html(column.label, reply.text, lines, of=len(columns)))
         markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
         plain += [f"[{column.label}]", reply.text, *lines, ""]
@@ -140,7 +144,7 @@ def _facts(column: ComparedColumn) -> dict[str, str]:
         "replayed": (f"⟲ replayed from {date} UTC" if date else "⟲ replayed") if reply.replayed else "",
         "model": reply.model,
         "region": reply.region,
-        "first text": "" if first is None else f"{first:.1f} s",
+        "first token": "" if first is None else f"{first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
         "tokens in": f"{reply.usage.total_input_tokens:,}",
         # The count comes with the last events, so an answer that was stopped has none.
@@ -149,21 +153,6 @@ def _facts(column: ComparedColumn) -> dict[str, str]:
         "stop reason": reply.stop_reason or "stopped",
         "words": f"{len(reply.text.split()):,}",
     }
-
-
-def _said(name: str, value: str) -> str:
-    """Return a fact in a line of facts, where no head names it.
-
-    >>> _said("first text", "0.3 s"), _said("tokens in", "11"), _said("time", "1.0 s")
-    ('first text 0.3 s', '11 tokens in', '1.0 s')
-    >>> _said("tokens out", "not counted")
-    'output not counted'
-    """
-    if value == "not counted":
-        return f"output {value}"
-    if name == "first text":
-        return f"{name} {value}"
-    return f"{value} {name}" if name.startswith("tokens") else value
 
 
 def differences(columns: Sequence[ComparedColumn]) -> tuple[list[str], list[list[str]], str]:
