@@ -255,6 +255,34 @@ def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypat
     assert not has_problem(diagnosis.findings)
 
 
+@pytest.mark.parametrize("region", ["mars", "us-east5", "europe-west1"])
+def test_a_location_that_the_table_does_not_list_for_the_model_is_not_called_well(diagnose, region):
+    """Whether tokens are counted there or not: the reason and a place that is listed are said."""
+    here = row("", "", "", options={"region": region, "model": "claude-sonnet-5-5"})
+    found = named(diagnose(here).findings)["model"]
+    assert found.outcome == "not checked"
+    assert f"claude-sonnet-5-5 in {region}: the model table lists it only in global, us, eu" in found.seen
+    assert found.cure.startswith("Use: --region ")
+
+
+def test_a_location_that_answers_is_well_whatever_the_table_lists(claude_emulator, monkeypatch, tmp_path):
+    """Locations change more often than the table; one token shows it."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    table = tmp_path / "models.json"
+    table.write_text(json.dumps({"models": [{"id": "claude-sonnet-5-5", "locations": ["us"]}]}))
+    session = Claude(access_token="emulator", models_file=str(table))._session
+    outcomes = [
+        named(
+            run(
+                Diagnosis(session, {"region": "global", "model": "claude-sonnet-5-5"}, spends=spends)
+            ).findings
+        )["model"].outcome
+        for spends in (False, True)
+    ]
+    assert outcomes == ["not checked", "ok"]
+
+
 def test_where_no_tokens_are_counted_the_model_is_not_checked(diagnose):
     """The call still shows that token, API and permission are right; one token shows the rest."""
     here = {"region": "europe-west1", "model": "sonnet"}

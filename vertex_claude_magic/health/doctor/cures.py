@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.health.doctor.setup import Setup
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["SIGN_IN", "cure_of", "quotas"]
+__all__ = ["SIGN_IN", "cure_of", "other_location", "quotas"]
 
 CONSOLE = "https://console.cloud.google.com"
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
@@ -78,7 +78,7 @@ def _row(setup: Setup) -> Model | None:
         return None
 
 
-def _other_location(setup: Setup) -> str | None:
+def other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
     row = _row(setup)
     others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
@@ -190,7 +190,7 @@ def _permission(error: errors.ClaudeError, setup: Setup) -> str:
 
 
 def _model(error: errors.ClaudeError, setup: Setup) -> str:
-    row, other = _row(setup), _other_location(setup)
+    row, other = _row(setup), other_location(setup)
     # 400 says that it is the location, 404 leaves open what it is.
     if error.status == 400:
         return f"Use: --region {other}" if other else "Use: --model sonnet"
@@ -204,7 +204,7 @@ def _model(error: errors.ClaudeError, setup: Setup) -> str:
 
 
 def _busy(error: errors.ClaudeError, setup: Setup) -> str:
-    other = _other_location(setup)
+    other = other_location(setup)
     if not isinstance(error, errors.QuotaExceeded):
         return f"Use: --region {other} (other capacity)" if other else _STATUS
     if other and setup.target.region != "global":

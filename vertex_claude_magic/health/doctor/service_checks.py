@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.health.doctor.cures import cure_of, quotas
+from vertex_claude_magic.health.doctor.cures import cure_of, other_location, quotas
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.prices import cost, usd
@@ -75,7 +75,7 @@ def permission(setup: Setup) -> Finding:
 
 
 def lifecycle(setup: Setup) -> Finding:
-    """Look the chosen model up in the table: in use, deprecated, retired, unknown, served here."""
+    """Look the chosen model up in the table: in use, deprecated, retired, unknown."""
     row, date = setup.target.row, f"as of {setup.catalog.as_of}"
     if row is None:
         near = next(iter(setup.catalog.nearest(setup.target.model_id)), "sonnet")
@@ -91,19 +91,25 @@ def lifecycle(setup: Setup) -> Finding:
 def model(setup: Setup) -> Finding:
     """Look whether the chosen location serves the chosen model to this project."""
     counted, what = setup.counted, f"{setup.target.model_id} in {setup.target.region}"
-    if not isinstance(counted, errors.ClaudeError):
-        return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
-    if _check_of(counted) == "quota":
-        return Finding(
-            "not checked", f"{what}: the quota for counting tokens is used up; --probe asks the model itself."
-        )
-    # The service then says that it is the model of this name that it does not find.
-    if "models/count-tokens" in str(counted.details.get("message") or ""):
-        return Finding(
-            "not checked",
-            f"{what}: {setup.target.region} does not count tokens; --probe asks the model itself.",
-        )
-    raise counted
+    uncounted = ""
+    if isinstance(counted, errors.ClaudeError):
+        if _check_of(counted) == "quota":
+            uncounted = "the quota for counting tokens is used up"
+        # The service then says that it is the model of this name that it does not find.
+        elif "models/count-tokens" in str(counted.details.get("message") or ""):
+            uncounted = f"{setup.target.region} does not count tokens"
+        else:
+            raise counted
+    listed = (setup.target.row.locations if setup.target.row is not None else None) or (setup.target.region,)
+    # To count is not to ask, and some places only count.
+    if setup.target.region not in listed and (
+        not setup.spends or isinstance(setup.answered, errors.ClaudeError)
+    ):
+        seen = f"{what}: the model table lists it only in {', '.join(listed)}, as of {setup.catalog.as_of}."
+        return Finding("not checked", seen, f"Use: --region {other_location(setup)}")
+    if uncounted:
+        return Finding("not checked", f"{what}: {uncounted}; --probe asks the model itself.")
+    return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
 
 
 def quota(setup: Setup) -> Finding:
