@@ -108,6 +108,30 @@ def test_cancel_ends_the_jobs(shell):
     assert "CANCELLED" in shell.page.text
 
 
+def test_where_there_is_nothing_to_cancel_that_is_said(shell):
+    """Its state alone would look as if it had been cancelled just now."""
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    said = "There was nothing to cancel: it had ended."
+    shell.ok("%claude_batch labels")
+    assert said not in shell.page.text
+    shell.ok("%claude_batch labels --cancel")
+    assert "SUCCEEDED" in shell.page.text
+    assert said in shell.page.text
+
+
+def test_a_batch_that_is_cancelled_does_not_say_so(shell):
+    """Nor one that ended since its state was last asked for; once cancelled it cannot be cancelled again."""
+    shell.ok(CELL)
+    said = "There was nothing to cancel: it had ended."
+    shell.ok("%claude_batch labels --cancel")
+    assert said not in shell.page.text
+    end(shell.ip.user_ns["labels"])
+    shell.ok("%claude_batch labels --cancel")
+    assert "CANCELLED" in shell.page.text
+    assert said in shell.page.text
+
+
 def test_a_dry_run_sends_nothing(shell):
     shell.ok(CELL.replace("-m sonnet", "-m sonnet --dry-run"))
     assert "labels" not in shell.ip.user_ns

@@ -18,6 +18,7 @@ from vertex_claude_magic.tables.batch.find import find_batch, known_batches
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
@@ -175,8 +176,10 @@ def batch_from_line(host: Host, line: str) -> None:
     if held is None and name.isidentifier():
         host.shell.user_ns[name] = job
     page = _page(host)
+    notes, over = list[str](), False
     try:
         if "cancel" in options:
+            over = all(each.state in FINAL for each in job.jobs)
             job.cancel()
         if "retry_failed" in options:
             page.say("looking for the rows that failed …")
@@ -185,7 +188,9 @@ def batch_from_line(host: Host, line: str) -> None:
             _follow(job, page)
         else:
             job.refresh()
-        notes: list[str] = []
+        # It may have ended since anybody looked.
+        if "cancel" in options and (over or all(each.state in FINAL - {"CANCELLED"} for each in job.jobs)):
+            notes.append("There was nothing to cancel: it had ended.")
         if "collect" in options:
             page.say("reading the results …")
             notes += _collect(host, job, str(options["collect"]))
@@ -194,7 +199,7 @@ def batch_from_line(host: Host, line: str) -> None:
                 host.panel.draw()
         page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
     except KeyboardInterrupt as stop:
-        page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
+        page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
         raise errors.ClaudeInterrupt(done=done or "Stopped.") from None
     except errors.ClaudeError as error:
