@@ -71,8 +71,14 @@ class GrowingTable:
         else:
             shown = [cells.get(column, "") for column in self._columns]
         if self.rows == 1:
-            numbers = [tuple(self._columns) != _FIELDS and _is_number(value) for value in shown]
-            head = f"{_line(self._columns)}|{''.join('---:|' if each else '---|' for each in numbers)}\n"
+            values = [value.value if isinstance(value, Enum) else value for value in shown]
+            marks = [
+                "---:|"
+                if isinstance(value, Number) and not isinstance(value, bool) and not is_missing(value)
+                else "---|"
+                for value in values
+            ]
+            head = f"{_line(self._columns)}|{'---|---|' if tuple(self._columns) == _FIELDS else ''.join(marks)}\n"
         return head + _line(shown)
 
     def end(self) -> str:
@@ -138,11 +144,6 @@ def _line(values: Iterable[Any]) -> str:
 def _literal(found: re.Match[str]) -> str:
     # A backslash before a bracket begins a formula in most front ends.
     return f"&#{ord(found[0])};" if found[0] in "[]" else f"\\{found[0]}"
-
-
-def _is_number(value: Any) -> bool:
-    value = value.value if isinstance(value, Enum) else value
-    return isinstance(value, Number) and not isinstance(value, bool) and not is_missing(value)
 
 
 def _text(value: Any) -> str:
