@@ -208,7 +208,7 @@ class _Drawing:
                     # The answer is shown once, with its calls.
                     view.status("")
 
-    def ask(self, name: str, arguments: Mapping[str, Any]) -> object:
+    def ask(self, name: str, arguments: Mapping[str, Any]) -> bool | str:
         """Ask whether a call may run (a `Confirm`), and say that it does."""
         from vertex_claude_magic.chats.tools.chosen import ask_on_the_line
 

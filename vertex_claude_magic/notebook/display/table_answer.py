@@ -161,7 +161,7 @@ def _text(value: Any) -> str:
     return text[: _CELL * 8]
 
 
-def _parts(value: Any) -> Any:
+def _parts(value: Any) -> str | Sequence[Any] | dict[str, Any]:
     """Return what a value is as JSON, one level deep: its fields or elements, else its text."""
     if isinstance(value, Enum):
         return _parts(value.value)
