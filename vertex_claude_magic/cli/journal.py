@@ -74,12 +74,7 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
     export.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
     export.add_argument("--since", type=day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
-    export.add_argument(
-        "--model",
-        default="",
-        metavar="ID",
-        help="only what this model answered, or was asked by this name (haiku)",
-    )
+    export.add_argument("--model", default="", metavar="ID", help="only what was asked of it or by this name")
     export.add_argument("--force", action="store_true", help="overwrite the file")
     imports = command("import", _import, "add the answers of a recording, for --replay")
     imports.add_argument("file", type=Path, metavar="FILE", help="the recording")
