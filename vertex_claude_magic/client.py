@@ -74,8 +74,9 @@ class Claude:
         clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
+        # Each question takes the `present` one, once: the demo may begin or end meanwhile.
         with spelled_for_python():
-            self._own = open_session(
+            self._session = open_session(
                 credentials=credentials,
                 access_token=access_token,
                 retry_policy=policy,
@@ -87,13 +88,8 @@ class Claude:
         if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
             _log.warning("%s", in_python(notice))
 
-    @property
-    def _session(self) -> Session:
-        """What asks now; looked at once for each question, because the demo may begin or end meanwhile."""
-        return self._own.present()
-
     def __repr__(self) -> str:
-        target = self._session.target()
+        target = self._session.present().target()
         return f"Claude(model={target.model!r}, region={target.region!r})"
 
     def ask(
@@ -178,7 +174,7 @@ class Claude:
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
-            session = self._session
+            session = self._session.present()
             targets = [(head, session.target({**options, **own})) for head, own in variants(varied)]
             asked = [
                 ColumnQuestion(head, prompt, target, scope_of(session, prompt, names, target))
@@ -223,7 +219,13 @@ class Claude:
 
         with spelled_for_python():
             return map_in_python(
-                self._session, table, prompt, options, scope=_scope(names), progress=progress, log=_log
+                self._session.present(),
+                table,
+                prompt,
+                options,
+                scope=_scope(names),
+                progress=progress,
+                log=_log,
             )
 
     def batch(
@@ -259,7 +261,7 @@ class Claude:
         with spelled_for_python():
             named = table if isinstance(table, str) else ""
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
-            session = self._session
+            session = self._session.present()
             made = submit(session, table, prompt, session.target(asked), own, name=name, scope=_scope(names),
                           warn=lambda text: _log.warning("%s", in_python(text)))  # fmt: skip
             if waiting := made.waiting:
@@ -275,7 +277,7 @@ class Claude:
         region does not count tokens.
         """
         with spelled_for_python():
-            session = self._session
+            session = self._session.present()
             target = session.target(options)
             return session.count(_request(session, prompt, target, names), target)
 
@@ -294,7 +296,7 @@ class Claude:
             ProjectNotFound: no project is named anywhere.
         """
         with spelled_for_python():
-            session = self._session
+            session = self._session.present()
             return _request(session, prompt, session.target(options), names, notify)
 
     def chat(self, name: str) -> Chat:
@@ -315,11 +317,11 @@ class Claude:
         from vertex_claude_magic.chats.chat import Chat
 
         with spelled_for_python():
-            return Chat(self._own, name)
+            return Chat(self._session, name)
 
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
-        self._own.close()
+        self._session.close()
 
     def _exchange(
         self,
@@ -328,7 +330,7 @@ class Claude:
         options: Mapping[str, Any],
         notify: Callable[[str], None] | None,
     ) -> Exchange:
-        session = self._session
+        session = self._session.present()
         target = session.target(options)
         scope = scope_of(session, prompt, names, target)
         if target.is_standalone:
@@ -340,7 +342,7 @@ class Claude:
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
         copied = object.__new__(type(self))
-        copied._own = self._own.with_own_connections()
+        copied._session = self._session.with_own_connections()
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -353,7 +355,7 @@ class Claude:
         Raises:
             PickleRefused: a secret would travel, or what was handed over in code.
         """
-        session = self._session
+        session = self._session.present()
         settings = session.settings()
         held = not_to_be_sent(session.transport.authorizer, settings)
         if held is not None:
@@ -366,8 +368,8 @@ class Claude:
 
 def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> Claude:
     client = kind(policy=policy)
-    made = client._own  # noqa: SLF001 - of its own kind
-    client._own = Session(  # noqa: SLF001
+    made = client._session  # noqa: SLF001 - of its own kind
+    client._session = Session(  # noqa: SLF001
         lambda: settings,
         made.transport.authorizer,
         retry_policy=policy,
