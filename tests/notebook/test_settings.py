@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from shells import Shell, bare_shell, loaded_shell
 from traitlets.config import Config
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
@@ -193,6 +195,43 @@ def test_a_line_without_prompt_shows_the_present_settings(shell):
     assert "(default)" in rows["timeout"]
     assert "<table>" in shell.page.outputs[0]["text/html"]
     assert not shell.emulator.requests
+
+
+WRONG = [
+    ("model", "opuss"), ("model", "claude-3-opus@20240229"), ("region", "x y"), ("project", ".."), ("effort", "huge"),
+    ("thinking", "sometimes"), ("thinking", "5"), ("max_tokens", 10_000_000), ("temperature", 0.5), ("top_k", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+@pytest.mark.parametrize(
+    "cell", ["%%claude\nHi", "%%claude --dry-run\nHi", "%%claude_map out rows\n{{ item }}"]
+)
+def test_a_question_that_a_setting_breaks_names_the_setting_and_the_line_that_clears_it(
+    shell, name, value, cell
+):
+    """It was set cells ago, perhaps in a file; the line, run as it stands, mends every later question."""
+    shell.ip.user_ns["rows"] = ["a"]
+    shell.ok(f"%config ClaudeMagics.{name} = {value!r}")
+    error = shell.error(cell)
+    assert isinstance(error, errors.OptionError)
+    undo = re.search(rf"{name} is a setting: (%config ClaudeMagics\.{name} = \S+) clears it\.$", error.cure)
+    assert undo, error.cure
+    assert error.cure.count("is a setting") == 1
+    shell.ok(undo[1])
+    shell.ok(cell)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_an_option_of_the_line_or_of_python_is_not_called_a_setting_of_the_notebook(shell, name, value):
+    written = f"'{value}'" if isinstance(value, str) else value
+    assert "setting" not in shell.error(f"%%claude --{name.replace('_', '-')} {written}\nHi").cure
+    with pytest.raises(errors.OptionError) as caught:
+        Claude().ask("Hi", **{name: value})
+    assert "is a setting" not in caught.value.cure
+    with pytest.raises(errors.OptionError) as caught:
+        Claude(**{name: value}).ask("Hi")
+    assert caught.value.cure.endswith(f" {name} is a setting of the client.")
 
 
 @pytest.fixture

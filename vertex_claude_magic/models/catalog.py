@@ -204,7 +204,11 @@ def _model_id(catalog: Catalog, name: str, location: str) -> str:
         cure = f"Choose a region that does: {places}; or give a model id."
         if not places:
             cure = f"Give a model id, for example {rows[0].id}."
-        raise OptionError(f"No active model of the family {key} is served in {location}.", cure=cure)
+        raise OptionError(
+            f"No active model of the family {key} is served in {location}.",
+            cure=cure,
+            details={"option": "region"},
+        )
     model = catalog.find(name)
     if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):
         return name

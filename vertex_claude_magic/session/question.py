@@ -12,7 +12,6 @@ from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.spelling import field, flag, name_of, spelled
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
 if TYPE_CHECKING:
@@ -109,23 +108,13 @@ def prepare(
             notices=notices,
             seen=seen,
         )
-    except errors.OptionError:
-        _check_variable(target)
+    except errors.OptionError as error:
+        target.name_origin(error)
         raise
     # Only now: asking may take a while and fail, and what is wrong with the question itself is certain at once.
     if not target.project:
         request = in_project(request, project())
     return Question(request, typed)
-
-
-def _check_variable(target: Target) -> None:
-    """Refuse a location that is none by the name of the environment variable that gives it, if one does."""
-    origin = target.origins["region"]
-    try:
-        check_location(target.region)
-    except errors.OptionError as error:
-        if origin.isupper():
-            raise errors.OptionError(spelled("{}: {}", origin, error.message), cure=error.cure) from None
 
 
 def prepare_recorded(

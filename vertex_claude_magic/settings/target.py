@@ -20,6 +20,7 @@ from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
+from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
@@ -81,6 +82,25 @@ class Target(AskOptions):
         values = {**self._options(), **changes}
         return Target(origins=self.origins, notices=self.notices, forbids=self.forbids, **values)
 
+    def name_origin(self, error: OptionError) -> None:
+        """Name in an error the place that gives the value which is refused, where the question itself does not.
+
+        The error has the name of the option in `details["option"]`.
+
+        >>> error = OptionError("There is no model 'opuss'.", cure="Did you mean opus?", details={"option": "model"})
+        >>> resolve_target(AskOptions(model="opuss")).name_origin(error)
+        >>> error.cure
+        'Did you mean opus? model is a setting: %config ClaudeMagics.model = "" clears it.'
+        """
+        name = error.details.pop("option", "")
+        origin = self.origins.get(name, "")
+        if origin.isupper():
+            error.message = spelled("{}: {}", origin, error.message)
+        elif origin == "setting":
+            unset = {"number": "None", "integer": "None", "texts": "[]"}.get(OPTIONS[name].kind, '""')
+            cell = f"{name} is a setting: %config ClaudeMagics.{name} = {unset} clears it."
+            error.cure = spelled("{} {}", error.cure, Spelling(cell, f"{name} is a setting of the client."))
+
     @property
     def is_standalone(self) -> bool:
         """Whether the question is neither a turn of a conversation nor has tools."""
@@ -103,7 +123,11 @@ class Target(AskOptions):
         Raises:
             OptionError: an alias means no model that the location serves.
         """
-        return self.catalog.model_id(self.model, self.region)
+        try:
+            return self.catalog.model_id(self.model, self.region)
+        except OptionError as error:
+            self.name_origin(error)
+            raise
 
     @cached_property
     def row(self) -> Model | None:

@@ -44,6 +44,7 @@ def check_location(location: str) -> str:
         raise errors.OptionError(
             f"{quote(location)!r} is not a Google Cloud location.",
             cure="Use global, us, eu, or a region such as us-east5.",
+            details={"option": "region"},
         )
     return location
 
@@ -91,6 +92,7 @@ def _segment(name: str, value: str) -> str:
         raise errors.OptionError(
             f"{quote(value, 60)!r} is not a valid {name}.",
             cure=f"Use the {name} as Google Cloud shows it.",
+            details={"option": name},
         )
     # A domain-scoped project id, example.com:my-project, keeps its colon.
     safe = _SEGMENT_SAFE + (":" if name == "project" else "")

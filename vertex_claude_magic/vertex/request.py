@@ -278,7 +278,9 @@ def _body(
     max_tokens = max_tokens_of(row, options.max_tokens)
     if max_tokens < 1:
         raise OptionError(
-            f"max_tokens is {max_tokens}.", cure=spelled("Use {} or more.", option("max_tokens", 1))
+            f"max_tokens is {max_tokens}.",
+            cure=spelled("Use {} or more.", option("max_tokens", 1)),
+            details={"option": "max_tokens"},
         )
     named: dict[str, Any] = {
         "anthropic_version": version,
@@ -323,6 +325,7 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
         raise OptionError(
             f"{quote(str(wanted), 60)!r} is not a thinking mode.",
             cure="Use adaptive, off, between_tools, or a budget in tokens.",
+            details={"option": "thinking"},
         )
     if kind == "enabled":
         return {"type": kind, "budget_tokens": int(wanted or 0)}
@@ -341,6 +344,7 @@ def _notices(
             raise OptionError(
                 f"There is no model {quote(model, 60)!r}.",
                 cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
+                details={"option": "model"},
             )
         near = ", ".join(catalog.nearest(model))
         similar = f" Similar: {near}." if near else ""
@@ -357,6 +361,7 @@ def _notices(
             cure=spelled(
                 "Use {}, or add {} to send it anyway.", row.successor or "a newer model", flag("force")
             ),
+            details={"option": "model"},
         )
     # Only a notice: locations change more often than the table.
     if row.locations and not row.served_in(region):

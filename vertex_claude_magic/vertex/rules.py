@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import ModelRuleError
 from vertex_claude_magic.spelling import Spelling, flag, option, spelled
@@ -61,35 +61,42 @@ def check_rules(
         _tools(checked, model, catalog),
         _speed(checked, model, region, catalog),
     )
-    for message, cure in broken:
-        raise ModelRuleError(message, cure=spelled("{}, or add {} to send it anyway.", cure, flag("force")))
+    for message, cure, name in broken:
+        cure = spelled("{}, or add {} to send it anyway.", cure, flag("force"))  # noqa: PLW2901
+        raise ModelRuleError(message, cure=cure, details={"option": name})
 
 
-# Each of these yields what is wrong and what to do instead; only the first is raised, the others are not looked for.
+# What is wrong, what to do instead, and the option whose value it is; empty where it is none.
+_Broken: TypeAlias = "Iterator[tuple[str, str, str]]"
+
+# Each of these yields such; only the first is raised, the others are not looked for.
 
 
-def _fields(
-    body: Mapping[str, Any], model: Model, version: str, catalog: Catalog
-) -> Iterator[tuple[str, str]]:
+def _fields(body: Mapping[str, Any], model: Model, version: str, catalog: Catalog) -> _Broken:
     wanted, most = body.get("max_tokens", 0), allowed_max_tokens(model)[-1]
     if model.max_output_tokens is not None and wanted > most:
         yield (
             f"{model.name} writes at most {most:,} tokens, but max_tokens is {wanted:,}.",
             spelled("Use {} or less", option("max_tokens", most)),
+            "max_tokens",
         )
     for refusal in field_refusals(model, version, catalog):
         if given := [name for name in refusal.fields if name in body]:
-            yield f"{refusal.who} takes no {' or '.join(given)}{refusal.why}.", refusal.cure
+            yield f"{refusal.who} takes no {' or '.join(given)}{refusal.why}.", refusal.cure, given[0]
 
 
-def _effort(body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
+def _effort(body: Mapping[str, Any], model: Model) -> _Broken:
     effort, levels = _effort_of(body), allowed_efforts(model)
     if effort is None or effort in levels:
         return
     if levels:
-        yield f"{model.name} has no effort level {effort!r}.", f"Use one of {', '.join(levels)}"
+        yield f"{model.name} has no effort level {effort!r}.", f"Use one of {', '.join(levels)}", "effort"
     else:
-        yield f"{model.name} does not support effort levels.", spelled("Leave {} out", option("effort"))
+        yield (
+            f"{model.name} does not support effort levels.",
+            spelled("Leave {} out", option("effort")),
+            "effort",
+        )
 
 
 def _effort_of(body: Mapping[str, Any]) -> str | None:
@@ -97,7 +104,7 @@ def _effort_of(body: Mapping[str, Any]) -> str | None:
     return config.get("effort") if isinstance(config, Mapping) else None
 
 
-def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
+def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> _Broken:
     thinking = checked.get("thinking")
     if not isinstance(thinking, Mapping):
         return
@@ -111,6 +118,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         yield (
             spelled("{} does not take {}.", model.name, chosen),
             spelled("Use {} with {}", option("thinking"), words),
+            "thinking",
         )
     if kind == "enabled":
         yield from _budget(thinking.get("budget_tokens", 0), body.get("max_tokens"), model)
@@ -120,45 +128,49 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         yield (
             f"{model.name} cannot work at effort {effort!r} {how}.",
             spelled("Use {} or lower, or leave {} out", option("effort", limit), chosen),
+            "effort",
         )
 
 
-def _budget(budget: int, max_tokens: Json, model: Model) -> Iterator[tuple[str, str]]:
+def _budget(budget: int, max_tokens: Json, model: Model) -> _Broken:
     least = model.rules.min_thinking_budget
     if budget < least:
         yield (
             f"A thinking budget has at least {least:,} tokens, not {budget:,}.",
             spelled("Use {} or more", option("thinking", least)),
+            "thinking",
         )
     # A max_tokens that is set by hand may not be a number.
     elif isinstance(max_tokens, int) and budget not in allowed_budgets(model, max_tokens):
         yield (
             f"The thinking budget of {budget:,} tokens leaves nothing of max_tokens, which is {max_tokens:,}.",
             spelled("Raise {} above {}", option("max_tokens"), str(budget)),
+            "thinking",
         )
 
 
-def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
+def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> _Broken:
     last = (checked.get("messages") or [{}])[-1]
     content = last.get("content")
     # A turn that was paused ends with the call of a server tool; sending it back is not a prefill.
     end = content[-1] if isinstance(content, list) and content else {"type": "text"}
     begun = last.get("role") == "assistant" and isinstance(end, Mapping) and end.get("type") == "text"
     if begun and not model.rules.prefill:
-        yield f"{model.name} does not support prefilled answers.", "End with a user message"
+        yield f"{model.name} does not support prefilled answers.", "End with a user message", ""
     choice, thinking = checked.get("tool_choice"), body.get("thinking")
     if not isinstance(choice, Mapping) or choice.get("type") not in {"any", "tool"}:
         return
     if not model.rules.forced_tool_choice:
-        yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto"
+        yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto", ""
     if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
         yield (
             "A forced tool and a thinking budget cannot be combined.",
             spelled("Leave {} out", option("thinking")),
+            "thinking",
         )
 
 
-def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> _Broken:
     tools, computer = body.get("tools"), model.rules.computer_tools
     refused = {
         start: of.get("tool") for of in catalog.services.values() for start in of.get("refused_tools", ())
@@ -168,19 +180,20 @@ def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> Iterator[
         for start, instead in refused.items():
             if kind.startswith(start):
                 cure = f"Use {instead}" if instead else "Leave it out"
-                yield f"Vertex AI does not take the tool type {kind}.", cure
+                yield f"Vertex AI does not take the tool type {kind}.", cure, ""
         if kind.startswith("computer_") and computer is not None and kind not in computer:
             yield (
                 f"{model.name} does not take the tool type {kind} on Vertex AI.",
                 f"Use {' or '.join(computer)}",
+                "",
             )
 
 
-def _speed(body: Mapping[str, Any], model: Model, region: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
+def _speed(body: Mapping[str, Any], model: Model, region: str, catalog: Catalog) -> _Broken:
     places = catalog.services["fast_mode"]["locations"]
     if body.get("speed") != "fast":
         return
     if model.prices.fast_factor is None:
-        yield f"{model.name} has no fast mode on Vertex AI.", "Leave speed out"
+        yield f"{model.name} has no fast mode on Vertex AI.", "Leave speed out", ""
     elif region not in places:
-        yield f"Fast mode is not served in {region}.", spelled("Use {}", option("region", *places))
+        yield f"Fast mode is not served in {region}.", spelled("Use {}", option("region", *places)), "region"
