@@ -9,6 +9,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vertex_claude_magic import Claude
 from vertex_claude_magic.errors import OptionError, UntrustedHost
 from vertex_claude_magic.vertex.endpoint import (
     base_url_of,
@@ -175,6 +176,19 @@ def test_a_segment_that_would_change_the_path_is_refused(name, value):
     with pytest.raises(OptionError, match=f"is not a valid {name}") as caught:
         model_path(**parts, verb="rawPredict")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "project", ["My Project", "bad project!", 'my-"project"', "my-project,", "mein-pröjekt", "a/b"]
+)
+def test_what_is_no_id_of_a_project_is_refused_before_anything_is_sent(project):
+    """People give its name, with blanks; sent, it was a refusal whose cure could not be run."""
+    with pytest.raises(OptionError, match="is not the id of a Google Cloud project") as caught:
+        Claude(project=project).request("Hello")
+    assert (
+        caught.value.cure
+        == "Use the id, such as my-project-123, and not the name. project is a setting of the client."
+    )
 
 
 def test_a_domain_scoped_project_keeps_its_colon():

@@ -27,6 +27,9 @@ _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
 _PLAIN_HOST = re.compile(r"[a-z0-9.-]*[a-z0-9-]|[0-9a-f:.]+")
 _MULTI_REGIONS = ("us", "eu")
+# Wider than Google's rule for an id ("Creating and managing projects", Google Cloud docs, 2026), because a gateway may
+# have its own; the name of a project may have blanks and quotes.
+_PROJECT_ID = re.compile(r"[A-Za-z0-9._:-]+")
 # pchar of RFC 3986, section 3.3, without ";" and ":", which could end the segment or name another verb.
 _SEGMENT_SAFE = "!$&'()*+,=@"
 
@@ -72,13 +75,19 @@ def model_path(*, project: str, location: str, model: str, verb: str) -> str:
     """Return the path of a model's verb below the base URL; every part is percent-encoded.
 
     Raises:
-        OptionError: the project or the model is empty, or would change the path.
+        OptionError: the project is no id, or the project or the model is empty, or would change the path.
 
     >>> model_path(project="p", location="global", model="claude-haiku-4-5@20251001", verb="rawPredict")
     '/projects/p/locations/global/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict'
     """
     parts = {"project": project, "location": location, "model": model}
     encoded = {name: _segment(name, value) for name, value in parts.items()}
+    if not _PROJECT_ID.fullmatch(project):
+        raise errors.OptionError(
+            f"{quote(project, 60)!r} is not the id of a Google Cloud project.",
+            cure="Use the id, such as my-project-123, and not the name.",
+            details={"option": "project"},
+        )
     return (
         f"/projects/{encoded['project']}/locations/{encoded['location']}"
         f"/publishers/anthropic/models/{encoded['model']}:{verb}"
