@@ -70,6 +70,19 @@ def test_text_is_written_as_it_comes(build, out):
     assert out.getvalue() == "one two\n\nm · 0.0 s · cost unknown\n"
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_what_was_said_between_two_rounds_is_not_said_again(build, out, streamed):
+    """A terminal keeps it; where nothing was written before the end, it stands below the answer."""
+    answer = build(**({} if streamed else {"format": "json"}))
+    answer.text("1")
+    answer.between("The first answer did not match.")
+    answer.text('{"a": 2}')
+    answer.draw()
+    notes = ["The first answer did not match.", "Another note."]
+    answer.finish(reply('{"a": 2}'), notes=notes, metadata={})
+    assert [out.getvalue().count(note) for note in notes] == [1, 1]
+
+
 ROWS = "| a |\n|---|\n| 1 |\n"
 OTHER_ROWS = "| b | a |\n|---|---|\n|  | 1 |\n"
 ENDS = {

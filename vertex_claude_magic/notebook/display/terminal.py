@@ -76,8 +76,9 @@ class TerminalAnswer:
         self._below_line = False
         self._text: list[str] = []
         self._held = ""
-        # What came of this round.
+        # What came of this round, and what was said between rounds.
         self._came: list[str] = []
+        self._said: list[str] = []
         self._streamed = False
         self._ends_line = True
         # Colours and moves of the cursor are for eyes; a file or a pipe gets the text as it came.
@@ -104,6 +105,7 @@ class TerminalAnswer:
         """Say below what has come what happens before the next round."""
         self._write_line(line)
         self._streamed = True
+        self._said.append(line)
 
     def asks(self, call: str) -> bool:
         """Write a call that waits for the user's yes, in full, where what has come stands too."""
@@ -172,7 +174,8 @@ class TerminalAnswer:
         if self._quiet:
             return
         self._write_thinking()
-        lines = [*notes]
+        # A terminal keeps what was said above.
+        lines = [note for note in notes if not (self._streams and note in self._said)]
         if self._streams:
             came = "".join(self._came)
             if not self._streamed:
