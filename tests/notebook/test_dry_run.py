@@ -81,6 +81,29 @@ def test_where_tokens_are_not_counted_an_upper_bound_is_said(shell):
     assert len([each for each in shell.emulator.requests if "/models/" in each.path]) == 1
 
 
+@pytest.mark.parametrize(
+    "cell", ["%%claude --dry-run", "%%claude_compare -m haiku,opus --dry-run", "%%claude -c talk --dry-run"]
+)
+@pytest.mark.parametrize("project", [True, False])
+@pytest.mark.parametrize("replay", ["off", "auto", "only"])
+def test_without_an_account_a_dry_run_shows_the_request(shell, monkeypatch, cell, project, replay):
+    """With an upper bound of its tokens, and what is missing to send it."""
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", *(() if project else ("ANTHROPIC_VERTEX_PROJECT_ID",))):
+        monkeypatch.delenv(name)
+    shell.ok(f"{cell} --replay {replay}\nWhat is 2 + 2?")
+    text = shell.page.text
+    assert "What is 2 + 2?" in text
+    named = shell.emulator.project if project else "PROJECT" if replay != "only" else "-"
+    assert f"/projects/{named}/" in text
+    assert "≤" in text or "upper bound" in text
+    # Where records may answer, their lack is no lack of an account.
+    if replay == "off" or (replay == "auto" and not project):
+        assert "Google credentials" in text
+        assert "gcloud auth application-default login" in text
+    assert "Change it back" not in text
+    assert not shell.emulator.requests
+
+
 def test_a_refusal_of_the_service_is_an_error(shell):
     """Permission is missing for the question, too."""
     shell.emulator.fail(403)

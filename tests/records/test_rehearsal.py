@@ -168,6 +168,17 @@ def test_auto_without_credentials_misses_in_one_line_with_both_cures(recorded, o
     )
 
 
+def test_where_nothing_is_recorded_the_cure_is_to_log_in():
+    """There is nothing that the question could be changed back to."""
+    with pytest.raises(errors.ReplayMiss) as caught:
+        Claude(replay="auto").request("Hello")
+    assert (
+        caught.value.message
+        == "Nothing is recorded in the journal. There are no Google credentials to ask with."
+    )
+    assert caught.value.cure == "Log in to send it: gcloud auth application-default login"
+
+
 def test_auto_without_credentials_misses_where_the_project_is_named_too(recorded):
     """Then it is the request itself that finds no token."""
     claude = Claude(project="p", model="haiku", replay="auto", recording=str(recorded))

@@ -154,10 +154,12 @@ class ReplaySources:
     def miss_without_login(self, request: Request | None) -> ReplayMiss:
         """Return the error for a question that is not recorded, and for which there are no credentials."""
         found = self.miss(request) if request is not None else None
+        differs = found is not None and "differences" in found.details
         what = found.message if found is not None else "The token count of this request is not recorded."
         return ReplayMiss(
             f"{what.replace(_SENDS_NOTHING, '')} There are no Google credentials to ask with.",
-            cure="Change it back to what is recorded, or log in to send it: gcloud auth application-default login",
+            cure=f"{'Change it back to what is recorded, or log' if differs else 'Log'} in to send it: "
+            "gcloud auth application-default login",
             details=dict(found.details) if found is not None else {},
         )
 

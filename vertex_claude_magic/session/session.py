@@ -175,7 +175,7 @@ class Session:
                 return request
         if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:
             return request
-        with sources.missed_without_login():
+        with sources.missed_without_login(request):
             return in_project(request, self.project(target, notify))
 
     def send(

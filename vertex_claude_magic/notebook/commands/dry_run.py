@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -18,14 +19,14 @@ from vertex_claude_magic.notebook.pages.request import (
     shown_body,
 )
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.records.budget import count_or_bound, worst_case
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.text import message_of
 from vertex_claude_magic.vertex.headers import shown_headers
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.classroom.compare import ColumnQuestion
     from vertex_claude_magic.models.catalog import Catalog
@@ -59,14 +60,15 @@ def show_dry_run(
     notes: Sequence[str] = (),
 ) -> None:
     """Show the request of a question without asking it; `notes` say how its prompt was read."""
-    if target.is_standalone:
-        request = session.request(prompt, target, scope=scope)
-    else:
+
+    def build(asked: Target) -> Request:
+        if asked.is_standalone:
+            return session.request(prompt, asked, scope=scope)
         from vertex_claude_magic.chats.opening import request_of
 
-        target, request = request_of(session, prompt, target, scope=scope)
-    tokens, exact = session.count_or_bound(request, target)
-    result = estimate(request, target.catalog, tokens, exact=exact)
+        return request_of(session, prompt, asked, scope=scope)[1]
+
+    request, result, missing = _estimated(session, target, build)
     counted = f"{result.input_tokens:,} input tokens"
     if not result.exact:
         counted = f"at most {counted} (an upper bound: they were not counted)"
@@ -77,6 +79,7 @@ def show_dry_run(
     rows = block_rows(request.body, int(target.catalog.limits["image"]["tokens"]))
     lines = [
         f"{counted}, {limit}; {price}",
+        *missing,
         *notes,
         *_recorded(request, target, session.records.stores),
         *request.notices,
@@ -113,20 +116,18 @@ def show_compare_dry_run(
     lines = dict.fromkeys(notes)
     first: Request | None = None
     for column in asked:
+        build = partial(session.request, column.prompt, scope=column.scope)
         try:
-            request = session.request(column.prompt, column.target, scope=column.scope)
+            request, result, missing = _estimated(session, column.target, build)
         except errors.ClaudeError as error:
             rows.append(Row((column.label, f"Cannot be asked: {message_of(error)}")))
             continue
-        tokens, exact = session.count_or_bound(request, column.target)
-        found.append(estimate(request, column.target.catalog, tokens, exact=exact))
-        costs = [usd_estimate(value) for value in (found[-1].least, found[-1].most)]
-        rows.append(
-            Row((column.label, request.model, request.region, f"{'' if exact else '≤ '}{tokens:,}", *costs))
-        )
-        lines.update(
-            dict.fromkeys([*_recorded(request, column.target, session.records.stores), *request.notices])
-        )
+        found.append(result)
+        costs = [usd_estimate(value) for value in (result.least, result.most)]
+        tokens = f"{'' if result.exact else '≤ '}{result.input_tokens:,}"
+        rows.append(Row((column.label, request.model, request.region, tokens, *costs)))
+        recorded = _recorded(request, column.target, session.records.stores)
+        lines.update(dict.fromkeys([*missing, *recorded, *request.notices]))
         shown.append(_request_text(column.label, request, first))
         first = first or request
     if not shown:
@@ -147,6 +148,27 @@ def show_compare_dry_run(
     plain = [_TITLE, table.plain(), *said, *("\n".join(parts) for parts in shown)]
     bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
     host.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def _estimated(
+    session: Session, target: Target, build: Callable[[Target], Request]
+) -> tuple[Request, Estimate, list[str]]:
+    """Return a request, what it would cost, and what is missing to send it, such as an account.
+
+    Args:
+        session: The session, which counts tokens.
+        target: The settings.
+        build: Builds the request.
+    """
+    try:
+        request = build(target)
+        tokens, exact = session.count_or_bound(request, target)
+        missing = []
+    except (errors.CredentialsNotFound, errors.ProjectNotFound, errors.ReplayMiss) as error:
+        missing = [str(error)]
+        request = build(target if target.project else target.replace(project=_PROJECT))
+        tokens, exact = count_or_bound(request, target.catalog, None)
+    return request, estimate(request, target.catalog, tokens, exact=exact), missing
 
 
 def _request_text(label: str, request: Request, first: Request | None) -> tuple[str, str, str]:
@@ -176,6 +198,8 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
 
 
 _TITLE = "Dry run: no model was called."
+# Stands for the project where none is known.
+_PROJECT = "PROJECT"
 
 
 _SHORT = 1_500
