@@ -29,6 +29,19 @@ def body(emulator: Emulator) -> dict:
     return emulator.requests[-1].body
 
 
+def test_a_stream_says_in_one_line_what_it_asks_and_how_far_it_is(claude_emulator):
+    """In the output of a cell or in a debugger; looking at it sends nothing."""
+    claude_emulator.answer("Four.")
+    claude = client(claude_emulator, model="claude-haiku-4-5@20251001", max_cost=1.0)
+    stream = claude.stream("What is 2 + 2?")
+    assert re.fullmatch(
+        "<Exchange claude-haiku-4-5@20251001 in global, under way: [0-5] characters>", repr(stream)
+    )
+    assert stream.reply.text == "Four."
+    assert repr(stream) == "<Exchange claude-haiku-4-5@20251001 in global, over: 5 characters>"
+    claude.close()
+
+
 BRACED = {
     "a question": lambda claude: claude.ask("Sum {{ n }}."),
     "a list": lambda claude: claude.ask(["Sum", "{{ n.total }}."]),

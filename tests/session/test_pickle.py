@@ -111,6 +111,7 @@ def test_a_live_object_says_in_one_line_what_to_do_instead(claude_emulator, how,
     with claude.stream("Hello") as stream:
         live = [
             stream,
+            claude.chat("talk"),
             stream._streams[-1]._response,
             claude._session.transport,
             FixedToken(SECRET),

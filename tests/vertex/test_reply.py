@@ -372,6 +372,23 @@ def test_an_answer_of_many_small_pieces_takes_little_more_memory_than_its_text()
     assert len(builder.reply().text) == 5 * count
 
 
+@pytest.mark.parametrize(
+    ("text", "complete", "shown"),
+    [
+        ("Four.", True, "<Reply claude-opus-5-5, 1,012 tokens: 'Four.'>"),
+        ("Fo", False, "<Reply claude-opus-5-5, 1,012 tokens, not complete: 'Fo'>"),
+        ("x" * 9_000, True, f"<Reply claude-opus-5-5, 1,012 tokens: '{'x' * 59}…'>"),
+        ("a\n\x1b[2J\u202eb", True, "<Reply claude-opus-5-5, 1,012 tokens: 'a [2J b'>"),
+    ],
+    ids=["short", "partial", "long", "hostile"],
+)
+def test_a_reply_in_a_list_or_a_debugger_is_one_short_line(text, complete, shown):
+    """Model, tokens and how it begins; the rest can be looked at by name."""
+    usage = Usage(input_tokens=9, cache_read_input_tokens=1_000, output_tokens=3)
+    block = {"type": "text", "text": text}
+    assert repr(Reply(blocks=(block,), model="claude-opus-5-5", usage=usage, complete=complete)) == shown
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_reply_is_a_value(name):
     """It can be pickled, copied, compared, hashed and printed."""

@@ -13,6 +13,7 @@ from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.text import number_of, quote
@@ -48,6 +49,10 @@ class Chat:
         self.name = check_name(name)
         self._session = session
         self._home = owner or home()
+
+    __reduce__ = refuse_copies(
+        "A Chat", "Use Claude().chat(name) there; fork(name) makes a copy of the turns."
+    )
 
     def __repr__(self) -> str:
         return f"Chat({self.name!r}, turns={len(self._entries())})"

@@ -220,6 +220,16 @@ class Exchange:
 
     __reduce__ = refuse_copies("An answer on its way", "Iterate it here, and send its reply.")
 
+    def __repr__(self) -> str:
+        known = vars(self)
+        if "request" not in known:
+            return f"<{type(self).__name__}, not ready>"
+        partial = self.partial()
+        arrived = "not sent" if partial is None else f"{len(partial.text):,} characters"
+        state = "over" if self.done else "under way"
+        request = self.request
+        return f"<{type(self).__name__} {request.model} in {request.region}, {state}: {arrived}>"
+
     @property
     def replayed(self) -> bool:
         """Whether a record answers the present round, so that nothing is sent."""

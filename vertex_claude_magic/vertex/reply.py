@@ -8,6 +8,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -239,6 +240,18 @@ class Reply:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        """Return it in one line; each field can be looked at by its name.
+
+        >>> usage = Usage(input_tokens=9, output_tokens=3)
+        >>> Reply(blocks=({"type": "text", "text": "Four."},), model="claude-opus-5-5", usage=usage, complete=True)
+        <Reply claude-opus-5-5, 12 tokens: 'Four.'>
+        """
+        usage = self.usage
+        tokens = number_of(usage.total_input_tokens + usage.output_tokens, "token")
+        partial = "" if self.complete else ", not complete"
+        return f"<Reply {quote(self.model, 60)}, {tokens}{partial}: {quote(self.text, 60)!r}>"
 
     def _repr_markdown_(self) -> str:
         from vertex_claude_magic.markdown.sanitize import safe_markdown
