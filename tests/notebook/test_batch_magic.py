@@ -108,6 +108,18 @@ def test_cancel_ends_the_jobs(shell):
     assert "CANCELLED" in shell.page.text
 
 
+def test_the_list_has_no_column_for_jobs_where_each_batch_is_one(shell):
+    """And what belongs together is one below the other, so that it fits into half a window."""
+    shell.ok(CELL.replace("--rows-per-job 2", ""))
+    shell.ok("%claude_batch")
+    head = shell.page.text.splitlines()[1]
+    assert head.split() == ["Batch", "State", "Rows", "Done", "Failed", "Model", "Begun"]
+    assert "claude-sonnet-5-5<br>" in shell.page.outputs[-1]["text/html"]
+    shell.ok(CELL)
+    shell.ok("%claude_batch")
+    assert "Jobs" in shell.page.text.splitlines()[1]
+
+
 def test_where_there_is_nothing_to_cancel_that_is_said(shell):
     """Its state alone would look as if it had been cancelled just now."""
     shell.ok(CELL)

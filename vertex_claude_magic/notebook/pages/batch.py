@@ -24,7 +24,7 @@ __all__ = ["batches_page", "job_page", "progress_page", "requests_page"]
 
 _LISTED = (
     Column("Batch"), Column("State"), Column("Rows", "right"), Column("Done", "right"), Column("Failed", "right"),
-    Column("Jobs", "right"), Column("Model", wrap="long"), Column("Begun", wrap="long"),
+    Column("Jobs", "right"), Column("Model", wrap="long"), Column("Begun"),
 )  # fmt: skip
 _JOBS = (
     Column("Job", "right"), Column("State"), Column("Rows", "right"), Column("Done", "right"),
@@ -40,10 +40,11 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
     if not batches:
         none = "The journal has no batches. %%claude_batch sends one."
         return f"<p>{literal(none)}</p>", none
-    rows = []
+    rows, several = [], any(len(batch.jobs) > 1 for batch in batches)
     for batch in batches:
         stored, jobs = batch.batch, batch.jobs
         ended = sum(job.state in FINAL for job in jobs)
+        jobs_text = f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended"
         rows.append(
             Row(
                 (
@@ -52,7 +53,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                     f"{batch.rows:,}",
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
-                    f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended",
+                    *((jobs_text,) if several else ()),
                     # One below the other, so that all columns fit into half a window.
                     lines([quote(stored.model, 60), quote(stored.location, 40)]),
                     lines(
@@ -65,10 +66,9 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                 title=stored.id,
             )
         )
-    table = Table(
-        columns=_LISTED, rows=rows, caption="Batches, as they were when Google was last asked.",
-        notes=["%claude_batch NAME asks now."],
-    )  # fmt: skip
+    columns = [column for column in _LISTED if several or column.head != "Jobs"]
+    caption = "Batches, as they were when Google was last asked."
+    table = Table(columns=columns, rows=rows, caption=caption, notes=["%claude_batch NAME asks now."])
     return table.html(), table.plain()
 
 
