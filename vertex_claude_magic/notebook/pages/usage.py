@@ -126,11 +126,10 @@ def _table(rows: Sequence[UsageRow], by: str | None) -> Table:
     total_names = ("Total",) if by else ("Total", "")
     # The total of one row would be that row again.
     for names, each in (*group, *([(total_names, whole)] if several else [])):
+        unknown = f"{each.unknown:,} unknown" if each.unknown else ""
         cells = {
             "USD (est.)": each.spent.known,
-            "Up to (est.)": " + ".join(
-                filter(None, [each.spent.most, f"{each.unknown:,} unknown" * (each.unknown > 0)])
-            ),
+            "Up to (est.)": " + ".join(filter(None, [each.spent.most, unknown])),
             "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
             "Saved (est.)": amount(each.saved),
             "Calls": f"{each.calls:,}",

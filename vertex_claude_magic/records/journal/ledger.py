@@ -29,8 +29,8 @@ class Spent(NamedTuple):
     `cost` is known, `open_cost` is the most that the stopped and unfinished ones may have cost beside it (infinite
     where that is not known), and `unknown` counts those without a known price.
 
-    >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text("")
-    ('0.0100 USD (up to 0.2600)', '0.0100 + 1 unknown')
+    >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text(""), Spent(unknown=3).text()
+    ('0.0100 USD (up to 0.2600)', '0.0100 + 1 unknown', 'an unknown sum')
     """
 
     cost: float = 0.0
@@ -55,6 +55,8 @@ class Spent(NamedTuple):
 
     def text(self, unit: str = " USD") -> str:
         """Return it as a part of a sentence: what is known, and in brackets what it may be at most."""
+        if self.unknown and not self.usd:
+            return "an unknown sum"
         most = f" (up to {self.most})" if self.most else ""
         unknown = f" + {self.unknown:,} unknown" if self.unknown else ""
         return f"{self.known}{unit}{most}{unknown}"
