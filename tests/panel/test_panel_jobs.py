@@ -114,7 +114,7 @@ def test_stopped_before_it_sent_it_sends_nothing(client, claude_emulator):
             return claude_emulator.project
 
     slow = Claude(base_url=claude_emulator.base_url, access_token="emulator")
-    slow._own = Slow(slow._own.settings, slow._own.transport.authorizer)
+    slow._session = Slow(slow._session.settings, slow._session.transport.authorizer)
     job, view, _ = trial(slow)
     assert waiting.wait(120)
     job.stop()
