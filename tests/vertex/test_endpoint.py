@@ -183,7 +183,7 @@ def test_a_segment_that_would_change_the_path_is_refused(name, value):
 )
 def test_what_is_no_id_of_a_project_is_refused_before_anything_is_sent(project):
     """People give its name, with blanks; sent, it was a refusal whose cure could not be run."""
-    with pytest.raises(OptionError, match="is not the id of a Google Cloud project") as caught:
+    with pytest.raises(OptionError, match="is not a valid project id") as caught:
         Claude(project=project).request("Hello")
     assert (
         caught.value.cure

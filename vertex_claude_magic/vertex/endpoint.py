@@ -84,7 +84,7 @@ def model_path(*, project: str, location: str, model: str, verb: str) -> str:
     encoded = {name: _segment(name, value) for name, value in parts.items()}
     if not _PROJECT_ID.fullmatch(project):
         raise errors.OptionError(
-            f"{quote(project, 60)!r} is not the id of a Google Cloud project.",
+            f"{quote(project, 60)!r} is not a valid project id.",
             cure="Use the id, such as my-project-123, and not the name.",
             details={"option": "project"},
         )
