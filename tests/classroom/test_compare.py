@@ -7,6 +7,7 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.classroom.compare import MOST_COLUMNS, ColumnQuestion, Comparison, Replies, variants
 from vertex_claude_magic.emulator import Fault, Flood, Reply
+from vertex_claude_magic.markdown.sanitize import as_text
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -170,6 +171,18 @@ def test_the_tokens_of_a_limited_column_are_counted_once(claude, claude_emulator
     claude.compare("Hello", models=["sonnet", "opus"], max_tokens=1000, max_cost=0.1)
     counts = [each for each in claude_emulator.requests if "count-tokens" in each.path]
     assert len(counts) == 2
+
+
+def test_the_replies_show_who_answered_and_what_failed(claude, claude_emulator):
+    """As a reply by itself does; what the service says is shown literally."""
+    claude_emulator.answer("*Two.*", Fault(status=400, message="<b>odd</b> $5 or $6"))
+    replies = claude.compare("Hello", models=["haiku", "sonnet"])
+    shown = replies._repr_markdown_()
+    assert "*Two.*" in shown
+    assert shown.count("Answered by the emulator, not by Claude.") == 1
+    (error,) = filter(None, replies.errors)
+    assert f"⚠ {as_text(error.message)}" in shown
+    assert "<b>" not in shown
 
 
 def test_the_limit_of_a_session_holds_for_the_columns(claude_emulator):

@@ -19,7 +19,8 @@ from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
 from vertex_claude_magic.text import message_of, quote
-from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.provenance import who_answered
+from vertex_claude_magic.vertex.reply import Reply, answerer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -145,10 +146,15 @@ class Replies(list[Reply]):
     def _repr_markdown_(self) -> str:
         from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown
 
-        return "\n\n".join(
-            f"**{as_text(head)}**\n\n{safe_markdown(reply.text)}"
-            for head, reply in zip(self._heads(), self, strict=True)
-        )
+        failed = {id(reply): error for reply, error in zip(self._made, self.errors, strict=True)}
+        parts = []
+        for head, reply in zip(self._heads(), self, strict=True):
+            error = failed.get(id(reply))
+            parts += [f"**{as_text(head)}**", safe_markdown(reply.text)]
+            parts += [f"⚠ {as_text(message_of(error))}"] if error is not None else []
+        # Each line once: mostly all columns were answered by the same.
+        parts += dict.fromkeys(as_text(who_answered(answerer_of(reply))) for reply in self)
+        return "\n\n".join(filter(None, parts))
 
     @property
     def df(self) -> pd.DataFrame:

@@ -188,7 +188,10 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     parsed = parse_words(line, options)
     if parsed.prompt:
         word = quote(parsed.prompt.partition(" ")[0], 40)
-        raise OptionError(f"{word!r} is not an option.", cure="Quote values with spaces, and leave it out.")
+        raise OptionError(
+            f"{word!r} is not an option.",
+            cure="Leave it out, or quote the value of an option that has spaces.",
+        )
     return dict(parsed.options)
 
 
