@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vertex_claude_magic.markdown.formulas import canonical_formula
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 
 MONEY = {
@@ -84,6 +85,9 @@ NOT_TYPESET = (
     r"\underbracket[999em]{x}",
     r"\overbracket[1pt][999em]{x}",
     r"\mathmakebox[999em]{x}",
+    r"\makebox[1pt] [999em]{x}",
+    r"\raisebox{999em}{x}",
+    r"\hspace { 999 em }",
     r"\MoveEqLeft[999] x",
     r"\shoveleft[999em]{x}",
     r"\rule{25.5 pc}{1em}",
@@ -126,6 +130,30 @@ def test_a_formula_that_could_act_is_not_typeset(tex: str, frame: str) -> None:
     shown = safe_markdown(frame.format(tex))
     outside_code = re.sub(r"(`+).+?\1|<code>.*?</code>|<span>\\\$</span>", "", shown)
     assert "$" not in outside_code.replace("\\$", "")
+
+
+# Numbers that are no lengths, and lengths as people write them.
+TYPESET = [
+    r"x = 1 \mbox{ if } n > 100",
+    r"\fbox{x = 2024}",
+    r"\boxed{x=100}",
+    r"x_{\mbox{year 2024}}",
+    r"\begin{cases} 1 & \mbox{if } x > 100 \\ 0 & \mbox{else} \end{cases}",
+    r"\underbracket{a_{100}+b}",
+    r"\underbracket[1pt][2pt]{a}",
+    r"\hspace{1em} 1 2 3",
+    r"a \\[1em] 100 & 200 \\[2ex] 300",
+    r"a \\ [0, 100]",
+    r"\rule{1em}{0.4pt}",
+    r"\genfrac{}{}{0pt}{}{n}{k}",
+    r"\hspace{10em} x \kern-15pt y",
+]
+
+
+@pytest.mark.parametrize("tex", TYPESET)
+def test_a_number_is_not_taken_for_a_length(tex: str) -> None:
+    """Formulas of textbooks stay formulas."""
+    assert canonical_formula(tex) is not None
 
 
 def test_a_comment_does_not_hide_a_length() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from html import unescape
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from markdown_it import MarkdownIt
 from tool_use import use
 
 from vertex_claude_magic.chats.tools.wording import call_text
-from vertex_claude_magic.errors import ClaudeInterrupt
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 from vertex_claude_magic.notebook.completion import candidates
 
 if TYPE_CHECKING:
@@ -372,6 +374,25 @@ def test_a_name_of_ipython_is_suggested_nowhere(shell, cell, name):
         name
     }
     assert not shell.asked
+
+
+class Proxy:
+    """Stands for something that is not there now, as the proxies of web frameworks do."""
+
+    @property
+    def __module__(self) -> str:
+        raise RuntimeError("Working outside of a request.")
+
+
+@pytest.mark.parametrize("cell", NAMED.values(), ids=NAMED)
+def test_nothing_of_a_variable_is_read_to_suggest_a_name(shell, cell):
+    """An attribute of a proxy or of a lazy module may raise anything."""
+    lazy = ModuleType("lazy")
+    lazy.__getattr__ = lambda name: importlib.import_module(f"not there: {name}")
+    shell.ip.user_ns.update(rows=["a"], lazy=lazy, proxy=Proxy())
+    assert isinstance(shell.error(cell.format("frmae")), ClaudeError)
+    shell.ok("%claude What is $frame, and {lazy}?")
+    assert {each.text for each in candidates("%%claude_map out", "", shell.ip.user_ns)} >= {"rows"}
 
 
 def test_a_name_on_a_line_that_is_ipythons_own_is_not_pointed_out(shell):

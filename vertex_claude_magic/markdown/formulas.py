@@ -32,12 +32,14 @@ _ACTING = re.compile(
     r"|refeq|\w*tagform|autoload|texthtml|Declare\w*|New\w+|Renew\w+|Provide\w+|mathtoolsset|newsymbol|definecolor|usepackage"
     r"|setOptions|begingroupReset|begingroupSandbox|breakAlign)(?![A-Za-z])"
 )
-# Lengths by which a formula would cover the rest of the page: three digits, 20 em or pc, 10 in or cm. Searched is a
-# formula without its blanks, which may stand between a command and its length.
+# Lengths by which a formula would cover the rest of the page: three digits, 20 em or pc, 10 in or cm. Most commands
+# take one anywhere behind them, others in brackets only: the braces of a box hold a text.
+_LENGTH = r"(?:\d{3}|[2-9]\d(?:[.,]\d*)? ?(?:em|pc)|\d\d(?:[.,]\d*)? ?(?:in|cm))"
 _HUGE = re.compile(
-    r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above(?:withdelims)?"
-    r"|Space|genfrac|(?:under|over)bracket|MoveEqLeft|shove(?:left|right)|[a-z]*box)(?![A-Za-z])|\\\\\*?\[)"
-    r"[^\\$]{0,40}(?:\d{3}|[2-9]\d(?:[.,]\d*)?(?:em|pc)|\d\d(?:[.,]\d*)?(?:in|cm))"
+    r"\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise(?:box)?|lower|move(?:left|right)|mspace|above(?:withdelims)?"
+    rf"|Space|genfrac)(?![A-Za-z])[^\\$]{{0,40}}{_LENGTH}"
+    r"|(?:\\(?:(?:under|over)bracket|MoveEqLeft|shove(?:left|right)|[a-z]*box)(?![A-Za-z]) ?(?:\[[^]\\$]{0,40}\] ?)?"
+    rf"|\\\\\*?)\[[^]\\$]{{0,40}}{_LENGTH}"
 )
 # What could end the formula for one of the readers, or be read as an address or a script by a browser.
 _FORBIDDEN = re.compile(
@@ -104,7 +106,7 @@ def canonical_formula(tex: str, *, in_table: bool = False) -> str | None:
     # A comment would hide the rest of the line once all lines are one.
     line = " ".join(_COMMENT.sub(r"\1", tex).split())
     # This is what the front end reads: a comment may have parted a command from its length.
-    if _FORBIDDEN.search(line) or _ACTING.search(line) or _HUGE.search("".join(line.split())):
+    if _FORBIDDEN.search(line) or _ACTING.search(line) or _HUGE.search(line):
         return None
     # Spaces part what another reader would take for HTML, a link or a brace.
     line = _BEFORE_TAG.sub("< ", line).replace('"', "''")

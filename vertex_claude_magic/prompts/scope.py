@@ -35,9 +35,12 @@ def of_ipython(name: str, value: object) -> bool:
     >>> of_ipython("open", open), of_ipython("In", []), of_ipython("open", of_ipython)
     (True, True, False)
     """
+    # The name first: an attribute of a proxy or of a lazy module of the user's may raise anything.
+    if name not in _OF_IPYTHON:
+        return False
     # The lists of inputs and outputs have no module, and `open` has that of Python's own.
     module = getattr(value, "__module__", None) or "IPython"
-    return name in _OF_IPYTHON and module.partition(".")[0] in {"IPython", "ipykernel", "io", "_io"}
+    return str(module).partition(".")[0] in {"IPython", "ipykernel", "io", "_io"}
 
 
 def own_names(names: Mapping[str, Any]) -> list[str]:
