@@ -154,6 +154,25 @@ def test_building_again_names_the_files_of_the_lesson_that_it_replaces_though_th
     assert (out / "notebooks/exam.md").read_text() == "Of the course"
 
 
+@pytest.mark.parametrize(
+    ("own", "new"), [("notebooks/data", "data/x.csv"), ("notebooks/b.md/mine.txt", "b.md")]
+)
+def test_building_again_changes_nothing_where_a_file_is_in_the_way(course, capsys, own, new):
+    """A file of the teacher's where the lesson has a folder, or in a folder where it has a file."""
+    assert build(course) == 0
+    out = course.parent / "out"
+    for path in (out / own, course / new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert build(course) != 0
+    assert (
+        f"{own} is in the way of notebooks/{new} of the lesson. Move or rename it" in capsys.readouterr().err
+    )
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_building_again_removes_nothing_outside_of_the_lesson_whatever_its_list_says(course):
     assert build(course) == 0
     thesis, listed = course.parent / "thesis.tex", course.parent / "out/lesson.json"

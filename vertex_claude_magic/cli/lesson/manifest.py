@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.lesson.folder import MANIFEST, NOTEBOOKS
@@ -101,9 +102,22 @@ def replace_lesson(out: Path, staged: Path) -> list[str]:
 
     Returns:
         A line for each file that is replaced though it was changed or added after the former lesson was built.
+
+    Raises:
+        OptionError: what stays is a file where the lesson has a folder, or in a folder where it has a file.
     """
     former = read_manifest(out) or {"files": {}, "date": ""}
     now, new = _files(out), _files(staged)
+    # Before anything is touched: half of each lesson would be none.
+    files = [PurePosixPath(path.relative_to(out).as_posix()) for path in out.rglob("*") if path.is_file()]
+    stays = [own for own in files if str(own) not in former["files"] and own.parts[0] != SITE]
+    for name in map(PurePosixPath, new):
+        for own in stays:
+            if name in own.parents or own in name.parents:
+                raise OptionError(
+                    f"{quote(str(own), 100)} is in the way of {quote(str(name), 100)} of the lesson.",
+                    cure="Move or rename it, and build again.",
+                )
     changed = changed_files(out, former)
     replaced = [
         f"{changed[name]}, and is replaced."
