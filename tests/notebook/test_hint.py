@@ -451,7 +451,7 @@ def test_a_hint_that_is_not_recorded_is_named_by_its_level(shell, monkeypatch):
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "only")
     error = shell.error("%claude_hint")
     assert error.message == "Hint 2 of 4 on this error is not recorded."
-    assert error.cure.startswith("Ask with --replay auto ")
+    assert error.cure == "Run %claude_hint --replay auto to send it and keep the answer."
     assert error.details["differences"]
     shell.ok(WRONG)
     shell.ok("%claude_hint --check mean")

@@ -18,7 +18,7 @@ from shells import ROOT
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.budget import Budget, token_bound, worst_case
+from vertex_claude_magic.records.budget import Budget, RunBudget, token_bound, worst_case
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
@@ -431,3 +431,21 @@ def test_a_tally_never_holds_more_than_its_limit(calls, limit):
             key, worst, part = held.pop(0)
             budget.commit(key, None if part is None else part * worst)
         assert budget.spent(local=False) <= limit + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("under_way", "says"),
+    [
+        (0.0, "$0.10 is spent (estimates)."),
+        (0.5, "$0.10 is spent, and what is under way may cost up to ≈ $0.50 (estimates)."),
+    ],
+)
+def test_why_a_run_refuses_a_request_names_what_is_under_way(under_way, says):
+    """Else a limit that is far above what is spent would seem to refuse for no reason."""
+    run = RunBudget(Budget(), limit=1.0)
+    run.commit(run.reserve(0.3, local=False), 0.1)
+    if under_way:
+        run.reserve(under_way, local=False)
+    with pytest.raises(errors.CostLimitExceeded) as refused:
+        run.reserve(0.95, local=False)
+    assert refused.value.message.endswith(says)

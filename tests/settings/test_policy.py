@@ -134,6 +134,9 @@ def test_a_policy_may_give_tools_where_it_says_that_calls_are_confirmed(text):
     """In whichever of its sections the one and the other are."""
     policy = parse_policy(text, "p.toml", Path())
     assert {**policy.defaults, **policy.locks}["tools"] in (("web_search",), (("web_search",),))
+    # A saved prompt is a file that somebody else may have written.
+    target = resolve_target(AskOptions(), {}, policy=policy, saved={"confirm": False})
+    assert (target.tools, target.confirm) == (("web_search",), True)
 
 
 @pytest.mark.parametrize(("text", "begins"), BROKEN.values(), ids=BROKEN.keys())

@@ -325,7 +325,10 @@ class RunBudget(Budget):
     def refusal(self, what: str) -> str:
         """Return why the next of something is not asked, such as a row: the run could cross its limit."""
         limit, spent = usd_limit(self.limit or 0.0), usd_estimate(self.cost or 0.0)
-        return f"The next {what} could exceed the limit of {limit}: {spent} is spent (estimates)."
+        with self._lock:
+            under_way = self._under_way(local=False) + self._under_way(local=True)
+        more = f", and what is under way may cost up to {usd_estimate(under_way)}" if under_way else ""
+        return f"The next {what} could exceed the limit of {limit}: {spent} is spent{more} (estimates)."
 
     @property
     def open_cost(self) -> float:

@@ -176,8 +176,10 @@ def resolve_target(
     values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
     # From the last place to the first, each over those before it.
     for place, found in (("policy", policy.defaults), ("saved prompt", saved or _NOTHING)):
-        values.update(found)
-        origins.update(dict.fromkeys(found, place))
+        # No file takes back that the user is asked before a call: another one may have given the tools.
+        says = {name: value for name, value in found.items() if name != "confirm" or value}
+        values.update(says)
+        origins.update(dict.fromkeys(says, place))
     here = merged.given()
     for name in values:
         for variable in () if name in here else OPTIONS[name].variables:

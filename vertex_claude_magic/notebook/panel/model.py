@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.choices import Choice
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["PanelModel", "own_options", "panel_model"]
+__all__ = ["PanelModel", "field_label", "own_options", "panel_model"]
+
+# Settings whose names are no words.
+_WORDS = {
+    "max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking",
+    "system": "system prompt",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,6 +159,15 @@ def panel_model(
     )
 
 
+def field_label(name: str) -> str:
+    """Return what the panel calls a setting within a sentence.
+
+    >>> field_label("top_p"), field_label("as_")
+    ('top-p', 'as')
+    """
+    return _WORDS.get(name, name.rstrip("_").replace("_", " "))
+
+
 def _locked() -> dict[str, str]:
     """Return what a policy fixes of the settings, and by whom, a sentence each."""
     policy = present_policy()
@@ -164,8 +179,7 @@ def _locked() -> dict[str, str]:
         found.setdefault(name, f"{policy.limited(name)}.")
     # Named as the fields of the panel are.
     for name, sentence in found.items():
-        label = name.rstrip("_").replace("_", " ").capitalize()
-        found[name] = f"{label}{sentence.removeprefix(name)}"
+        found[name] = f"{field_label(name).capitalize()}{sentence.removeprefix(name)}"
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
         found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."

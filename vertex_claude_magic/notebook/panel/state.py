@@ -16,7 +16,7 @@ from traitlets.config import Configurable
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.line import magic_line
-from vertex_claude_magic.notebook.panel.model import own_options, panel_model
+from vertex_claude_magic.notebook.panel.model import field_label, own_options, panel_model
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
 from vertex_claude_magic.settings.options import merge
@@ -43,10 +43,6 @@ _SHOWN = (
     "show_thinking",
     *SAMPLING,
 )
-_WORDS = {
-    "max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking",
-    "system": "system prompt",
-}  # fmt: skip
 
 
 class PanelState(HasTraits):  # type: ignore[misc]
@@ -138,7 +134,9 @@ class PanelState(HasTraits):  # type: ignore[misc]
             value = -1
         # "Create a Message" of the Messages API reference (Claude docs, 2026). A NaN is in no range.
         if value is not None and not 0 <= value <= (math.inf if name == "top_k" else 1):
-            self.tell(f"Not changed: {quote(typed, 40)!r} is not valid for {_label(name)}; {_RANGES[name]}.")
+            self.tell(
+                f"Not changed: {quote(typed, 40)!r} is not valid for {field_label(name)}; {_RANGES[name]}."
+            )
             return
         self.choose(name, value)
 
@@ -186,7 +184,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def _changed_elsewhere(self, change: Change) -> None:
         with self.lock:
             if not self._writing:
-                self.tell(f"Changed outside the panel: {_label(str(change['name']))}.")
+                self.tell(f"Changed outside the panel: {field_label(str(change['name']))}.")
 
     def _look(self) -> PanelModel:
         settings = self.settings
@@ -209,10 +207,6 @@ def _watched() -> list[str]:
     return [*Settings.class_trait_names(config=True), "emulator"]
 
 
-def _label(name: str) -> str:
-    return _WORDS.get(name, name.replace("_", " "))
-
-
 def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: str) -> str:
     shown = f"set to {quote(str(value), 60)}" if is_set(value) else "reset to its default"
     if name == "system" and isinstance(value, str) and value:
@@ -220,6 +214,6 @@ def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: 
     if name == "model" and value != model_id:
         shown += f" ({quote(model_id, 60)})"
     lowered = ", this model's maximum," if name in dropped else ""
-    text = f"{_label(name).capitalize()} {shown}{lowered} for this session."
-    lost = ", ".join(_label(each) for each in dropped if each != name)
+    text = f"{field_label(name).capitalize()} {shown}{lowered} for this session."
+    lost = ", ".join(field_label(each) for each in dropped if each != name)
     return f"{text} Removed, because the model does not support it: {lost}." if lost else text
