@@ -234,6 +234,40 @@ def test_of_several_policies_the_strictest_holds(tmp_path):
     assert {name: policy.who(name) for name in wanted} == wanted
 
 
+# What one file says, what another says of the same option, an option that is asked for, and what the other is named for.
+SAME_OPTION = {
+    "a default and a lock": (
+        "[defaults]\nmodel = 'haiku'", "[locks]\nmodel = 'haiku'", {"model": "opus"}, "model is locked to haiku by {}."),
+    "a default and a limit": (
+        "[defaults]\nmax_tokens = 9", "[limits]\nmax_tokens = 50", {"max_tokens": 60}, "max_tokens is limited to 50 by {}."),
+    "a default and a switch": (
+        "[defaults]\ntools = ['web_search']\nconfirm = true", "[limits]\ntools = false", {"tools": ("f",)},
+        "Tools are switched off by {}."),
+    "a lock and a switch": (
+        "[locks]\ntools = ['web_search']\nconfirm = true", "[limits]\ntools = false", {"tools": ("web_search",)},
+        "Tools are switched off by {}."),
+    "a lock and a higher limit": (
+        "[limits]\nmax_cost = 2", "[locks]\nmax_cost = 0.5", {"max_cost": 1.0}, "max_cost is locked to 0.5 by {}."),
+    "a lock and a lower limit": (
+        "[locks]\nmax_tokens = [100, 20]", "[limits]\nmax_tokens = 50", {"max_tokens": 100},
+        "max_tokens is limited to 50 by {}."),
+    "a default and a field by hand": (
+        "[defaults]\nmax_tokens = 9", "[limits]\nmax_tokens = 50", {"set": {"max_tokens": 9}},
+        "max_tokens is fixed by {}, so"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["nearest", "above"])
+@pytest.mark.parametrize(("one", "other", "given", "said"), SAME_OPTION.values(), ids=SAME_OPTION.keys())
+def test_a_refusal_names_the_file_that_refuses(one, other, given, said, first, tmp_path):
+    """Whatever another file says of the same option, and whichever of the two is nearer to the notebook."""
+    policy = several(tmp_path, *((other, one) if first == 0 else (one, other)))
+    by = os.path.relpath(tmp_path / str(first) / "claude-policy.toml")
+    with pytest.raises(OptionError) as caught:
+        resolve_target(AskOptions(), given, policy=policy)
+    assert caught.value.message.startswith(said.format(by))
+
+
 def test_policies_that_allow_no_common_value_close_everything(tmp_path):
     """Nobody can say which of them was meant."""
     policy = several(tmp_path, "[locks]\nmodel = 'haiku'\n", "[locks]\nmodel = 'opus'\n")

@@ -55,7 +55,7 @@ class Policy(NamedTuple):
         locks: For each locked option the values that are allowed; the first holds where nothing is given.
         defaults: What holds where neither the user nor the environment says anything.
         origin: Who fixed them, for messages: a file's name, for example.
-        origins: Who fixed one of them, where that is another than `origin`.
+        origins: Who wrote one of them, by section of the file and name, where that is another than `origin`.
         ceilings: The largest values of options that count tokens or USD.
         forbids: What is off: "tools", "attachments", "live".
         hints: The highest level of hints that students may see, 1 to 4.
@@ -69,15 +69,25 @@ class Policy(NamedTuple):
     locks: Mapping[str, tuple[Any, ...]] = _NONE
     defaults: Mapping[str, Any] = _NONE
     origin: str = "a policy"
-    origins: Mapping[str, str] = _NONE
+    origins: Mapping[tuple[str, str], str] = MappingProxyType({})
     ceilings: Mapping[str, float] = _NONE
     forbids: frozenset[str] = frozenset()
     hints: int = 4
     closed: tuple[str, ...] = ()
 
-    def who(self, name: str) -> str:
-        """Return who fixed an option or a limit."""
-        return self.origins.get(name, self.origin)
+    def who(self, name: str, *sections: str) -> str:
+        """Return who fixed an option or a limit.
+
+        Args:
+            name: The option, the limit or the switch.
+            sections: The sections of the file in which to look for it, the first that has it decides.
+
+        >>> policy = Policy(origins={("locks", "max_cost"): "the course", ("limits", "max_cost"): "the school"})
+        >>> policy.who("max_cost"), policy.who("max_cost", "limits"), policy.who("region")
+        ('the course', 'the school', 'a policy')
+        """
+        found = [self.origins.get((section, name)) for section in sections or ("locks", "limits", "hints")]
+        return next(filter(None, found), self.origin)
 
     def giver(self, name: str, origin: str) -> str:
         """Return which place gives the value of an option, for messages: of a policy, who fixed it.
@@ -100,8 +110,9 @@ class Policy(NamedTuple):
         >>> policy.holder("max_cost", 0.5), policy.holder("max_cost", 0.1), policy.holder("max_daily_cost", 5.0)
         ('the course', '', '')
         """
-        held = value >= self.ceilings.get(name, float("inf")) or name in self.locks
-        return self.who(name) if held else ""
+        if value >= self.ceilings.get(name, float("inf")):
+            return self.who(name, "limits")
+        return self.who(name) if name in self.locks else ""
 
     def check_open(self) -> None:
         """Refuse everything where nothing may be asked, or the policy cannot be read.
@@ -165,7 +176,7 @@ class Policy(NamedTuple):
         switch = {"tools": "tools", "attach": "attachments"}.get(name, "")
         if switch in self.forbids and value:
             value = ()
-            said = f"{switch.capitalize()} are switched off by {self.who(switch)}"
+            said = f"{switch.capitalize()} are switched off by {self.who(switch, 'limits')}"
             notice = _overruled(name, said, origin)
         return value, notice
 
@@ -179,7 +190,7 @@ class Policy(NamedTuple):
 
         most = self.ceilings[name]
         number = f"{int(most):,}" if name == "max_tokens" else f"{usd(most, 'price')} USD"
-        return f"{name} is limited to {number} by {self.who(name)}"
+        return f"{name} is limited to {number} by {self.who(name, 'limits')}"
 
     def live(self, replay: str, origin: str) -> tuple[str, str]:
         """Return the way to replay where nothing may be sent, and what to say of one that was overruled.

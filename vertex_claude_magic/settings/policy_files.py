@@ -181,28 +181,29 @@ def _together(parts: Sequence[Policy]) -> Policy:
     locks: dict[str, tuple[Any, ...]] = {}
     defaults: dict[str, Any] = {}
     ceilings: dict[str, float] = {}
-    origins: dict[str, str] = {}
+    # A file may lock what another limits, and a third gives a default of: each is named for its own.
+    origins: dict[tuple[str, str], str] = {}
     for part in parts:
         for name, allowed in part.locks.items():
             known = locks.get(name)
             both = allowed if known is None else tuple(each for each in known if each in allowed)
             if not both:
                 raise OptionError(
-                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_CURE
+                    f"{origins['locks', name]} and {part.origin} allow no common value of {name}.", cure=_CURE
                 )
             if both != known:
-                locks[name], origins[name] = both, part.origin
+                locks[name], origins["locks", name] = both, part.origin
         for name, most in part.ceilings.items():
             if name not in ceilings or most < ceilings[name]:
                 ceilings[name] = most
-                origins[name] = part.origin
+                origins["limits", name] = part.origin
         for switch in part.forbids:
-            origins.setdefault(switch, part.origin)
+            origins.setdefault(("limits", switch), part.origin)
         for name, value in part.defaults.items():
             defaults.setdefault(name, value)
-            origins.setdefault(name, part.origin)
+            origins.setdefault(("defaults", name), part.origin)
     strictest = min(parts, key=lambda part: part.hints)
-    origins["hints"] = strictest.origin
+    origins["hints", "hints"] = strictest.origin
     closed = next((part.closed for part in parts if part.closed), ())
     return Policy(locks=locks, defaults=defaults, origin=parts[0].origin, origins=origins, ceilings=ceilings,
                   forbids=frozenset().union(*(part.forbids for part in parts)), hints=strictest.hints,

@@ -218,7 +218,7 @@ def _under_policy(
     values: dict[str, Any], origins: Mapping[str, str], notices: tuple[str, ...], policy: Policy
 ) -> Target:
     """Return the target of these values, less what the policy switches off, and with its ceiling of `max_tokens`."""
-    forbids = {name: policy.who(name) for name in policy.forbids}
+    forbids = {name: policy.who(name, "limits") for name in policy.forbids}
     known = loaded()
     if known is not None and known.demo is not None and values["base_url"] == known.demo.base_url:
         # The demo's emulator is on this machine, and gets a fixed token.

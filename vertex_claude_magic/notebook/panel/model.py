@@ -182,7 +182,7 @@ def _locked() -> dict[str, str]:
         found[name] = f"{field_label(name).capitalize()}{sentence.removeprefix(name)}"
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
-        found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."
+        found[name] = f"{what.capitalize()} are switched off by {policy.who(name, 'limits')}."
     if policy.hints < 4:
         found["hints"] = f"Hints end at level {policy.hints}, by {policy.who('hints')}."
     return found

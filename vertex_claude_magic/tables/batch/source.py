@@ -194,6 +194,7 @@ def _check_request(request: Mapping[str, Any], tokens: int, name: str) -> None:
         found = "attachments"
     if found:
         raise OptionError(
-            f"{found.capitalize()} are switched off by {policy.who(found)}, and the row {quote(name, 60)} has some.",
+            f"{found.capitalize()} are switched off by {policy.who(found, 'limits')}, "
+            f"and the row {quote(name, 60)} has some.",
             cure="Leave them out of the table.",
         )
