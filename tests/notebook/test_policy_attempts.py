@@ -170,6 +170,20 @@ def test_where_a_value_comes_from_is_said_in_one_way(under):
     assert said.count("from claude-policy.toml") == 2
 
 
+def test_what_the_user_sets_under_a_policy_is_called_a_setting(under):
+    """Where the file allows several values, or only limits them: on the page, in the panel and by the doctor."""
+    shell = under("[locks]\nregion = ['eu', 'us']\n[limits]\nmax_tokens = 500\n")
+    shell.ok("%config ClaudeMagics.region = 'us'")
+    shell.ok("%config ClaudeMagics.max_tokens = 400")
+    shell.ok("%claude")
+    rows = {row[0]: row[1:] for row in map(str.split, shell.page.text.splitlines()) if row}
+    assert (rows["region"], rows["max_tokens"]) == (["us", "(setting)"], ["400", "(setting)"])
+    shell.ok("%claude_panel")
+    assert "From claude-policy.toml" not in shell.magics.panel._picker._note.value
+    shell.ok("%claude_doctor")
+    assert "in us (from a setting)" in shell.page.text
+
+
 # What is tried by `%config`, where it is refused when it is set.
 CONFIGURED = {
     "model by %config": '%config ClaudeMagics.model = "opus"',

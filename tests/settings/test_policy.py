@@ -268,6 +268,54 @@ def test_a_refusal_names_the_file_that_refuses(one, other, given, said, first, t
     assert caught.value.message.startswith(said.format(by))
 
 
+LIMIT, LOCK = "[limits]\nmax_cost = 5\nmax_tokens = 500", "[locks]\nregion = ['eu', 'us']"
+# The two files, the user's settings, a variable's region, an option, its value, and which place or file gave it.
+GIVERS = {
+    "a default": ("[defaults]\nmax_tokens = 9", "", {}, "", "max_tokens", 9, 0),
+    "a default below the limit of another": ("[defaults]\nmax_tokens = 9", LIMIT, {}, "", "max_tokens", 9, 0),
+    "a default above the limit of another": ("[defaults]\nmax_tokens = 900", LIMIT, {}, "", "max_tokens", 500, 1),
+    "a default among those that another allows": ("[defaults]\nregion = 'us'", LOCK, {}, "", "region", "us", 0),
+    "a default that another allows alone": (
+        "[defaults]\nregion = 'eu'", "[locks]\nregion = 'eu'", {}, "", "region", "eu", 1),
+    "a default that another does not allow": ("[defaults]\nregion = 'global'", LOCK, {}, "", "region", "eu", 1),
+    "the first of those allowed": (LOCK, "", {}, "", "region", "eu", 0),
+    "the first in place of a variable": (LOCK, "", {}, "us-east5", "region", "eu", 0),
+    "the only one allowed, and set too": ("[locks]\nregion = 'eu'", "", {"region": "eu"}, "eu", "region", "eu", 0),
+    "the only one allowed, as a text": ("[locks]\nthinking = 2000", LIMIT, {"thinking": "2000"}, "", "thinking", "2000", 0),
+    "a setting among those allowed": (LOCK, "", {"region": "us"}, "", "region", "us", "setting"),
+    "a variable among those allowed": (LOCK, "", {}, "us", "region", "us", "CLOUD_ML_REGION"),
+    "a limit where nothing is set": ("", LIMIT, {}, "", "max_cost", 5, 1),
+    "a setting below a limit": (LIMIT, "", {"max_cost": 0.5}, "", "max_cost", 0.5, "setting"),
+    "a limit below that of the model": ("", LIMIT, {}, "", "max_tokens", 500, 1),
+    "a limit above that of the model": (
+        "[limits]\nmax_tokens = 50000", "", {"model": "haiku"}, "", "max_tokens", None, "default"),
+    "a setting of tokens below a limit": (LIMIT, "", {"max_tokens": 9}, "", "max_tokens", 9, "setting"),
+    "a lock that the limit of another lowers": ("[locks]\nmax_cost = 9", LIMIT, {}, "", "max_cost", 5, 1),
+    "tools that are off": (
+        "[defaults]\ntools = ['web_search']\nconfirm = true", "[limits]\ntools = false", {}, "", "tools", (), 1),
+    "attachments that are off": (
+        "[defaults]\nattach = ['a.md']", "[limits]\nattachments = false", {}, "", "attach", (), 1),
+    "replay where live calls are off": ("", "[limits]\nlive = false", {}, "", "replay", "only", 1),
+    "replay that is set so": ("", "[limits]\nlive = false", {"replay": "only"}, "", "replay", "only", "setting"),
+    "what no file names": (LOCK, LIMIT, {"effort": "low"}, "", "effort", "low", "setting"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "settings", "region", "name", "value", "by"), GIVERS.values(), ids=GIVERS.keys()
+)
+def test_a_value_is_attributed_to_the_place_that_gives_it(
+    one, other, settings, region, name, value, by, tmp_path
+):
+    """To a file where it gives the value or allows no other; what the user chose among others remains the user's."""
+    policy = several(tmp_path, one, other)
+    environment = {"CLOUD_ML_REGION": region}
+    target = resolve_target(AskOptions(**settings), policy=policy, environment=environment)
+    files = [os.path.relpath(tmp_path / str(number) / "claude-policy.toml") for number in (0, 1)]
+    assert getattr(target, name) == value
+    assert policy.giver(name, value, target.origins[name]) == (files[by] if isinstance(by, int) else by)
+
+
 def test_policies_that_allow_no_common_value_close_everything(tmp_path):
     """Nobody can say which of them was meant."""
     policy = several(tmp_path, "[locks]\nmodel = 'haiku'\n", "[locks]\nmodel = 'opus'\n")

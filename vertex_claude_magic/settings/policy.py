@@ -45,6 +45,8 @@ _HEADERS = {
     "anthropic-version": "anthropic_version",
     "x-vertex-ai-labels": "label",
 }
+# The switch that decides the value of an option.
+_SWITCHED = {"tools": "tools", "attach": "attachments", "replay": "live"}
 _ATTACHED = frozenset({"container_upload", "document", "file", "image"})
 
 
@@ -89,19 +91,26 @@ class Policy(NamedTuple):
         found = [self.origins.get((section, name)) for section in sections or ("locks", "limits", "hints")]
         return next(filter(None, found), self.origin)
 
-    def giver(self, name: str, origin: str) -> str:
-        """Return which place gives the value of an option, for messages: of a policy, who fixed it.
+    def giver(self, name: str, value: Any, origin: str) -> str:
+        """Return which place gives the value of an option, for messages: who wrote it where a policy does.
+
+        A value that is the only one allowed is the policy's, whoever else gives it.
 
         Args:
             name: The option.
+            value: The value that holds.
             origin: The place, as for `locked`.
 
-        >>> policy = Policy(defaults={"model": "haiku"}, locks={"region": ("eu",)}, origin="the course")
-        >>> policy.giver("model", "policy"), policy.giver("region", "setting"), policy.giver("effort", "setting")
-        ('the course', 'the course', 'setting')
+        >>> policy = Policy(locks={"region": ("eu",), "model": ("haiku", "opus")}, origin="the course")
+        >>> policy.giver("region", "eu", "setting"), policy.giver("model", "opus", "setting")
+        ('the course', 'setting')
         """
-        fixed = origin == "policy" or name in self.locks or name in self.ceilings
-        return self.who(name) if fixed else origin
+        fixed = len(self.locks.get(name, ())) == 1
+        if origin != "policy" and not fixed:
+            return origin
+        if not fixed and value == self.defaults.get(name):
+            return self.who(name, "defaults")
+        return self.who(_SWITCHED.get(name, name), "locks" if self._allows(name, value) else "limits")
 
     def holder(self, name: str, value: float) -> str:
         """Return who holds an option at a value that the user cannot raise; empty where nobody does.
@@ -136,10 +145,9 @@ class Policy(NamedTuple):
         Raises:
             OptionError: an option, a setting or a saved prompt gives what is not allowed.
         """
-        allowed = self.locks[name]
-        # A number on a line is a text, and in a file a number.
-        if value in allowed or (isinstance(value, (str, int)) and str(value) in map(str, allowed)):
+        if self._allows(name, value):
             return value, ""
+        allowed = self.locks[name]
         words = " or ".join(quote(str(each), 40) for each in allowed)
         return allowed[0], _overruled(name, f"{name} is locked to {words} by {self.who(name)}", origin)
 
@@ -173,8 +181,8 @@ class Policy(NamedTuple):
                 _refuse_chosen(
                     name, f"models_file is locked by {by}, because it could undo {fixed[0]}", origin
                 )
-        switch = {"tools": "tools", "attach": "attachments"}.get(name, "")
-        if switch in self.forbids and value:
+        switch = _SWITCHED.get(name, "")
+        if switch in self.forbids and switch != "live" and value:
             value = ()
             said = f"{switch.capitalize()} are switched off by {self.who(switch, 'limits')}"
             notice = _overruled(name, said, origin)
@@ -238,6 +246,11 @@ class Policy(NamedTuple):
                 self._refuse(name, f"the header {quote(header, 40)!r}")
         if "attachments" in self.forbids and holds_attachment([*fields.values()]):
             self._refuse("attachments", "a field that contains one")
+
+    def _allows(self, name: str, value: Any) -> bool:
+        allowed = self.locks.get(name, ())
+        # A number on a line is a text, and in a file a number.
+        return value in allowed or (isinstance(value, (str, int)) and str(value) in map(str, allowed))
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise OptionError(

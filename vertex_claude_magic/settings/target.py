@@ -215,7 +215,7 @@ def resolve_target(
 
 
 def _under_policy(
-    values: dict[str, Any], origins: Mapping[str, str], notices: tuple[str, ...], policy: Policy
+    values: dict[str, Any], origins: dict[str, str], notices: tuple[str, ...], policy: Policy
 ) -> Target:
     """Return the target of these values, less what the policy switches off, and with its ceiling of `max_tokens`."""
     forbids = {name: policy.who(name, "limits") for name in policy.forbids}
@@ -224,7 +224,9 @@ def _under_policy(
         # The demo's emulator is on this machine, and gets a fixed token.
         forbids.pop("live", None)
     if "live" in forbids:
-        values["replay"], notice = policy.live(values["replay"], origins["replay"])
+        replay, notice = policy.live(values["replay"], origins["replay"])
+        if replay != values["replay"]:
+            values["replay"], origins["replay"] = replay, "policy"
         notices = (*notices, notice) if notice else notices
     policy.check_by_hand(values["set"], values["header"])
     target = Target(origins=origins, notices=notices, forbids=forbids, **values)
@@ -236,4 +238,7 @@ def _under_policy(
     except OptionError:
         # An alias that means nothing here: the question says so.
         row = None
-    return target.replace(max_tokens=int(most)) if max_tokens_of(row) > most else target
+    if max_tokens_of(row) <= most:
+        return target
+    values["max_tokens"], origins["max_tokens"] = int(most), "policy"
+    return Target(origins=origins, notices=notices, forbids=forbids, **values)

@@ -111,7 +111,7 @@ def settings(setup: Setup) -> Finding:
 
 
 def _from(setup: Setup, name: str) -> str:
-    origin = present_policy().giver(name, setup.target.origins[name])
+    origin = present_policy().giver(name, getattr(setup.target, name), setup.target.origins[name])
     if origin in {"default", "option"}:
         return origin
     return f"from {'a setting' if origin == 'setting' else origin}"

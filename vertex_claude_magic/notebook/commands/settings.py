@@ -68,5 +68,5 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             from vertex_claude_magic.records.journal.location import default_path
 
             text = quote(without_home(str(default_path())), 100)
-        rows.append((name, text, policy.giver(name, target.origins[name])))
+        rows.append((name, text, policy.giver(name, getattr(target, name), target.origins[name])))
     return rows

@@ -110,7 +110,9 @@ def panel_model(
     kind = choices.thinking_kind(target)
     refused = choices.refusal(catalog, target, seen)
     policy = present_policy()
-    origin, project_from = (policy.giver(name, target.origins[name]) for name in ("region", "project"))
+    origin, project_from = (
+        policy.giver(name, getattr(target, name), target.origins[name]) for name in ("region", "project")
+    )
     if emulated:
         project_note = "The demo needs no project."
     elif project_from == "setting":
