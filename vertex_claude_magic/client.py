@@ -174,7 +174,7 @@ class Claude:
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
-            session = self._session.present()
+            session = self._session.present({**options, **varied})
             targets = [(head, session.target({**options, **own})) for head, own in variants(varied)]
             asked = [
                 ColumnQuestion(head, prompt, target, scope_of(session, prompt, names, target))
@@ -219,7 +219,7 @@ class Claude:
 
         with spelled_for_python():
             return map_in_python(
-                self._session.present(),
+                self._session.present(options),
                 table,
                 prompt,
                 options,
@@ -261,7 +261,7 @@ class Claude:
         with spelled_for_python():
             named = table if isinstance(table, str) else ""
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
-            session = self._session.present()
+            session = self._session.present(asked)
             made = submit(session, table, prompt, session.target(asked), own, name=name, scope=_scope(names),
                           warn=lambda text: _log.warning("%s", in_python(text)))  # fmt: skip
             if waiting := made.waiting:
@@ -277,7 +277,7 @@ class Claude:
         region does not count tokens.
         """
         with spelled_for_python():
-            session = self._session.present()
+            session = self._session.present(options)
             target = session.target(options)
             return session.count(_request(session, prompt, target, names), target)
 
@@ -296,7 +296,7 @@ class Claude:
             ProjectNotFound: no project is named anywhere.
         """
         with spelled_for_python():
-            session = self._session.present()
+            session = self._session.present(options)
             return _request(session, prompt, session.target(options), names, notify)
 
     def chat(self, name: str) -> Chat:
@@ -330,7 +330,7 @@ class Claude:
         options: Mapping[str, Any],
         notify: Callable[[str], None] | None,
     ) -> Exchange:
-        session = self._session.present()
+        session = self._session.present(options)
         target = session.target(options)
         scope = scope_of(session, prompt, names, target)
         if target.is_standalone:

@@ -122,6 +122,65 @@ def test_a_client_that_was_told_who_is_asked_goes_on_asking_there_in_the_demo(sh
     shell.ok("%claude_demo stop")
 
 
+# What is asked in the demo, with an address of its own.
+ELSEWHERE = {
+    "a question": "claude.ask('Hi', base_url=address)",
+    "a stream": "claude.stream('Hi', base_url=address).reply",
+    "a count": "claude.count('Hi', base_url=address)",
+    "a table": "claude.map(['a'], '{{ item }}', progress=False, fresh=True, base_url=address)",
+    "a batch": "claude.batch(['a'], '{{ item }}', to='gs://rows/x', base_url=address, region='us-east5', model='haiku')",
+    "a comparison": "claude.compare('Hi', ['haiku', 'opus'], base_url=address)",
+    "compared addresses": "claude.compare('Hi', vary={'base_url': [address, address + '/']})",
+    "a turn": "chat.ask('Hi', base_url=address)",
+    "a streamed turn": "chat.stream('Hi', base_url=address).reply",
+    "a copy": "copied.ask('Hi', base_url=address)",
+    "the address of the environment": "claude.ask('Hi', base_url='')",
+}
+
+
+@pytest.mark.parametrize("cell", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_in_the_demo_a_question_with_an_address_of_its_own_goes_there_with_the_login_of_its_client(
+    shell, cell
+):
+    """The emulator of the demo gets nothing, and its token goes nowhere else."""
+    shell.emulator.buckets.make("rows", "us-east5")
+    shell.ip.user_ns["address"] = shell.emulator.base_url
+    shell.ok("%claude_demo")
+    demo = shell.magics.emulator
+    shell.ok(MADE)
+    shell.ok(cell)
+    assert not demo.requests
+    asked = [each for each in shell.emulator.requests if "/projects/" in each.path]
+    assert asked
+    assert "Bearer emulator" not in {each.headers["authorization"] for each in asked}
+    shell.ok("%claude_demo stop")
+
+
+def test_in_the_demo_a_request_with_an_address_of_its_own_is_that_of_its_client(shell):
+    """With the project of the client; and an answer from there is not said to be the emulator's."""
+    shell.ok("%claude_demo")
+    shell.ok("from vertex_claude_magic import Claude\nclaude = Claude(project='my-project')")
+    google = "https://us-east5-aiplatform.googleapis.com/v1"
+    built = shell.ok(f"claude.request('Hi', base_url='{google}')")
+    assert built.url.startswith(f"{google}/projects/my-project/")
+    address = shell.emulator.base_url
+    stream = shell.ok(f"stream = Claude().stream('Hi', base_url='{address}'); stream.reply; stream")
+    assert ANSWERED_BY_DEMO not in [notice.text for notice in stream.notices()]
+    shell.ok("%claude_demo stop")
+
+
+@pytest.mark.parametrize("option", ["project='other-project'", "base_url=None", "region='eu'"])
+def test_in_the_demo_a_question_that_names_no_address_goes_to_the_emulator(shell, option):
+    """Whatever else it names."""
+    shell.ok("%claude_demo")
+    demo = shell.magics.emulator
+    # It has no other project, and says so.
+    shell.run(f"from vertex_claude_magic import Claude\nClaude().ask('Hi', {option})")
+    assert {each.headers["authorization"] for each in demo.requests} == {"Bearer emulator"}
+    assert not shell.emulator.requests
+    shell.ok("%claude_demo stop")
+
+
 def test_a_stream_of_the_demo_says_how_to_go_back(shell):
     """As below a cell; the project is the emulator's, the model that of the client."""
     shell.ok("from vertex_claude_magic import Claude\nclaude = Claude(project='my-project', model='opus')")

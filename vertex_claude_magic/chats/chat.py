@@ -97,7 +97,7 @@ class Chat:
             raise OptionError(
                 "A conversation already has its own earlier messages.", cure="Leave out after= and chat=."
             )
-        session = self._session.present()
+        session = self._session.present(options)
         target = session.target(options)
         conversation = NamedChat(session, self.name, prompt, new=target.new, owner=self._home)
         scope = scope_of(session, prompt, names, target)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from os import PathLike
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -88,13 +89,17 @@ class Session:
         # What asked the emulator last.
         self._demo: Session | None = None
 
-    def present(self) -> Session:
+    def present(self, given: Mapping[str, Any] = MappingProxyType({})) -> Session:
         """Return what asks now: this session, or one that asks the emulator of the demo that runs.
 
         A question is asked by one of them from its beginning to its end, so that no token of the user's goes to the
         address of an emulator that has ended, and none of the emulator's to Google.
+
+        Args:
+            given: The options of the question; one that has a `base_url`, or clears it, is not for the emulator.
         """
-        known = loaded() if self._follows_demo else None
+        elsewhere = given.get("base_url") is not None
+        known = loaded() if self._follows_demo and not elsewhere else None
         if known is None or known.demo is None:
             return self
         settings = self.settings().replace(base_url=known.demo.base_url, project=known.demo.project)
