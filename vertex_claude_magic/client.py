@@ -353,15 +353,20 @@ class Claude:
         """Return how another process makes this client: with the same settings, and a login and journal of its own.
 
         Raises:
-            PickleRefused: a secret would travel, or what was handed over in code.
+            PickleRefused: a secret would travel, or what was handed over in code; or the demo is on.
         """
-        session = self._session.present()
+        session = self._session
         settings = session.settings()
         held = not_to_be_sent(session.transport.authorizer, settings)
         if held is not None:
             raise PickleRefused(
                 f"A Claude client with {held} cannot be sent to another process.",
                 cure="Make the client in the worker, or use threads (concurrent.futures.ThreadPoolExecutor).",
+            )
+        if session.present() is not session:
+            raise PickleRefused(
+                "A Claude client cannot be sent to another process while the demo is on: it would ask Vertex AI there.",
+                cure="Use threads (concurrent.futures.ThreadPoolExecutor), or end the demo with %claude_demo stop.",
             )
         return _restore, (type(self), settings, session.retry_policy)
 

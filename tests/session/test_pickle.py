@@ -86,6 +86,37 @@ def test_a_client_that_holds_a_secret_is_not_pickled(settings, named):
     assert "\n" not in text
 
 
+def test_while_the_demo_is_on_a_client_is_not_pickled_and_the_demo_is_the_reason(shell):
+    """Another process has no demo: the client would ask Vertex AI there, which costs. After it the client goes as ever."""
+    claude = Claude(project="my-project")
+    before = pickle.dumps(claude)
+    shell.ok("%claude_demo")
+    for each in (claude, Claude()):
+        with pytest.raises(errors.PickleRefused) as caught:
+            pickle.dumps(each)
+        assert "while the demo is on" in str(caught.value)
+        assert "access_token" not in str(caught.value)
+        assert "thread" in caught.value.cure
+        assert "%claude_demo stop" in caught.value.cure
+    shell.ok("%claude_demo stop")
+    assert pickle.dumps(claude) == before
+
+
+def test_a_client_that_does_not_ask_the_demo_is_pickled_while_it_is_on(shell):
+    """One that was told an address goes; one that holds a secret says which."""
+    shell.ok("%claude_demo")
+    again = pickle.loads(pickle.dumps(Claude(base_url=shell.emulator.base_url)))
+    assert again.ask("Hello").complete
+    assert not shell.magics.emulator.requests
+    for settings, named in (
+        ({"access_token": SECRET}, "access_token"),
+        ({"header": {"Cookie": SECRET}}, "header"),
+    ):
+        with pytest.raises(errors.PickleRefused, match=f"with .*{named}"):
+            pickle.dumps(Claude(**settings))
+    shell.ok("%claude_demo stop")
+
+
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("token", [None, "emulator"])
 def test_a_copy_in_the_same_process_asks_and_shares_login_and_sums(login, how, token):
