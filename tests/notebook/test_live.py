@@ -173,6 +173,26 @@ def test_a_call_that_waits_for_a_yes_is_in_sight_before_somebody_is_asked(build,
     assert 'run(code="1")' in screen.last["text/markdown"]
 
 
+@pytest.mark.parametrize("said", ["asks", "runs"])
+@pytest.mark.parametrize("above", ["", "Let me look."])
+@pytest.mark.parametrize("waits", ["", "thinking"])
+def test_a_call_that_has_ended_waits_for_nobody(build, screen, clock, said, above, waits):
+    """Where the answer does not stream, the next status alone tells that the call is over."""
+    answer = build()
+    if above:
+        answer.between(above)
+        answer.draw()
+    getattr(answer, said)("rm(path=1)")
+    clock.now += 1
+    answer.draw()
+    assert "rm(path=1)" in screen.last["text/markdown"]
+    answer.status(waits)
+    clock.now += 1
+    answer.draw()
+    assert "rm(path=1)" not in screen.last["text/markdown"]
+    assert above in screen.last["text/markdown"]
+
+
 def test_where_an_output_cannot_change_the_line_that_asks_has_the_call(build, screen):
     for options in ({"live": False}, {"quiet": True}):
         assert build(**options).asks("run()") is False

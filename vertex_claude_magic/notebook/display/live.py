@@ -156,9 +156,9 @@ class LiveAnswer:
             self._output.begin(self._bundle(self._waiting()), DRAFT)
 
     def status(self, text: str) -> None:
-        """Say what is being waited for; once there is text, that is enough."""
-        if text != self._status and not self._has_text:
-            self._below = _NOTHING
+        """Say what is being waited for; once there is text, that is enough, but a call below it is over."""
+        over, self._below = self._below != _NOTHING, _NOTHING
+        if over or (text != self._status and not self._has_text):
             self._status, self._changed, self._urgent = text, True, True
 
     def text(self, delta: str) -> None:
