@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from tool_use import use
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.chats.tools.wording import call_in_full
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -354,6 +355,30 @@ def test_of_a_call_that_is_very_long_no_argument_pushes_another_out_and_the_rest
     line, _ = asked_before(shell, monkeypatch, "--quiet", **many)
     assert len(line) < 8_000
     assert "characters more" in line
+
+
+# Unicode 15.0, Default_Ignorable_Code_Point: the ends of its ranges, which are shown as nothing or as a blank; and the
+# pattern of Braille without dots and the musical symbol of a note without a head, which are blanks too.
+UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180f\u200b\u200f\u202a\u202e\u2060\u206f\u3164\ufe00\ufe0f"
+    "\ufeff\uffa0\ufff0\ufff8\U0001bca0\U0001d173\U000e0000\U000e0020\U000e0100\U000e0101\U000e0fff\u2800\U0001d159"
+)
+
+
+@pytest.mark.parametrize("letter", UNSEEN, ids=lambda letter: f"U+{ord(letter):04X}")
+def test_a_character_that_nobody_sees_is_a_code_in_a_call(letter):
+    """Wherever it stands, also where a script or an emoji would need it: whoever says yes is to see that it is there."""
+    for text in (f"a{letter}b", f"\u2764{letter}", f"\u0645{letter}\u0645", letter * 3):
+        call = call_in_full("act", {f"path{letter}": text, "names": {letter: [letter]}})
+        assert letter not in call
+        assert call.isascii() == text.replace(letter, "").isascii()
+        assert json.loads(call.partition(", names=")[2][:-1]) == {letter: [letter]}
+
+
+def test_a_letter_that_is_seen_is_itself_in_a_call():
+    """In every script, with the marks that stand on letters."""
+    text = "Grüße, d\u0301a, שָׁלוֹם, नमस्ते, 日本, ⠃, 😀"
+    assert call_in_full("act", {"text": text}) == f'act(text="{text}")'
 
 
 def asked_before(shell, monkeypatch, options, **arguments):

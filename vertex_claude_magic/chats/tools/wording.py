@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.tools.function import ArgumentsInvalid
+from vertex_claude_magic.markdown.characters import visible
 from vertex_claude_magic.text import message_of, quote
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ __all__ = ["call_in_full", "call_text", "error_text"]
 _LONGEST_VALUE, _LONGEST, _LONGEST_ERROR = 60, 160, 1_000
 # Characters of a call that somebody is to allow.
 _READ = 3_000
+# Signs that are shown as blanks: Braille without dots, and a note without a head.
+_BLANK = "\u2800\U0001d159"
 # The folders of an absolute path, in quotes (where names may hold spaces) or bare. A URL has a word, `:` or `/` before.
 _START = r"(?<![\w:/.\\])(?:~|[A-Za-z]:)?[\\/]+"
 _FOLDERS = re.compile(
@@ -50,9 +53,14 @@ def call_in_full(name: str, arguments: Mapping[str, Any]) -> str:
     values = list[str]()
     for key, value in arguments.items():
         text = f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"
-        # What cannot be seen is written as JSON writes it.
+        # What cannot be seen is written as JSON writes it, also where a script or an emoji needs it.
         values.append(
-            "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+            "".join(
+                each
+                if each.isprintable() and each not in _BLANK and visible(each) == each
+                else json.dumps(each)[1:-1]
+                for each in text
+            )
         )
     if sum(map(len, values)) > _READ:
         share = max(_READ // len(values), _LONGEST_VALUE)
