@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
 
+from vertex_claude_magic.chats.tools.wording import call_in_full
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.display.output import Pace
@@ -191,6 +192,57 @@ def test_a_call_that_has_ended_waits_for_nobody(build, screen, clock, said, abov
     answer.draw()
     assert "rm(path=1)" not in screen.last["text/markdown"]
     assert above in screen.last["text/markdown"]
+
+
+CALLS = {
+    "short": {"path": "a"},
+    "lines": {"sql": "a\n" * 1_500, "path": "a" * 70},
+    "signs of many bytes": {"sql": "日\n" * 1_000, "path": "a" * 70},
+    "what JSON escapes": {"sql": '"\\' * 1_500, "path": "a" * 70},
+    "no sign of its own": {"sql": "\U000e0101" * 1_000, "path": "a" * 70},
+    "many": {f"p{number}": "日\n" * 70 for number in range(60)},
+}
+# What has come when the call does: what is thought, what is read, and how much of that at a time.
+COME = {
+    "nothing": ("", "", 1),
+    "thinking": ("我想一想<b> " * 100, "", 1),
+    "a little": ("", "Let me look.", 100),
+    "thinking and text": ("我想一想<b> " * 100, "word " * 300, 100),
+    "text that fills outputs": ("", ("word " * 12 + "\n\n") * 100, 100),
+    "text all at once": ("", ("字 " * 12 + "\n\n") * 100, 10**6),
+    "more than all outputs hold": ("", ("word " * 60 + "\n\n") * 1_000, 10_000),
+}
+
+
+@pytest.mark.parametrize("markdown", [True, False])
+@pytest.mark.parametrize("come", COME)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_question_before_a_call_is_no_larger_than_another_update(
+    build, screen, clock, call, come, markdown
+):
+    """Design of updates: 8,000 bytes on the wire; all text stands above it, and no argument pushes another one out."""
+    answer, (thinking, text, piece) = build(markdown=markdown, show_thinking=True), COME[come]
+    answer.thinking(thinking)
+    for start in range(0, len(text), piece):
+        answer.text(text[start : start + piece])
+        answer.draw()
+        clock.now += 0.3
+    assert answer.asks(call_in_full("run", CALLS[call]))
+    question = screen.last["text/markdown"]
+    sizes = [len(json.dumps(bundle, ensure_ascii=False).encode()) for _, bundle, *_ in screen.log]
+    assert max(sizes) <= 8_000
+    assert sum(kind == "show" for kind in screen.kinds) <= 45
+    assert all(f"{name}=" in question for name in CALLS[call])
+    assert (call == "short") is ("characters more)" not in question)
+    if come != "more than all outputs hold":
+        page = "".join({shown: bundle["text/markdown"] for _, bundle, _, shown in screen.log}.values())
+        assert [page.count(word) for word in ("word", "字", "look")] == [
+            text.count(word) for word in ("word", "字", "look")
+        ]
+    clock.now += 2
+    answer.called(ToolCall(id="t", name="run", content="1", seconds=1))
+    answer.draw()
+    assert "Runs only after your yes" not in screen.last["text/markdown"]
 
 
 def test_where_an_output_cannot_change_the_line_that_asks_has_the_call(build, screen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.tools.function import ArgumentsInvalid
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["call_in_full", "call_text", "error_text"]
 
 _LONGEST_VALUE, _LONGEST, _LONGEST_ERROR = 60, 160, 1_000
-# Characters of a call that somebody is to allow.
-_READ = 3_000
+# Bytes of a call that somebody is to allow, and of the count of what is left out of an argument: a page holds the call
+# twice, as Markdown and as plain text, in a message of 8,000.
+_READ, _COUNT, _LEAST = 3_000, 32, 16
 # Signs that are shown as blanks: Braille without dots, and a note without a head.
 _BLANK = "\u2800\U0001d159"
 # The folders of an absolute path, in quotes (where names may hold spaces) or bare. A URL has a word, `:` or `/` before.
@@ -44,8 +46,8 @@ def call_text(name: str, arguments: Mapping[str, Any]) -> str:
 def call_in_full(name: str, arguments: Mapping[str, Any]) -> str:
     r"""Return a call as somebody reads it who is to allow it: one line in which every character can be seen.
 
-    Only what is longer than 3,000 characters is cut, with the count of what is left out. Arguments share that length,
-    so that none can push another one out.
+    Only what takes more than 3,000 bytes is cut, with the count of what is left out. Arguments share that length, so
+    that none can push another one out.
 
     >>> call_in_full("run", {"sql": "SELECT 1;\n", "path": "a" + chr(0x202E) + "b"})
     'run(sql="SELECT 1;\\n", path="a\\u202eb")'
@@ -62,15 +64,22 @@ def call_in_full(name: str, arguments: Mapping[str, Any]) -> str:
                 for each in text
             )
         )
-    if sum(map(len, values)) > _READ:
-        share = max(_READ // len(values), _LONGEST_VALUE)
+    if sum(map(_bytes, values)) > _READ:
+        share = max(_READ // len(values) - _COUNT, _LEAST)
         values = [_cut(value, share) for value in values]
-    return f"{name}({_cut(', '.join(values), 2 * _READ)})"
+    return f"{name}({_cut(', '.join(values), _READ)})"
 
 
 def _cut(text: str, most: int) -> str:
-    left = len(text) - most
-    return text if left <= 0 else f"{text[:most]}… ({left:,} characters more)"
+    if _bytes(text) <= most:
+        return text
+    end = bisect_right(range(min(len(text), most)), most, key=lambda at: _bytes(text[:at])) - 1
+    return f"{text[:end]}… ({len(text) - end:,} characters more)"
+
+
+def _bytes(text: str) -> int:
+    """Count what a text takes in a message where a line end in it begins another line, which is indented."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 6 * text.count("\\n")
 
 
 def error_text(error: BaseException) -> str:

@@ -51,6 +51,8 @@ _THINKING_CHARACTERS = 500
 _DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
 # Characters of what a call returned, and of what it printed, in a draft: a message stays small.
 _SHOWN_OF_CALL = 1_000
+# Bytes of thinking and of a call in one output, as Markdown and as plain text: a message stays under 8,000.
+_WAITING = 7_000
 _NOTHING = OutputBody(markdown="", plain="")
 _JSON_FENCE = "~~~~~~~~~~json\n"
 
@@ -209,12 +211,20 @@ class LiveAnswer:
         self._urgent = self._live
 
     def asks(self, call: str) -> bool:
-        """Show a call that waits for the user's yes, in full; it is drawn at once, because somebody is asked now."""
+        """Show a call that waits for the user's yes, in full, below all that came before.
+
+        It is drawn at once, because somebody is asked now.
+        """
         if not self._live or not self._output.shown:
             return False
         from vertex_claude_magic.notebook.display.tool_calls import question
 
-        self._below, self._status = question(call), ""
+        asked, self._below, self._status = question(call), _NOTHING, ""
+        if self._has_text:
+            self._segments.insert(asked, stays=False)
+        while self._segments.pending:
+            self._draw(math.inf)
+        self._below = asked
         self._draw(math.inf)
         return True
 
@@ -297,6 +307,9 @@ class LiveAnswer:
         line = around.waiting(self._label, self._status, int(self._clock() - self._started))
         tail = self._thinking_tail() if self._thinking else ""
         thinking = around.folded(tail, opened=True) if tail else ""
+        if sum(map(cost, (thinking, tail, *self._below))) > _WAITING:
+            # A long call that waits for a yes is shown alone.
+            thinking = tail = ""
         return OutputBody(
             markdown=_paragraphs(thinking, self._below.markdown, around.small(line)),
             plain=_paragraphs(tail, self._below.plain, line),

@@ -84,10 +84,12 @@ class _Beginning(NamedTuple):
     Args:
         below: What is above it and no part of any text, as it is shown.
         opening: Source that is shown before the text but is not part of it.
+        stays: Whether `below` is kept; else there is only room for it.
     """
 
     below: OutputBody | None = None
     opening: str = ""
+    stays: bool = True
 
 
 class Cut(NamedTuple):
@@ -253,13 +255,19 @@ class Segments:
         """Begin the text with source that is shown but is not part of it (a fence around JSON)."""
         self._chunks.append(_Beginning(opening=prefix))
 
-    def insert(self, body: OutputBody) -> None:
-        """End the text, and put below it what is no part of it; what is appended then is another text."""
-        self._chunks.append(_Beginning(below=body))
+    def insert(self, body: OutputBody, *, stays: bool = True) -> None:
+        """End the text, and put below it what is no part of it; what is appended then is another text.
+
+        Args:
+            body: What is put there.
+            stays: Whether it is kept. Else the present output gets room for it, which whoever draws fills.
+        """
+        self._chunks.append(_Beginning(below=body, stays=stays))
 
     def step(self) -> OutputBody | None:
         """Take the next piece of text in; return the present output's last body if that is now full."""
         beginning = self._chunks[0] if self._chunks and self._at >= len(self._ready) else None
+        added = 0
         if isinstance(beginning, _Beginning):
             if self._tail.plain:
                 self._keep(*self._tail)
@@ -267,12 +275,13 @@ class Segments:
             added = self._cost(below) if below is not None else 0
             # What is already there is closed first, so that no message holds both.
             more = self._outputs is not None and self._outputs > 1
-            full = more and bool(self._kept) and self._kept_cost + added > self._sizes.force
+            full = more and self._kept_cost > 0 and self._kept_cost + added > self._sizes.force
             self._begin(beginning.opening)
             if not full:
                 del self._chunks[0]
-                if below is not None:
+                if below is not None and beginning.stays:
                     self._keep(*below)
+                    added = 0
                 full = self._kept_cost >= self._sizes.close
         else:
             if self._at >= len(self._ready):
@@ -302,8 +311,10 @@ class Segments:
             self._kept, self._kept_cost = [], 0
             self._outputs -= 1
             return closed
-        # The oldest blocks of the window go, but the end stays in sight.
-        while len(self._kept) > (not self._tail.plain) and self.size > self._sizes.window:
+        # The oldest blocks of the window go, but the end stays in sight, unless its place is needed.
+        while (
+            len(self._kept) > (not added and not self._tail.plain) and self.size + added > self._sizes.window
+        ):
             gone = self._kept.pop(0)
             self._kept_cost -= self._cost(gone)
             self.hidden += len(gone.plain)
