@@ -282,6 +282,63 @@ def test_a_call_that_waits_for_a_yes_is_written_as_it_stands(build, out, tty):
     assert "\x1b[1A" not in after
 
 
+CALL = ToolCall(id="t", name="load", content="1", seconds=0.1)
+STOPS = {
+    "while it runs": [("runs", "load()")],
+    "while it is asked": [("asks", "load()")],
+    "after the yes": [("asks", "load()"), ("runs", "load()")],
+    "after one": [("runs", "load()"), ("called", CALL)],
+    "in the second": [("runs", "load()"), ("called", CALL), ("runs", "load()")],
+    "between two rounds": [("between", "The first answer did not match.")],
+}
+
+
+@pytest.mark.parametrize("tty", [False, True])
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("steps", STOPS.values(), ids=STOPS)
+def test_what_stands_above_a_call_that_was_stopped_is_not_written_again(build, out, steps, drawn, tty):
+    """The reply is that of the round that called; what came of the next one is another text."""
+    answer = build(tty=tty)
+    answer.text("Let me ")
+    if drawn:
+        answer.draw()
+    answer.text("look.")
+    for name, value in steps:
+        getattr(answer, name)(value)
+        answer.draw()
+    above = out.getvalue()
+    answer.finish(reply("Let me look.", complete=False, stop_reason=None), metadata={})
+    assert "look." in above
+    assert "look." not in out.getvalue()[len(above) :]
+    assert "partial answer" in out.getvalue()
+
+
+@pytest.mark.parametrize("steps", STOPS.values(), ids=STOPS)
+def test_a_text_below_a_call_is_written_although_it_says_what_the_one_above_said(build, out, steps):
+    """Also where it is the same, or a part of it, or more."""
+    for text in ("Let me look.", "look", "Let me look. And see."):
+        answer = build()
+        answer.text("Let me look.")
+        for name, value in steps:
+            getattr(answer, name)(value)
+        above = len(out.getvalue())
+        answer.text(text[:3])
+        answer.draw()
+        answer.finish(reply(text), metadata={})
+        assert out.getvalue()[above:].startswith(f"\n{text}\n")
+
+
+@pytest.mark.parametrize("came", ["\n", "  ", "\n\n \t"])
+@pytest.mark.parametrize("shown", ["Hello", "\n\nHello", "```python\nHello\n```"])
+def test_blanks_are_no_beginning_of_an_answer(build, out, came, shown):
+    """Whatever stands before it, the answer is written, and once."""
+    answer = build()
+    answer.text(came)
+    answer.draw()
+    answer.finish(reply(shown), metadata={})
+    assert out.getvalue().partition("\n\nm · ")[0].strip() == shown.strip()
+
+
 def test_a_call_that_was_not_allowed_is_no_error(build, out):
     """One line below the question, without the words that the model reads."""
     answer = build()

@@ -76,8 +76,9 @@ class TerminalAnswer:
         self._below_line = False
         self._text: list[str] = []
         self._held = ""
-        # What came of this round, and what was said between rounds.
+        # What came of a round, whether it is over (what comes then is of the next), and what was said between rounds.
         self._came: list[str] = []
+        self._over = False
         self._said: list[str] = []
         self._streamed = False
         self._ends_line = True
@@ -97,6 +98,8 @@ class TerminalAnswer:
 
     def text(self, delta: str) -> None:
         """Take text in."""
+        if self._over:
+            self._came, self._over = [], False
         self._text.append(delta)
         self._came.append(delta)
         self._streamed = True
@@ -131,7 +134,7 @@ class TerminalAnswer:
 
     def _write_line(self, line: str) -> None:
         """Write a line as it stands: as Markdown, arguments of a call would lose characters."""
-        self._came.clear()
+        self._over = True
         if self._quiet or not self._streams:
             return
         self._write_thinking()
@@ -177,16 +180,17 @@ class TerminalAnswer:
         # A terminal keeps what was said above.
         lines = [note for note in notes if not (self._streams and note in self._said)]
         if self._streams:
-            came = "".join(self._came)
+            # Blanks are no text yet.
+            came, text = "".join(self._came).lstrip(), reply.text.lstrip()
             if not self._streamed:
                 # It comes whole, or from a record.
                 rest = _whole(reply)
-            elif reply.text.startswith(came):
-                rest = reply.text[len(came) :]
+            elif text.startswith(came):
+                rest = text[len(came) :]
             else:
                 # A terminal takes nothing back. Code that is only put into a fence can be read as it is; rows of a
                 # table whose columns were not known before are written again.
-                rest = "" if came.strip() in reply.text else f"\n\n{reply.text}"
+                rest = "" if came.strip() in text else f"\n\n{reply.text}"
             self._text.append(rest)
             self._write_text(final=True)
             if self._blocks is not None:
