@@ -382,6 +382,14 @@ def test_a_letter_that_is_seen_is_itself_in_a_call():
     assert call_in_full("act", {"text": text}) == f'act(text="{text}")'
 
 
+def test_many_blanks_in_a_call_are_counted():
+    """Else what is behind them would be lines further down, where nobody looks; an indented line stays as it is."""
+    call = call_in_full(
+        "run", {"cmd": "ls" + " " * 2_000 + "; rm -r x", "sql": "SELECT 1,\n" + " " * 12 + "2"}
+    )
+    assert call == f'run(cmd="ls … (2,000 blanks) … ; rm -r x", sql="SELECT 1,\\n{" " * 12}2")'
+
+
 def asked_before(shell, monkeypatch, options, **arguments):
     """Let the model call act with these arguments; return the line that asked and the page above it."""
     asked = []

@@ -22,6 +22,7 @@ _LONGEST_VALUE, _LONGEST, _LONGEST_ERROR = 60, 160, 1_000
 _READ, _COUNT, _LEAST = 3_000, 32, 16
 # Signs that are shown as blanks: Braille without dots, and a note without a head.
 _BLANK = "\u2800\U0001d159"
+_MANY_BLANKS = re.compile(r" {21,}")
 # The folders of an absolute path, in quotes (where names may hold spaces) or bare. A URL has a word, `:` or `/` before.
 _START = r"(?<![\w:/.\\])(?:~|[A-Za-z]:)?[\\/]+"
 _FOLDERS = re.compile(
@@ -55,6 +56,8 @@ def call_in_full(name: str, arguments: Mapping[str, Any]) -> str:
     values = list[str]()
     for key, value in arguments.items():
         text = f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"
+        # Many blanks would move what is behind them out of sight.
+        text = _MANY_BLANKS.sub(lambda found: f" … ({len(found[0]):,} blanks) … ", text)
         # What cannot be seen is written as JSON writes it, also where a script or an emoji needs it.
         values.append(
             "".join(
