@@ -81,6 +81,7 @@ print("ends" + "=" + json.dumps(ends))
 OUTCOMES = {
     "only recorded answers are available here": "says that only recorded answers are available",
     "Nothing is recorded for this request": "gives recorded answers only, and says what is not recorded",
+    " of 4 on this error is not recorded": "gives recorded answers only, and says what is not recorded",
     "a batch is never replayed": "says that a batch is never replayed",
     "pip install": "says which package it needs; the site does not have it",
 }

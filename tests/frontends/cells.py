@@ -79,7 +79,7 @@ CELLS = (
     Cell("%%claude_compare", f"%%claude_compare -m haiku,sonnet\n{QUESTION}", ANSWER, times=2),
     Cell("%claude_chat", "%claude_chat talk", "talk, 1 turn", before=f"%claude -q -c talk {QUESTION}"),
     Cell("%claude_fix", "%claude_fix --explain", "This is the emulator", before=_FAILURE),
-    Cell("%claude_hint", "%claude_hint", r"[Hh]int 1 of 4", before=_FAILURE),
+    Cell("%claude_hint", "%claude_hint", r"[Hh]int 1 of 4 ·", before=_FAILURE),
     Cell("%claude_doctor", "%claude_doctor", "No problems found"),
     Cell("%claude_logging", "%claude_logging status", "off, never configured"),
     Cell("%claude_demo", "%claude_demo", "Demo mode is on"),
