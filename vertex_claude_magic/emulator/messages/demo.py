@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages.samples import sample
 
@@ -80,7 +80,7 @@ def demo_data(prompt: str, schema: Json) -> Json:
     if set(value) == {"columns", "rows"}:
         return {"columns": columns, "rows": cells}
     items = value.get("items")
-    first: Any = items[0] if isinstance(items, list) and items else None
+    first = items[0] if isinstance(items, list) and items else None
     if set(value) == {"items"} and isinstance(first, Mapping) and set(first) <= set(columns):
         return {"items": [{name: row[columns.index(name)] for name in first} for row in cells]}
     return value

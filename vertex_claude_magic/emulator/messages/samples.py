@@ -42,7 +42,7 @@ def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
         return None
     known: Mapping[str, Any] = schema
     if "$ref" in known:
-        place: Any = root
+        place: Json = root
         for name in str(known["$ref"]).removeprefix("#").strip("/").split("/"):
             place = place.get(name) if isinstance(place, Mapping) and name else place
         return _sample(place, root, depth + 1)
