@@ -91,7 +91,7 @@ class Policy(NamedTuple):
         found = [self.origins.get((section, name)) for section in sections or ("locks", "limits", "hints")]
         return next(filter(None, found), self.origin)
 
-    def giver(self, name: str, value: Any, origin: str) -> str:
+    def giver(self, name: str, value: Json, origin: str) -> str:
         """Return which place gives the value of an option, for messages: who wrote it where a policy does.
 
         A value that is the only one allowed is the policy's, whoever else gives it.
