@@ -84,7 +84,7 @@ class _Beginning(NamedTuple):
     Args:
         below: What is above it and no part of any text, as it is shown.
         opening: Source that is shown before the text but is not part of it.
-        stays: Whether `below` is kept; else there is only room for it.
+        stays: Whether `below` is kept; else there is only space for it.
     """
 
     below: OutputBody | None = None
@@ -260,7 +260,7 @@ class Segments:
 
         Args:
             body: What is put there.
-            stays: Whether it is kept. Else the present output gets room for it, which whoever draws fills.
+            stays: Whether it is kept. Else the present output gets space for it, which whoever draws fills.
         """
         self._chunks.append(_Beginning(below=body, stays=stays))
 
@@ -292,11 +292,11 @@ class Segments:
             stride = _STRIDE
             if self._outputs is not None:
                 # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
-                room = max(self._sizes.force - self.size, 256)
+                space = max(self._sizes.force - self.size, 256)
                 if self.windowed and len(self._ready) - self._at > self._sizes.window:
                     # More is waiting than will be seen, and what is kept gives way to it.
-                    room = max(room, self._sizes.behind - self._tail_cost)
-                stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
+                    space = max(space, self._sizes.behind - self._tail_cost)
+                stride = space // 4 if self._ready[self._at : self._at + space // 4].isascii() else space // 8
             piece = self._ready[self._at : self._at + stride]
             self._at += len(piece)
             self._open += piece
