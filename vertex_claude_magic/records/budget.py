@@ -255,9 +255,9 @@ class Budget:
         # Called with the lock held.
         return self._known[local], self._open[local] + self._under_way(local=local)
 
-    def _under_way(self, *, local: bool) -> float:
-        # Called with the lock held.
-        return sum([usd for kind, usd in self._held.values() if kind is local])
+    def _under_way(self, *, local: bool | None = None) -> float:
+        # Called with the lock held. Without `local` it is the sum of both.
+        return sum([usd for kind, usd in self._held.values() if local is None or kind is local])
 
 
 class RunBudget(Budget):
@@ -291,8 +291,7 @@ class RunBudget(Budget):
         `first` is False for a later round of a question: what it may cost was set aside with the question.
         """
         with self._lock:
-            over = sum([*self._known.values(), *self._open.values()])
-            under_way = self._under_way(local=False) + self._under_way(local=True)
+            over, under_way = self._over(), self._under_way()
         if self.limit is None or most is None:
             return self.limit is None
         # What is asked alone is asked as long as its first round fits, like a question that is no part of a run.
@@ -326,7 +325,7 @@ class RunBudget(Budget):
         """Return why the next of something is not asked, such as a row: the run could cross its limit."""
         limit, spent = usd_limit(self.limit or 0.0), usd_estimate(self.cost or 0.0)
         with self._lock:
-            under_way = self._under_way(local=False) + self._under_way(local=True)
+            under_way = self._under_way()
         more = f", and what is under way may cost up to {usd_estimate(under_way)}" if under_way else ""
         return f"The next {what} could exceed the limit of {limit}: {spent} is spent{more} (estimates)."
 
@@ -340,5 +339,9 @@ class RunBudget(Budget):
     def cost(self) -> float | None:
         """What the calls that are over have cost, in USD, at most where their answer broke off; None if not known."""
         with self._lock:
-            cost = sum([*self._known.values(), *self._open.values()])
+            cost = self._over()
         return cost if math.isfinite(cost) else None
+
+    def _over(self) -> float:
+        # Called with the lock held: the calls that are over, at most where their cost is not known.
+        return sum([*self._known.values(), *self._open.values()])

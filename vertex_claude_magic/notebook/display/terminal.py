@@ -115,8 +115,10 @@ class TerminalAnswer:
         self._erase()
         if self._quiet or not self._streams:
             return False
+        from vertex_claude_magic.notebook.display.tool_calls import WAITS
+
         self._told = True
-        self._write_line(f"Runs only after your yes: {call}")
+        self._write_line(f"{WAITS} {call}")
         return True
 
     def runs(self, call: str) -> None:

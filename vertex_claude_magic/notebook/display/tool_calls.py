@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GAP",
+    "WAITS",
     "CallOutputs",
     "call_body",
     "call_line",
@@ -36,6 +37,8 @@ __all__ = [
 _SHOWN, _SHOWN_IN_LINE = 2_000, 100
 # A line end in a JSON string, which is no escaped backslash before an n.
 _LINE_END = re.compile(r"(?<!\\)(?:\\\\)*\\n")
+# Above a call that is not run before the user has allowed it.
+WAITS = "Runs only after your yes:"
 # The blank line between a fold and a text, which front ends leave none for.
 GAP = OutputBody(markdown="<br>", plain="")
 _TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
@@ -79,8 +82,8 @@ def question(call: str) -> OutputBody:
         DROP TABLE t")
     ```
     """
-    head, lines = "Runs only after your yes:", _LINE_END.sub(r"\g<0>\n    ", call)
-    return OutputBody(markdown=f"{head}\n\n{fenced(lines, 'text')}", plain=f"{head}\n{lines}")
+    lines = _LINE_END.sub(r"\g<0>\n    ", call)
+    return OutputBody(markdown=f"{WAITS}\n\n{fenced(lines, 'text')}", plain=f"{WAITS}\n{lines}")
 
 
 def with_calls(reply: Reply, last: OutputBody) -> OutputBody:
