@@ -24,7 +24,7 @@ from traitlets.config import Config
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings, refused_value
-from vertex_claude_magic.settings.loaded import policies, set_loaded
+from vertex_claude_magic.settings.loaded import Demo, policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.status import SessionStatus
-    from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.policy import Policy
     from vertex_claude_magic.vertex.reply import Reply
@@ -74,7 +73,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.unfixed: BaseException | None = None
         # None until a cell fails, or a hint is asked for.
         self.troubles: Troubles | None = None
-        self._sessions: dict[bool, Session] = {}
+        self._session: Session | None = None
         self._shown: tuple[int, Any] | None = None
         # What was said last of the recording.
         self._missing = ""
@@ -491,50 +490,35 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def session(self) -> Session:
         """Return the session that asks; it reads the settings as they are when it is asked."""
-        from vertex_claude_magic.session.session import Session, authorizer_of
+        from vertex_claude_magic.session.session import Session
         from vertex_claude_magic.settings.origin import set_origin
+        from vertex_claude_magic.transport.auth import ApplicationDefault
 
         # A traceback tool may have been installed since the last question.
         self._guard()
         set_origin(self.cells.origin)
-        emulated = self.emulator is not None
-        session = self._sessions.get(emulated)
-        if session is None:
-            token = "emulator" if emulated else None
-            other = self._sessions.get(not emulated)
-            session = self._sessions[emulated] = Session(
-                self.options,
-                authorizer_of(None, token),
-                # For a user who starts and stops the demo it is one session with one sum.
-                status=other.status if other is not None else None,
-                emulated=emulated,
-                stores=self.stores,
-                budget=other.records.budget if other is not None else None,
+        if self._session is None:
+            self._session = Session(
+                super().options, ApplicationDefault(), stores=self.stores, follows_demo=True
             )
-        return session
+        return self._session.present()
 
     @property
     def status(self) -> SessionStatus:
         """What checks have found, now and earlier, and what was shown in this session already."""
         return self.session().status
 
+    @property
+    def demo(self) -> Demo | None:
+        """Where the emulator of the demo is asked, None while no demo runs."""
+        return None if self.emulator is None else Demo(self.emulator.base_url, self.emulator.project)
+
     def options(self) -> AskOptions:
-        """Return the settings as options; while the demo runs, they point at its emulator."""
-        options: AskOptions = super().options()
-        if self.emulator is None:
-            return options
-        return options.replace(base_url=self.emulator.base_url, project=self.emulator.project)
-
-    def loaded(self) -> Loaded:
-        """Return the settings that a `Claude()` of this kernel takes over."""
-        from vertex_claude_magic.settings.loaded import Loaded
-
+        """Return the settings, which a `Claude()` of this kernel takes over."""
         # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
         self._guard()
-        if self.emulator is None:
-            return Loaded(options=self.options(), stores=self.stores)
-        own = super().options()
-        return Loaded(options=own, demo=self.options(), token="emulator", stores=self.stores)  # noqa: S106 - the fixed one
+        options: AskOptions = super().options()
+        return options
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""
@@ -593,12 +577,12 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         if self.emulator is not None:
             self.emulator.close()
             self.emulator = None
-        for session in self._sessions.values():
-            session.close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
         from vertex_claude_magic.settings.origin import set_origin
 
         set_origin(None)
-        self._sessions.clear()
 
 
 # `%%claude?` shows the docstring, so the options of the registry are written into it.
@@ -626,7 +610,7 @@ def load(shell: InteractiveShell) -> None:
     # Only now: of what was set so far, it is told when all is loaded.
     magics.observe(lambda _: magics.tell_missing_recording(), ["recording", "replay"])
     shell.register_magics(magics)
-    set_loaded(magics.loaded)
+    set_loaded(magics)
     add_hooks(shell, magics)
     if found:
         from vertex_claude_magic.settings.loaded import present_policy

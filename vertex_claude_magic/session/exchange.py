@@ -417,7 +417,7 @@ class Exchange:
         if reply is not None and reply.replayed:
             if by := _ANSWERED_BY.get(reply.recorded_from or ""):
                 found.append(Notice("answer", by))
-        elif session.emulated:
+        elif session.demo:
             found.append(Notice("answer", ANSWERED_BY_DEMO))
         elif is_loopback(request.url):
             # Only on this machine is a server believed what it calls itself.

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.session.history import History
+    from vertex_claude_magic.settings.loaded import Demo
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
@@ -55,7 +56,7 @@ class Session:
         retry_policy: Retries, and how long to wait for a silent service.
         status: What checks have found so far; errors and notices tell of it.
         clock: Seconds that never run backwards.
-        emulated: Whether the demo's emulator answers, which the notices of each answer say.
+        demo: The demo whose emulator answers, which the notices of each answer say.
         stores: The open journals and recordings, where other sessions share them.
         budget: The sums of what was spent, where another session adds to the same.
         follows_demo: Whether the demo's emulator is asked while it runs (`present`).
@@ -69,7 +70,7 @@ class Session:
         retry_policy: RetryPolicy | None = None,
         status: SessionStatus | None = None,
         clock: Callable[[], float] = time.monotonic,
-        emulated: bool = False,
+        demo: Demo | None = None,
         stores: Stores | None = None,
         budget: Budget | None = None,
         follows_demo: bool = False,
@@ -77,7 +78,7 @@ class Session:
         self.settings = settings
         self.retry_policy = retry_policy or RetryPolicy()
         self.clock = clock
-        self.emulated = emulated
+        self.demo = demo
         self.records = SessionRecords(stores=stores, budget=budget)
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
         stores = self.records.stores
@@ -87,7 +88,7 @@ class Session:
         )
         self._follows_demo = follows_demo
         # What asked the emulator last.
-        self._demo: Session | None = None
+        self._in_demo: Session | None = None
 
     def present(self, given: Mapping[str, Any] = MappingProxyType({})) -> Session:
         """Return what asks now: this session, or one that asks the emulator of the demo that runs.
@@ -100,28 +101,29 @@ class Session:
         """
         elsewhere = given.get("base_url") is not None
         known = loaded() if self._follows_demo and not elsewhere else None
-        if known is None or known.demo is None:
+        demo = None if known is None else known.demo
+        if demo is None:
             return self
-        settings = self.settings().replace(base_url=known.demo.base_url, project=known.demo.project)
-        if self._demo is None or self._demo.settings() != settings:
+        if self._in_demo is None or self._in_demo.demo != demo:
+            settings = self.settings
             # For a user who starts and stops the demo it is one session with one sum.
-            self._demo = Session(
-                lambda: settings,
-                FixedToken(known.token or ""),
+            self._in_demo = Session(
+                lambda: settings().replace(base_url=demo.base_url, project=demo.project),
+                FixedToken(demo.token),
                 retry_policy=self.retry_policy,
                 status=self.status,
                 clock=self.clock,
-                emulated=True,
+                demo=demo,
                 stores=self.records.stores,
                 budget=self.records.budget,
             )
-        return self._demo
+        return self._in_demo
 
     def with_own_connections(self) -> Session:
         """Return a session that shares all with this one but its connections."""
         copied = copy.copy(self)
         copied.transport = self.transport.with_own_connections()
-        copied._demo = None  # noqa: SLF001 - of its own kind
+        copied._in_demo = None  # noqa: SLF001 - of its own kind
         return copied
 
     def target(
@@ -298,8 +300,8 @@ class Session:
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
         self.transport.close()
-        if self._demo is not None:
-            self._demo.transport.close()
+        if self._in_demo is not None:
+            self._in_demo.transport.close()
         with suppress(errors.OptionError):
             # A setting that cannot be taken names no journal.
             journal = journal_of(self.target(), self.records.stores)

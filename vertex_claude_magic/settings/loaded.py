@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.policy import Policy
 
 __all__ = [
     "POLICY_VARIABLE",
+    "Demo",
     "Loaded",
     "OpenFiles",
     "PolicyFiles",
@@ -42,32 +43,40 @@ class OpenFiles(Protocol):
         """Close them."""
 
 
-class Loaded(NamedTuple):
-    """What the loaded magics ask with.
+class Demo(NamedTuple):
+    """The emulator of the demo that runs; it takes the fixed `token` and no other."""
 
-    `demo` holds the same settings pointed at the demo's emulator, None while no demo runs; the emulator
-    takes the fixed `token` and no other. `stores` are the files that all sessions of the kernel share.
-    """
-
-    options: AskOptions
-    demo: AskOptions | None = None
-    token: str | None = None
-    stores: OpenFiles | None = None
+    base_url: str
+    project: str
+    token: str = "emulator"  # noqa: S105 - the fixed one
 
 
-_finders: list[Callable[[], Loaded]] = []
+class Loaded(Protocol):
+    """What a process takes over from the loaded magics (`notebook.magics.ClaudeMagics`)."""
+
+    @property
+    def demo(self) -> Demo | None:
+        """Where the emulator of the demo is asked, None while no demo runs."""
+
+    @property
+    def stores(self) -> OpenFiles:
+        """The files that all sessions of the kernel share."""
+
+    def options(self) -> AskOptions:
+        """Return the settings as they are now."""
 
 
-def set_loaded(finder: Callable[[], Loaded] | None) -> None:
-    """Set where the settings of the loaded magics are found; None when they are unloaded."""
-    _finders[:] = [] if finder is None else [finder]
+_loaded: list[Loaded] = []
+
+
+def set_loaded(magics: Loaded | None) -> None:
+    """Set the loaded magics; None when they are unloaded."""
+    _loaded[:] = [] if magics is None else [magics]
 
 
 def loaded() -> Loaded | None:
-    """Return the settings of the loaded magics as they are now, None where none are loaded."""
-    for finder in _finders:
-        return finder()
-    return None
+    """Return the loaded magics, None where there are none."""
+    return _loaded[0] if _loaded else None
 
 
 def settings_of(given: Mapping[str, Any]) -> AskOptions:
@@ -92,7 +101,7 @@ def settings_of(given: Mapping[str, Any]) -> AskOptions:
         f"{name}_" if name in {"as", "with"} else name for name, value in given.items() if value is not None
     }
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
-    return merge(known.options.replace(**cleared), given)
+    return merge(known.options().replace(**cleared), given)
 
 
 class PolicyFiles(NamedTuple):

@@ -117,7 +117,7 @@ def quota(setup: Setup) -> Finding:
     _raise_if_of("quota", setup)
     if not setup.spends:
         # The demo's project has no page in Google's console.
-        where = "" if setup.session.emulated else quotas(setup)
+        where = "" if setup.session.demo else quotas(setup)
         return Finding("not checked", f"Only a real request shows it: {_PROBE}", where)
     error = setup.answered
     if isinstance(error, errors.QuotaExceeded):

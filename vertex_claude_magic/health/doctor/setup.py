@@ -98,7 +98,7 @@ class Setup:
     @property
     def answered_by(self) -> str:
         """What answers in the place of Google, on this machine; empty where Google or a gateway does."""
-        if self.session.emulated:
+        if self.session.demo:
             return "the demo's emulator"
         return f"a server on this machine ({self.host})" if is_loopback(self.address) else ""
 

@@ -100,7 +100,7 @@ def settings(setup: Setup) -> Finding:
     base_url = f"; base URL of {setup.host} ({_set_by_demo(setup, 'base_url')})" if target.base_url else ""
     seen = f"{model} in {target.region} ({_from(setup, 'region')}){base_url}."
     about = ""
-    if setup.session.emulated:
+    if setup.session.demo:
         about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
     elif setup.answered_by:
         about = "A local server answers, not Google (see base_url)."
@@ -120,13 +120,13 @@ def _from(setup: Setup, name: str) -> str:
 def _set_by_demo(setup: Setup, name: str) -> str:
     """Return where a setting comes from that the demo puts its own value in the place of."""
     origin = setup.target.origins[name]
-    return "from %claude_demo" if setup.session.emulated and origin == "setting" else _from(setup, name)
+    return "from %claude_demo" if setup.session.demo and origin == "setting" else _from(setup, name)
 
 
 def credentials(setup: Setup) -> Finding:
     """Look where the credentials come from and whose they are."""
     found = setup.identity
-    if setup.session.emulated:
+    if setup.session.demo:
         return Finding("ok", "A fixed demo token; your Google credentials were not used.")
     if found.kind == _FIXED:
         return Finding("ok", f"A {_FIXED}, {found.source}.")
@@ -143,7 +143,7 @@ def project(setup: Setup) -> Finding:
     quota = identity.quota_project if identity else None
     paid = f"quota project {quota} (from the credentials)" if quota else "no quota project in the credentials"
     origin = _set_by_demo(setup, "project") if setup.target.project else "from the credentials"
-    seen = f"{name} ({origin}){'' if setup.session.emulated else f'; {paid}'}."
+    seen = f"{name} ({origin}){'' if setup.session.demo else f'; {paid}'}."
     if identity is not None and identity.kind == "user login" and not quota:
         cure = f"Run: gcloud auth application-default set-quota-project {shlex.quote(name)}"
         return Finding("warning", seen, cure)

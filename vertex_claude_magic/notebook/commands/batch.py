@@ -274,6 +274,6 @@ def _page(host: Host) -> LivePage:
 def _all_notes(host: Host, notes: list[str]) -> list[str]:
     session = host.session()
     said = [*notes, *session.records.notices(session.target())]
-    if session.emulated:
+    if session.demo:
         said.append(ANSWERED_BY_DEMO)
     return said

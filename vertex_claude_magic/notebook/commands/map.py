@@ -82,7 +82,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         over = run.progress
         if later := batch_note(questions.target, over.cost, over.asked):
             notes.append(later)
-        if session.emulated and (over.answered or over.failures):
+        if session.demo and (over.answered or over.failures):
             notes.append(ANSWERED_BY_DEMO)
         view.finish(over, (*notes, *session.records.notices(questions.target)))
         if host.panel is not None:

@@ -83,7 +83,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         with self.lock:
             catalog, session = self.look.catalog, self.settings.session()
             empty = False if name == "show_thinking" else None
-            options = self.settings.options()
+            options = session.settings()
             try:
                 changed = merge(options, {name: value}) if is_set(value) else options.replace(**{name: empty})
                 before, asked = session.target(), session.target(settings=changed)
