@@ -391,11 +391,12 @@ def _request(
     names: Mapping[str, Any] | None,
     notify: Callable[[str], None] | None = None,
 ) -> Request:
+    scope = scope_of(session, prompt, names, target)
     if target.is_standalone:
-        return session.request(prompt, target, scope=_scope(names), notify=notify)
+        return session.request(prompt, target, scope=scope, notify=notify)
     from vertex_claude_magic.chats.opening import request_of
 
-    return request_of(session, prompt, target, scope=_scope(names), notify=notify)[1]
+    return request_of(session, prompt, target, scope=scope, notify=notify)[1]
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

@@ -47,6 +47,9 @@ BRACED = {
     "a stream": lambda claude: claude.stream("Sum {{ n }}.").reply,
     "a turn": lambda claude: claude.chat("talk").ask("Sum {{ n }}."),
     "a comparison": lambda claude: claude.compare("Sum {{ n }}.", ["haiku", "opus"]),
+    "beside other braces": lambda claude: claude.ask(["{{ f(x) }}", "Sum {{ n }}."]),
+    "a count": lambda claude: claude.count("Sum {{ n }}."),
+    "a request": lambda claude: (claude.request("Sum {{ n }}."), claude.ask("Sum {{ n }}.")),
 }
 NO_TEMPLATES = {
     "names": lambda claude: claude.ask("Sum {{ n }}.", names={"n": 1}),

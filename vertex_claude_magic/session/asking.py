@@ -51,14 +51,10 @@ def scope_of(
         from vertex_claude_magic.prompts.template import Placeholder, parse_template
 
         found = list[str]()
-        # What is no template there is none here.
-        with suppress(OptionError):
-            found = [
-                part.written
-                for text in braced
-                for part in parse_template(text)
-                if isinstance(part, Placeholder)
-            ]
+        for text in braced:
+            # What is no template there is none here.
+            with suppress(OptionError):
+                found += [part.written for part in parse_template(text) if isinstance(part, Placeholder)]
         if found and session.status.first_time("templates without names"):
             _log.warning(
                 "%s is sent as written. To send the value, give names=globals(); literal=True means the braces.",
