@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from google.auth.credentials import Credentials
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from vertex_claude_magic.chats.chat import Chat
+    from vertex_claude_magic.settings.keywords import (
+        AskKeywords,
+        BatchKeywords,
+        MapKeywords,
+        QuestionKeywords,
+    )
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.job import BatchJob
@@ -72,7 +78,7 @@ class Claude:
         access_token: str | None = None,
         policy: RetryPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
-        **options: Any,
+        **options: Unpack[AskKeywords],
     ) -> None:
         # Each question takes the `present` one, once: the demo may begin or end meanwhile.
         with spelled_for_python():
@@ -93,7 +99,11 @@ class Claude:
         return f"Claude(model={target.model!r}, region={target.region!r})"
 
     def ask(
-        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        **options: Unpack[AskKeywords],
     ) -> Reply:
         """Ask, wait for the whole answer, and return it.
 
@@ -120,7 +130,7 @@ class Claude:
         *,
         names: Mapping[str, Any] | None = None,
         notify: Callable[[str], None] | None = None,
-        **options: Any,
+        **options: Unpack[AskKeywords],
     ) -> Exchange:
         """Ask, and return at once an object that iterates over the events of the answer; `.reply` is the answer.
 
@@ -143,7 +153,7 @@ class Claude:
         *,
         vary: Mapping[str, Sequence[Any]] | None = None,
         names: Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[QuestionKeywords],
     ) -> list[Reply]:
         """Ask the same question of several models at once, or with several values of other options.
 
@@ -191,7 +201,7 @@ class Claude:
         *,
         names: Mapping[str, Any] | None = None,
         progress: Callable[[Progress], None] | bool = True,
-        **options: Any,
+        **options: Unpack[MapKeywords],
     ) -> Any:
         """Ask a prompt for every row of a table, and return the table with the answers as columns.
 
@@ -236,7 +246,7 @@ class Claude:
         to: str,
         name: str = "",
         names: Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[BatchKeywords],
     ) -> BatchJob:
         """Send a prompt for every row of a table as Vertex batch prediction, at half price, and return its jobs.
 
@@ -269,7 +279,11 @@ class Claude:
             return made
 
     def count(
-        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        **options: Unpack[AskKeywords],
     ) -> int:
         """Return the exact number of input tokens; the service counts them free of charge.
 
@@ -287,7 +301,7 @@ class Claude:
         *,
         names: Mapping[str, Any] | None = None,
         notify: Callable[[str], None] | None = None,
-        **options: Any,
+        **options: Unpack[AskKeywords],
     ) -> Request:
         """Build the request that `ask` would send, and send nothing; `.headers` contains no token.
 

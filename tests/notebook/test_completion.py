@@ -9,10 +9,15 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from shells import loaded_shell
 
+from vertex_claude_magic import Claude
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.completion import candidates, complete, match
 from vertex_claude_magic.notebook.magics import load, unload
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
+
+matchers = pytest.mark.skipif(
+    IPython.version_info < (8, 6), reason="IPython has matchers from 8.6 on; the older hook has its own test"
+)
 
 # The line up to the cursor, some of what is offered, some of what is not.
 LINES = [
@@ -142,15 +147,97 @@ def test_other_lines_complete_as_ever(shell):
     assert "my_variable" in completed(shell, "my_var")
 
 
+# The cell up to the cursor, some of what is offered for its last word, some of what is not.
+CALLS = [
+    ("claude.ask('Hi', max_t", {"max_tokens="}, {"max_rounds="}),
+    (
+        "claude.ask(",
+        {"model=", "attach=", "tools=", "my_frame"},
+        {"quiet=", "dry_run=", "context="},
+    ),
+    ("claude.ask('Hi', model='opus', mo", {"models_file="}, {"model="}),
+    ("reply = claude.ask(\n    'Hi (and \\'bye\\')',  # a note, (\n    eff", {"effort="}, set()),
+    ("print(claude.ask(str(1), te", {"temperature="}, set()),
+    ("claude.stream('Hi', eff", {"effort="}, set()),
+    ("claude.map(my_frame, 'Sort {{ x }}', max_", {"max_active=", "max_tokens=", "max_cost="}, set()),
+    ("claude.map(my_frame, 'Sort', ", {"limit="}, {"chat=", "tools="}),
+    ("claude.batch(my_frame, 'Sort', to='gs://a/b', r", {"rows_per_job=", "region="}, {"replay="}),
+    ("claude.compare('Hi', ['haiku'], ", {"effort="}, {"chat=", "tools="}),
+    ("Claude(re", {"region=", "recording=", "replay="}, set()),
+    ("Claude().ask('Hi', eff", {"effort="}, set()),
+    ("Claude(project='p').chat('stats').ask('Hi', eff", {"effort="}, set()),
+    ("chat.ask('Hi', ", {"new="}, {"chat=", "after="}),
+    ("lab.claude.count('Hi', eff", {"effort="}, set()),
+    ("!echo it's so\nclaude.ask('Hi', eff", {"effort="}, set()),
+    ("print('a)')\nclaude.ask(f'{my_type}', eff", {"effort="}, set()),
+    ("claude.ask('Hi', model='op", {"opus", "opus-4.1"}, {"sonnet"}),
+    ('claude.ask("Hi", region = "us-', {"us-east5"}, {"us"}),
+    ("claude.ask('Hi', effort='", {"low", "high"}, {"my_frame"}),
+    ("claude.ask('Hi', format='", {"text", "json"}, set()),
+    ("claude.ask('Hi', replay_pace='", {"instant", "recorded"}, set()),
+    ("claude.ask('Hi', attach='my_folder/", {"my_folder/report.pdf"}, {"my_frame"}),
+    ("claude.map(my_frame, 'x', on_error='", {"return", "stop"}, set()),
+]
+# Where no keyword of ours may come.
+NO_CALLS = [
+    "claude.ask('Hi, mod",
+    'claude.ask("""Hi, mod',
+    "claude.ask(len(mod",
+    "claude.ask(['Hi'], attach=[mod",
+    "claude.ask('Hi', model=mod",
+    "claude.ask('Hi')\nmod",
+    "claude.ask.mod",
+    "claude.chat(mod",
+    "print(mod",
+    "my_map['ask'](mod",
+    "my_frame().ask(mod",
+    "nobody.ask(mod",
+    "pressed.ask(mod",
+    "%%claude\nclaude.ask('Hi', mod",
+    "((((mod",
+    "))))mod",
+]
+
+
+class Pressed:
+    """A user's object whose property must not run on Tab."""
+
+    @property
+    def ask(self):
+        """Raise."""
+        raise AssertionError
+
+
+@pytest.fixture
+def python(shell):
+    """The shell with clients under several names."""
+    claude = Claude(project="p", access_token="t")
+    shell.ip.user_ns.update(claude=claude, Claude=Claude, chat=claude.chat("stats"), pressed=Pressed())
+    shell.ip.user_ns.update(lab=SimpleNamespace(claude=claude))
+    return shell
+
+
+@matchers
+@pytest.mark.parametrize(("cell", "offered", "others"), CALLS, ids=[row[0] for row in CALLS])
+def test_tab_offers_the_keywords_of_a_call_and_their_values(python, cell, offered, others):
+    """Those that the function takes and that are not given yet; beside a keyword, also what Python knows."""
+    at = max(cell.rfind(mark) for mark in " ('\"") + 1
+    found = {each[at:] for each in completed(python, cell)}
+    assert offered <= found
+    assert not others & found
+
+
+@matchers
+@pytest.mark.parametrize("cell", NO_CALLS)
+def test_elsewhere_in_python_no_keyword_is_offered(python, cell):
+    assert not {each for each in completed(python, cell) if each.endswith(("model=", "models_file="))}
+
+
 def offered(shell, line: str) -> list[tuple[str, str]]:
     """What the completer of a kernel offers, in its order: text and type."""
     with provisionalcompleter():
         return [(each.text, each.type) for each in shell.ip.Completer.completions(line, len(line))]
 
-
-matchers = pytest.mark.skipif(
-    IPython.version_info < (8, 6), reason="IPython has matchers from 8.6 on; the older hook has its own test"
-)
 
 # The line up to the cursor, and how what is offered begins: its order and its types.
 ORDERED = [

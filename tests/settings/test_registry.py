@@ -8,7 +8,7 @@ from traitlets import TraitError
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.notebook.completion import candidates
+from vertex_claude_magic.notebook.completion import Candidate, call_candidates, candidates
 from vertex_claude_magic.notebook.options import parse_cell_line
 from vertex_claude_magic.notebook.settings import Settings, trait_of
 from vertex_claude_magic.settings.options import AskOptions, merge
@@ -20,7 +20,7 @@ TONE = Option(
     default="plain",
     variables=("CLAUDE_TONE",),
     words=("plain", "formal", "cheerful"),
-    places=frozenset({"line", "setting", "page"}),
+    places=frozenset({"line", "python", "setting", "page"}),
     value="WORD",
     candidates="words",
     help="how the answer sounds",
@@ -41,6 +41,7 @@ def test_a_new_option_is_one_row():
     assert parse_cell_line("answer --tone formal").options == {"tone": "formal"}
     assert [each.text for each in candidates("%%claude", "--ton")] == ["--tone"]
     assert [each.text for each in candidates("%%claude --tone", "")] == ["plain", "formal", "cheerful"]
+    assert call_candidates("Claude(ton", {"Claude": Claude})[1] == [Candidate("tone=", "option")]
     assert "--tone WORD              how the answer sounds" in help_lines()
     shell = loaded_shell()
     shell.ok("%claude -h all")
@@ -68,7 +69,7 @@ def test_an_option_that_is_taken_away_is_unknown_again(tone):
 @pytest.mark.parametrize("row", OPTIONS.values(), ids=OPTIONS)
 def test_every_row_is_whole(row):
     """It explains itself where it is offered, and its default is a value that it takes."""
-    assert row.places <= {"line", "setting", "page"}
+    assert row.places <= {"line", "python", "setting", "page"}
     assert row.help or "line" not in row.places
     assert row.value or row.kind in {"flag", "display", "confirm"} or "line" not in row.places
     assert row.default is None or not row.words or row.default in row.words

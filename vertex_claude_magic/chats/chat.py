@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from vertex_claude_magic.chats.entry import Turn
     from vertex_claude_magic.records.chats import ChatStore
     from vertex_claude_magic.session.exchange import Exchange
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.keywords import ChatKeywords
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Chat"]
@@ -58,7 +59,11 @@ class Chat:
         return f"Chat({self.name!r}, turns={len(self._entries())})"
 
     def ask(
-        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        **options: Unpack[ChatKeywords],
     ) -> Reply:
         """Ask as the next turn, or in the place of the one that this cell asked before; arguments as `Claude.ask`.
 
@@ -75,7 +80,7 @@ class Chat:
         *,
         names: Mapping[str, Any] | None = None,
         notify: Callable[[str], None] | None = None,
-        **options: Any,
+        **options: Unpack[ChatKeywords],
     ) -> Exchange:
         """Ask as `ask` does, and return at once what to iterate over, as `Claude.stream`.
 

@@ -1,7 +1,7 @@
-"""Tab completion: on the line of a magic, and of the names between double braces in a prompt.
+"""Tab completion: on the line of a magic, of the names between double braces in a prompt, and in calls from Python.
 
 IPython 8.6 brought matchers that type and order what they offer and can suppress all others; older
-releases have a hook that can do neither. Both get the same candidates.
+releases have a hook that can do neither, and sees one line. Both get the same candidates for magics and prompts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
+from vertex_claude_magic.notebook.python_calls import open_argument
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Candidate", "candidates", "complete", "match", "template_candidates", "varied_candidates"]
+__all__ = [
+    "Candidate",
+    "call_candidates",
+    "candidates",
+    "complete",
+    "match",
+    "template_candidates",
+    "varied_candidates",
+]
 
 # In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
@@ -44,6 +53,8 @@ class Candidate(NamedTuple):
 def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]:
     """Answer IPython's matcher interface (API v2); where we offer something, all other matchers are silent.
 
+    Only beside keywords of a call they are not: a variable may come there as well.
+
     Args:
         shell: The shell whose variables may be named.
         context: IPython's `CompletionContext`.
@@ -54,12 +65,15 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
     from IPython.core.completer import SimpleCompletion
 
     before = context.text_until_cursor
-    fragment, found = "", list[Candidate]()
+    fragment, found, alone = "", list[Candidate](), True
     if context.cursor_line == 0 and (line := _LINE.match(before)):
         start, fragment = _split(line["line"])
         found = candidates(start, fragment, shell.user_ns)
     if not found and context.full_text.lstrip().startswith("%%claude") and context.cursor_line > 0:
         fragment, found = template_candidates(before, shell.user_ns)
+    if not found and not context.full_text.lstrip().startswith("%%claude"):
+        above = context.full_text.split("\n")[: context.cursor_line]
+        fragment, found, alone = call_candidates("\n".join([*above, before]), shell.user_ns)
     # JupyterLab breaks a type at its spaces, and then prints its lines over those of the rows around.
     types = [each.type.replace(" ", "\u00a0") for each in found]
     return {
@@ -68,7 +82,7 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
         ],
         "matched_fragment": fragment,
         "ordered": True,
-        "suppress": bool(found),
+        "suppress": alone and bool(found),
     }
 
 
@@ -215,6 +229,37 @@ def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, lis
         for name, each in members.items()
         if name.startswith(start) and not name.startswith("_")
     ]
+
+
+def call_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate], bool]:
+    """Return the keyword or the text that is being typed in a call of a client, and what may take its place.
+
+    Args:
+        before: The cell up to the cursor.
+        names: The user's variables.
+
+    Returns:
+        The part of `before` that is replaced, the candidates, and whether nothing else may come there.
+
+    >>> from vertex_claude_magic import Claude
+    >>> call_candidates("Claude().ask('Hi', max_t", {"Claude": Claude})
+    ('max_t', [Candidate(text='max_tokens=', type='option')], False)
+    """
+    argument = open_argument(before, names)
+    if argument is None:
+        return "", [], False
+    if argument.option is None:
+        offered = _typed("option", (f"{name}=" for name in argument.keywords))
+    elif argument.option.words:
+        offered = _typed(argument.option.name, argument.option.words)
+    elif argument.option.candidates == "attachments":
+        offered = _files(argument.word)
+    elif argument.option.candidates in _VALUES:
+        offered = _VALUES[argument.option.candidates]()
+    else:
+        offered = []
+    word = argument.word
+    return word, [each for each in offered if each.text.startswith(word)], argument.option is not None
 
 
 def _typed(kind: str, texts: Iterable[str]) -> list[Candidate]:

@@ -44,7 +44,8 @@ class Option(NamedTuple):
         words: The only values that are taken; empty for all.
         least: The smallest value that is taken, None for no limit.
         wanted: What to give instead of a value that is refused.
-        places: Where the option is offered: "line" (of the magics), "setting" (a trait), "page" (the settings page).
+        places: Where the option is offered: "line" (of the magics), "python" (a keyword), "setting" (a trait), "page"
+            (the settings page).
         short: The short name on a line, such as `-n`.
         value: What the value is called on the help page; empty for an option that takes none.
         help: One line for the help page.
@@ -64,7 +65,7 @@ class Option(NamedTuple):
     words: tuple[str, ...] = ()
     least: float | None = None
     wanted: str = ""
-    places: frozenset[str] = frozenset({"line", "setting"})
+    places: frozenset[str] = frozenset({"line", "python", "setting"})
     short: str = ""
     value: str = ""
     help: str = ""
@@ -110,9 +111,10 @@ def long_name(name: str) -> str:
 
 
 _LINE = frozenset({"line"})
-_SETTING = frozenset({"setting"})
-_SHOWN = frozenset({"line", "setting", "page"})
-_SHOWN_SETTING = frozenset({"setting", "page"})
+_QUESTION = frozenset({"line", "python"})
+_SETTING = frozenset({"python", "setting"})
+_SHOWN = frozenset({"line", "python", "setting", "page"})
+_SHOWN_SETTING = frozenset({"python", "setting", "page"})
 _USD = "a number of USD, such as 0.50"
 _TOKENS = "a number of tokens above 0"
 # Characters of a help text on one line, beside the 25 of the names.
@@ -137,7 +139,7 @@ _ROWS = (
     Option("max_tokens", "integer", least=1, wanted=_TOKENS, places=_SHOWN, short="-n", value="N",
            unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
            setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
-    Option("stop", "texts", places=_LINE, value="TEXT", help="stop sequence: the answer ends before this text"),
+    Option("stop", "texts", places=_QUESTION, value="TEXT", help="stop sequence: the answer ends before this text"),
     Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
            help="low, medium, high, xhigh or max, as the model takes them"),
     Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
@@ -146,33 +148,33 @@ _ROWS = (
     Option("temperature", "number", short="-t", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
     Option("top_p", "number", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
     Option("top_k", "integer", value="N", help=_SAMPLING, setting=_SAMPLING_SETTING),
-    Option("set", "fields", places=_LINE, value="KEY=JSON", help="any other body field, sent unchecked"),
+    Option("set", "fields", places=_QUESTION, value="KEY=JSON", help="any other body field, sent unchecked"),
     Option("beta", "texts", value="NAME", help="a beta feature",
            setting="Beta features, sent as anthropic-beta header."),
-    Option("header", "fields", places=_LINE, value="'Name: value'", help="an extra HTTP header"),
+    Option("header", "fields", places=_QUESTION, value="'Name: value'", help="an extra HTTP header"),
     Option("label", "fields", value="KEY=VALUE", help="a billing label",
            setting="Billing labels, key to value."),
-    Option("attach", "objects", places=_LINE, short="-a", value="X", candidates="attachments",
+    Option("attach", "objects", places=_QUESTION, short="-a", value="X", candidates="attachments",
            help="a variable, or the path of an image, PDF or text file"),
-    Option("cache", "flag", places=_LINE, help="mark system prompt, tools and attachments for the prompt cache"),
-    Option("chat", places=_LINE, short="-c", value="NAME", candidates="chats", secret_free=True,
+    Option("cache", "flag", places=_QUESTION, help="mark system prompt, tools and attachments for the prompt cache"),
+    Option("chat", places=_QUESTION, short="-c", value="NAME", candidates="chats", secret_free=True,
            help="ask as a turn of this conversation; %claude_chat lists them"),
-    Option("new", "flag", places=_LINE, help="with -c: start the conversation over"),
-    Option("after", "any", places=_LINE, value="NAME", candidates="replies",
+    Option("new", "flag", places=_QUESTION, help="with -c: start the conversation over"),
+    Option("after", "any", places=_QUESTION, value="NAME", candidates="replies",
            help="a follow-up to the Reply in NAME, sent with the messages that led to it"),
-    Option("tools", "objects", places=_LINE, value="NAMES", candidates="tools",
+    Option("tools", "objects", places=_QUESTION, value="NAMES", candidates="tools",
            help="functions that Claude may call, such as load,plot; or web_search"),
-    Option("confirm", "confirm", places=_LINE, help="ask before each call of a function"),
-    Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_LINE, value="N",
-           help="maximum requests for one question with tools (10)"),
-    Option("literal", "flag", places=_LINE, help="send the prompt unchanged, {{ }} included"),
+    Option("confirm", "confirm", places=_QUESTION, help="ask before each call of a function"),
+    Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_QUESTION,
+           value="N", help="maximum requests for one question with tools (10)"),
+    Option("literal", "flag", places=_QUESTION, help="send the prompt unchanged, {{ }} included"),
     Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
            help="also send the last N cells that ran: source, text output, error"),
     Option("prompt", places=_LINE, value="NAME", candidates="prompts",
            help="a saved prompt: prompts/NAME.md beside the notebook"),
     Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
            help="a value for {{ KEY }} in a saved prompt"),
-    Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
+    Option("as_", "any", places=_QUESTION, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),
     Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
            value="FORMAT", candidates="words", secret_free=True,
@@ -194,8 +196,8 @@ _ROWS = (
            help="refuse a question that may cost more than this (an estimate)",
            setting="Refuse a question that may cost more than this (USD, estimate)."),
     Option("dry_run", "display", places=_LINE, help="show the request, its tokens and its price range; ask no model"),
-    Option("force", "flag", places=_LINE, help="send even if the model table says that it will be rejected"),
-    Option("allow_secrets", "flag", places=_LINE, help="send even if the prompt seems to contain a key or a token"),
+    Option("force", "flag", places=_QUESTION, help="send even if the model table says that it will be rejected"),
+    Option("allow_secrets", "flag", places=_QUESTION, help="send even if the prompt seems to contain a key or a token"),
     Option("help", "display", places=_LINE, short="-h", help="show this page"),
     Option("anthropic_version", default="vertex-2023-10-16", places=_SHOWN_SETTING, secret_free=True,
            setting="API version in the body; empty means vertex-2023-10-16."),
