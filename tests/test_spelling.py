@@ -191,7 +191,10 @@ def test_what_python_code_cannot_do_is_told_in_keywords(claude, claude_emulator,
 WARNED = {
     "a recording": lambda claude: Claude(recording="none.claude", replay="only").close(),
     "a location": lambda claude: claude.ask("Hi"),
-    "a limit of a table": lambda claude: claude.map(["a"], "{{ item }}", max_cost=1e-9),
+    "a limit of a table": lambda claude: (
+        claude.map(["a"], "{{ item }}"),
+        claude.map(["a", "b"], "{{ item }}", max_cost=1e-9),
+    ),
     "a replay of a table": lambda claude: claude.map(["a", "b"], "{{ item }}", replay="only"),
     "marks": lambda claude: claude.map(["a"], "{{ item }}", cache=True),
 }

@@ -150,11 +150,23 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     )
 
 
+def test_a_limit_that_no_row_fits_fails_the_cell(shell):
+    """Or Run All would go on with a table of nothing."""
+    error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 -n 1000 --max-cost 0.00001" + PROMPT)
+    assert str(error) == (
+        "The next row could exceed the limit of $0.00001: $0 is spent (estimates). Lower --max-tokens, or raise "
+        "--max-cost."
+    )
+    assert "could exceed" not in shell.page.text
+    assert shell.ip.user_ns["labels"]["answer"].isna().all()
+    assert shell.asked == []
+
+
 def test_a_run_that_asked_nothing_does_not_say_who_answered(shell):
     """In the demo, where every answer has that line."""
     shell.ok("%claude_demo")
     try:
-        shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-cost 0.00001" + PROMPT)
+        shell.error("%%claude_map labels reviews -m claude-haiku-4-5 --max-cost 0.00001" + PROMPT)
         assert "0 answered" in shell.page.text
         assert "Answered by the emulator" not in shell.page.text
         shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --limit 1" + PROMPT)

@@ -329,6 +329,22 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert len(asked(claude_emulator)) == 9
 
 
+def test_a_limit_that_no_row_fits_is_an_error(client, claude_emulator):
+    """What would be asked next is what nothing can be done about without another limit."""
+    with pytest.raises(errors.CostLimitExceeded, match="Lower max_tokens=, or raise max_cost=") as failure:
+        run(client, texts_frame(9), max_cost=worst_of(client) * 0.5)
+    assert column(failure.value.details["table"], "answer") == [None] * 9
+    assert asked(claude_emulator) == []
+
+
+def test_rows_that_are_answered_already_pass_a_limit_that_no_row_fits(client, claude_emulator):
+    """They cost nothing."""
+    run(client, texts_frame(3))
+    out = run(client, texts_frame(9), max_cost=worst_of(client) * 0.5)
+    assert sum(answer is not None for answer in column(out, "answer")) == 3
+    assert len(asked(claude_emulator)) == 3
+
+
 def test_a_fresh_run_that_stops_at_its_limit_says_how_only_the_rest_is_asked(client, claude_emulator, caplog):
     """Without `fresh`, which would ask all rows again."""
     run(client, texts_frame(9))

@@ -161,8 +161,8 @@ class TableRun:
 
         Raises:
             ClaudeInterrupt: the user stopped it.
-            ClaudeError: something that concerns every row, such as a missing login; or with `on_error` stop, the error
-                of the first row that failed.
+            ClaudeError: something that concerns every row, such as a missing login or a limit that no row fits; or with
+                `on_error` stop, the error of the first row that failed.
         """
         journal = self._sources.journal
         number = None
@@ -186,16 +186,24 @@ class TableRun:
             self._pool = pool
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
+            some = self.progress.done > 0 or self._budget.cost != 0
             if pool.ended_early and self._stopped_by is None:
+                tokens, more = option("max_tokens"), or_more("max_cost", self._budget.limit or 0.0)
                 self._stopped_by = errors.CostLimitExceeded(
                     self._budget.refusal("row"),
                     cure=spelled(
                         "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
-                        option("max_tokens"),
-                        or_more("max_cost", self._budget.limit or 0.0),
+                        tokens,
+                        more,
                         self.resumption,
-                    ),
+                    )
+                    if some
+                    else spelled("Lower {}, {}", tokens, more),
                 )
+            if self._stopped_by is not None and not some:
+                # No row is answered, so what builds on the table should not run.
+                stopped_by, self._stopped_by = self._stopped_by, None
+                raise stopped_by
         finally:
             self._cancelled = self._pool.running if self._pool is not None else 0
             self._pool = None
