@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 
+import google.auth.credentials
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import asked, client, opened, rows, told
-from shells import ROOT
+from shells import ROOT, interrupt_while_waiting
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault
@@ -21,6 +22,7 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import Budget, RunBudget, token_bound, worst_case
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
 CATALOG = Catalog.load()
@@ -398,6 +400,51 @@ def test_what_reached_nobody_costs_nothing(settings):
     for local in (False, True):
         assert claude._session.records.budget.spent(local=local) == 0
     assert {row["cost_most"] for row in rows()} == {0.0}
+
+
+STOPPED_UNSENT = {
+    "while a retry is waited for": [Fault(status=429, headers={"Retry-After": "30"})] * 9,
+    "while the service is silent": [Fault(delay=60)],
+}
+
+
+@pytest.mark.parametrize(
+    ("faults", "worst"), [*zip(STOPPED_UNSENT.values(), (False, True), strict=True)], ids=STOPPED_UNSENT
+)
+def test_a_stop_costs_the_worst_case_only_where_the_service_may_be_at_work(claude_emulator, faults, worst):
+    """What it has refused is not billed, however long the next attempt was waited for."""
+    claude_emulator.fail(*faults)
+    claude = client(claude_emulator, policy=RetryPolicy(longest_wait=60.0))
+    with interrupt_while_waiting(claude_emulator), pytest.raises(errors.ClaudeInterrupt):
+        claude.ask("Hello")
+    [row] = rows()
+    assert row["state"] == "stopped"
+    assert (row["cost_most"] > 0) == worst
+    assert (claude._session.records.budget.spent(local=True) > 0) == worst
+
+
+class SlowCredentials(google.auth.credentials.Credentials):
+    """They get their token when they are told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting, self.go_on = threading.Event(), threading.Event()
+
+    def refresh(self, request: object) -> None:
+        self.waiting.set()
+        self.go_on.wait(60)
+        self.token = "t"
+
+
+def test_a_stop_while_credentials_are_looked_for_costs_nothing(claude_emulator):
+    """Nothing was sent."""
+    credentials = SlowCredentials()
+    claude = Claude(project="p", base_url=claude_emulator.base_url, credentials=credentials, model="haiku")
+    with claude.stream("Hello"):
+        assert credentials.waiting.wait(60)
+    credentials.go_on.set()
+    assert [(row["state"], row["cost_most"]) for row in rows()] == [("stopped", 0.0)]
+    assert claude._session.records.budget.spent(local=True) == 0
 
 
 def test_what_is_given_again_costs_nothing_and_meets_no_limit(claude_emulator):

@@ -132,6 +132,7 @@ class Response:
     """A response of which `get` gives one step at a time, None or an item; a stop is pressed where they end."""
 
     started = 0.0
+    may_be_billed = True
 
     def __init__(self, *steps: Item | None, rest: tuple[Item, ...] = ()) -> None:
         self.steps, self.rest = list(steps), rest

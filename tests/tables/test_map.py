@@ -300,6 +300,24 @@ def test_what_concerns_every_row_ends_the_run(client, claude_emulator, make_tabl
     assert len(asked(claude_emulator)) == 2
 
 
+def test_a_refusal_of_every_row_costs_nothing(client, claude_emulator, tmp_path):
+    """Those that are under way are refused as well, and are not counted with what their whole answers would cost."""
+    claude_emulator.simulate("model_not_enabled")
+    with pytest.raises(errors.ModelNotEnabled):
+        run(client, texts_frame(40), max_active=16)
+    assert {row["cost_most"] for row in journal_rows(path=tmp_path / "journal.sqlite3")} == {0.0}
+    assert client._session.records.budget.spent(local=True) == 0
+
+
+def test_answers_that_end_with_the_error_of_the_run_are_in_its_table(client, claude_emulator):
+    """They are paid."""
+    claude_emulator.fail(Fault(status=403, delay=0.2))
+    with pytest.raises(errors.PermissionDenied) as failure:
+        run(client, texts_frame(4), max_active=4)
+    answers = column(failure.value.details["table"], "answer")
+    assert sum(answer is not None for answer in answers) == 3
+
+
 def test_a_run_can_stop_at_the_first_failure(client, claude_emulator, make_table):
     """With on_error="stop"; what is done is in the error."""
     claude_emulator.answer("zero", Fault(status=400), "never")

@@ -38,6 +38,9 @@ class Playback:
         pause: Waits so many seconds; by default until `cancel` at most.
     """
 
+    # Nothing is sent.
+    may_be_billed = False
+
     def __init__(
         self,
         recorded: RecordedReply,

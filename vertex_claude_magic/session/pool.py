@@ -41,6 +41,8 @@ _FEW = 8
 # Seconds for which those that end next are waited for, so that they are taken together: to wake up for each and to
 # write it into the journal by itself takes a sixth more CPU in all. Answers take a hundred times as long or longer.
 _GATHER = 0.002
+# How often nothing has to end, for a tick each, until what is under way is cancelled when the run ends by an error.
+_IDLE_TICKS = 20
 
 
 class PooledCall(Protocol[T_co]):
@@ -217,6 +219,10 @@ class Pool(Generic[I, T]):
                     # While there is nothing else to do, because to draw an item may take its time.
                     self._ready.extend(islice(fresh, 1))
                 tick()
+        except errors.ClaudeError:
+            with suppress(KeyboardInterrupt):
+                self._await_others(take)
+            raise
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         finally:
@@ -225,6 +231,22 @@ class Pool(Generic[I, T]):
                     for turn in self._running.values():
                         if turn.call is not None:
                             turn.call.cancel()
+
+    def _await_others(self, take: Callable[[Finished[I, T]], None]) -> None:
+        """Wait for a second for calls that end by themselves: the others are refused too, which costs nothing.
+
+        A call that is cancelled while it is under way may cost as much as its whole answer.
+        """
+        # All of them at first: some may have said that they are over when the error came.
+        numbers, idle = list(self._running), 0
+        while self._running and idle < _IDLE_TICKS:
+            before = len(self._running)
+            with self._around():
+                for _, finished in self._finished(numbers):
+                    if finished.error is None:
+                        take(finished)
+            numbers = self._arrived()
+            idle += len(self._running) == before
 
     def _fill(self, fresh: Iterator[_Turn[I, T]]) -> bool:
         """Start what may start now; False where the next may not start yet."""

@@ -152,7 +152,12 @@ class Stream:
             self._seconds = self._context.clock()
         stopped = self._error is None and not self._builder.complete
         recorder.end(
-            self.partial(), error=self._error, stopped=stopped, pace=self._pace(), server=self._server()
+            self.partial(),
+            error=self._error,
+            stopped=stopped,
+            pace=self._pace(),
+            server=self._server(),
+            sent=self._response.may_be_billed,
         )
 
     def _server(self) -> str:
@@ -358,13 +363,19 @@ class Stream:
         if self._seconds is None:
             self._seconds = self._context.clock()
         if not self.done:
+            in_hand, self._in_hand = self._in_hand, True
+            arrived = [] if in_hand else self._response.arrived()
             # Before it is recorded, which may have to wait for the journal.
             self._response.cancel()
             self._left = True
-        if not self.done and not self._in_hand:
-            self._in_hand = True
-            with suppress(errors.ClaudeError):
-                self._take(self._response.arrived())
+            try:
+                self._take(arrived)
+            except errors.ClaudeError as error:
+                self._error = error
+            if not in_hand:
+                # What the stop did to the connection is no error of the answer.
+                with suppress(errors.ClaudeError):
+                    self._take(self._response.arrived())
         self.close()
 
     def _finish(self) -> None:

@@ -159,7 +159,10 @@ class Transport:
 
 
 class PendingResponse:
-    """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread."""
+    """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread.
+
+    `may_be_billed` says whether the service may have it and has not refused it.
+    """
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
@@ -181,6 +184,7 @@ class PendingResponse:
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
+        self.may_be_billed = False
         self._tell: Callable[[], None] | None = None
         self._over = threading.Event()
         at_fork(self, child=PendingResponse._leave_to_parent)
@@ -325,6 +329,9 @@ class PendingResponse:
             self._socket = sock
             if self._cancelled.is_set():
                 self._shut()
+            elif sock is not None:
+                # Told before anything is sent on it.
+                self.may_be_billed = True
 
     def _shut(self) -> None:
         if self._socket is not None:
@@ -358,6 +365,7 @@ class PendingResponse:
                     self._deliver(response)
                     return
                 error = self._refusal(response)
+                self.may_be_billed = False
                 # A page with 401 is somebody else's, and must not cost a token.
                 if (
                     isinstance(error, errors.AuthenticationFailed)
