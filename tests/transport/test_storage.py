@@ -46,6 +46,15 @@ def test_a_file_is_written_and_read_again(emulator, files, size):
     assert not [each for each in emulator.requests if "authorization" in each.headers]
 
 
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_a_file_that_is_not_what_was_written_is_an_error(emulator, files, size):
+    """Google says its checksum, which its client leaves alone where it fetches by chunks (google-cloud-storage 3.17.1)."""
+    write(files, b"x" * size)
+    emulator.fail(*[Fault(headers={"x-goog-hash": "crc32c=AAAAAA=="})] * 9)
+    with pytest.raises(errors.StreamInterrupted):
+        list(files.lines(parse_uri("gs://rows/in/a.jsonl")))
+
+
 def test_a_file_that_is_there_is_not_replaced(emulator, files):
     write(files, b"first")
     with pytest.raises(errors.OptionError, match="already exists"):

@@ -139,7 +139,8 @@ class Files:
 
         with tempfile.TemporaryFile() as copy:
             with _named(str(place), "roles/storage.objectViewer"):
-                blob = self._client.bucket(place.bucket).blob(place.name, chunk_size=_CHUNK)
+                # Without a chunk size, with which Google's client cannot check the sum; it is written piece by piece.
+                blob = self._client.bucket(place.bucket).blob(place.name)
                 blob.download_to_file(copy, checksum="crc32c")
             copy.seek(0)
             yield from copy
