@@ -308,6 +308,8 @@ KINDS = [
     (duckdb.sql("select 1 as a, 2 as a"), "duckdb.DuckDBPyRelation", "a,a\n1,2"),
     (pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), "pyarrow.Table", "a,a\n1,2"),
     (pa.table({}), "pyarrow.Table", "0 rows × 0 columns"),
+    (duckdb.sql("select (2::bignum ** 127)::uhugeint as a, '12:00:00+02'::timetz as b, '101'::bit as c, 2::bignum as d, 3 as e"),
+     "duckdb.DuckDBPyRelation", "a,b,c,d,e\n170141183460469231731687303715884105728,12:00:00+02,101,2,3"),
     (duckdb.sql("select 1 as a where false"), "duckdb.DuckDBPyRelation", "\n\na"),
     (pd.DataFrame({"schema": [1], "iloc": [2], "columns": [3]}), "pandas.DataFrame", "schema,iloc,columns\n1,2,3"),
     (pd.Series(["x"], index=["columns"]), "pandas.Series", "index,value\ncolumns,x"),

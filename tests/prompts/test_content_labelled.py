@@ -67,6 +67,15 @@ def test_an_array_and_its_parts_go_out_with_their_values():
     assert "Potsdam" in sent(data.t2m)[0]
 
 
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_one_time_of_an_array_is_a_time(unit):
+    """Also where it is finer than Python's."""
+    import xarray as xr
+
+    data = xr.DataArray(np.array(["2026-01-02T03:04:05"], f"datetime64[{unit}]"), dims="time")
+    assert "2026-01-02T03:04:05" in sent(data.isel(time=0))[0]
+
+
 def test_what_of_a_dataset_does_not_fit_is_said():
     """In the tag and below the answer, and each array has its share."""
     import xarray as xr

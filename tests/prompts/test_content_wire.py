@@ -173,6 +173,9 @@ BARE = [
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"), (np.float64(0.5), "0.5"), (np.int8(3), "3"),
     (np.bool_(True), "True"), (np.array(7), "7"), (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"), (pd.NaT, "NaT"),
     (math.nan, "nan"), (math.inf, "inf"), (np.datetime64("2026-01-02"), "2026-01-02"),
+    (np.datetime64("2026-01-02T03:04:05", "ns"), "2026-01-02T03:04:05.000000000"),
+    (np.timedelta64(5, "ns"), "5 nanoseconds"), (np.timedelta64(2, "M"), "2 months"),
+    (np.longdouble("0.1"), "0.1"),
 ]  # fmt: skip
 
 

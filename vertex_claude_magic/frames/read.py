@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,9 @@ IntoTable: TypeAlias = "IntoFrame | IntoLazyFrame | IntoSeries"
 # Rows up to which every value of a column is looked at, and the most that is fetched of a lazy table.
 SAMPLE = 100_000
 _MOST_LEVELED = 2_000_000
+# Types of DuckDB that its export to Arrow makes another number, a time without its zone, or bytes of DuckDB's own
+# (duckdb 2.0.1; duckdb-python issue 568 for the first).
+_NOT_IN_ARROW = re.compile(r"\b(UHUGEINT|BIGNUM|BIT|VARIANT|TIME WITH TIME ZONE)\b")
 # What narwhals calls the frames that are like those of pandas: they have an index, and NaN for missing values.
 _LIKE_PANDAS = frozenset({"pandas", "modin", "cudf"})
 
@@ -316,7 +320,11 @@ def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[FrameColumn, 
 def _of_relation(value: IntoLazyFrame, kind: str) -> FrameTable:
     """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
     _need_arrow(kind)
-    rows = value.limit(SAMPLE + 1).to_arrow_table()
+    read = ", ".join(
+        f"CAST(#{place} AS VARCHAR)" if _NOT_IN_ARROW.search(str(each)) else f"#{place}"
+        for place, each in enumerate(value.types, start=1)
+    )
+    rows = value.limit(SAMPLE + 1).project(read).to_arrow_table()
     count = int(value.aggregate("count(*)").fetchall()[0][0]) if rows.num_rows > SAMPLE else rows.num_rows
     names, types = list(value.columns), [str(each) for each in value.types]
     return FrameTable(

@@ -138,9 +138,12 @@ def _array_parts(value: NDArray[Any] | np.generic, limits: ValueLimits) -> tuple
     if value.ndim:
         return array_parts(value, limits)
     item = value.item()
+    if value.dtype.kind in "mM" and isinstance(item, int):
+        # Python's times know no nanoseconds, and its time differences no months.
+        item = value.ravel()[0]
     if type(item).__module__ == "numpy":
         # Python has no such number (a float of 80 bits, a time in units of its own).
-        return (Text(body=short_text(str(item)), kind="numpy scalar"),)
+        return (Text(body=short_text(str(item)), kind="numpy scalar", bare=True),)
     return parts_of(item, limits)
 
 

@@ -219,7 +219,8 @@ def _values(section: _Section, limits: ValueLimits) -> tuple[str, str, str]:
             read = read.asstr()
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
-        return f"dtype {array.dtype}: {short_text(array.item(), limits.characters)}", "", ""
+        single = array[()] if array.dtype.kind in "mM" else array.item()
+        return f"dtype {array.dtype}: {short_text(single, limits.characters)}", "", ""
     part = array_parts(array, limits)[0]
     if not isinstance(part, Text):
         # A picture has no place among other arrays; as rows of numbers it is none.
