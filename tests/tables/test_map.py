@@ -116,6 +116,19 @@ def test_a_table_without_rows_asks_nothing_and_has_the_columns(client, claude_em
     assert claude_emulator.requests == []
 
 
+@pytest.mark.parametrize("answer", ["a\ud83d b", "\udc00", "\0"], ids=["first half", "second half", "NUL"])
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table, lambda columns: columns["text"]],
+                         ids=["pandas", "polars", "pyarrow", "strings"])  # fmt: skip
+def test_a_half_character_in_an_answer_becomes_a_replacement_character(client, claude_emulator, make, answer):
+    """JSON can spell it and Arrow cannot hold it; all rows are paid by then."""
+    claude_emulator.answer("good", answer, "good too")
+    table = make(texts(3))
+    out = run(client, table, "{{ item }}" if isinstance(table, list) else "{{ text }}", max_active=1)
+    replaced = re.sub("[\ud800-\udfff\0]", "\ufffd", answer)
+    assert column(out, "answer") == ["good", replaced, "good too"]
+    assert column(out, "error") == [None] * 3
+
+
 class Label(pydantic.BaseModel):
     label: Literal["good", "bad"]
     score: float | None

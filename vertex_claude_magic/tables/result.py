@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.markdown.characters import replace_invalid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.tables.columns import Added, Kind
     from vertex_claude_magic.tables.rows import MadeTable, Rows
 
@@ -34,6 +37,9 @@ def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequen
     >>> with_columns(read_rows(["a", "b"]), [Added("n", "integer", "n")], {"n": [1, None]})
     [{'item': 'a', 'n': 1}, {'item': 'b', 'n': None}]
     """
+    # Numbers, of which a batch may have millions in little memory, hold no characters.
+    texts = [column.name for column in added if column.kind not in {"integer", "number", "boolean"}]
+    values = {**values, **{name: [_valid(value) for value in values[name]] for name in texts}}
     native = rows.native
     if rows.kind in {"records", "strings"}:
         columns = [values[column.name] for column in added]
@@ -73,6 +79,17 @@ def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequen
             native = native.append_column(pa.field(column.name, kind), array)
         return native
     return _to_pandas_like(native, added, values)
+
+
+def _valid(value: Json) -> Json:
+    """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
+    if isinstance(value, str):
+        return replace_invalid(value)
+    if isinstance(value, list):
+        return [_valid(part) for part in value]
+    if isinstance(value, dict):
+        return {replace_invalid(name): _valid(part) for name, part in value.items()}
+    return value
 
 
 def _flat(column: Added, values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
-from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
@@ -63,21 +62,10 @@ class Cells(Sequence[Any]):
 
     def __setitem__(self, place: int, value: Any) -> None:
         if self._numbers is None or self._known is None:
-            self._values[place] = _valid(value)
+            self._values[place] = value
             return
         self._known[place] = value is not None
         self._numbers[place] = 0 if value is None else value
-
-
-def _valid(value: Json) -> Json:
-    """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
-    if isinstance(value, str):
-        return replace_invalid(value)
-    if isinstance(value, list):
-        return [_valid(part) for part in value]
-    if isinstance(value, dict):
-        return {replace_invalid(name): _valid(part) for name, part in value.items()}
-    return value
 
 
 @dataclass(eq=False, slots=True)
