@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from functools import lru_cache
 from itertools import takewhile
+from numbers import Number
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import number_text
@@ -39,6 +42,9 @@ __all__ = ["ROW", "Content", "RowPrompt", "read_row_prompt"]
 
 # The name of the whole row in a template.
 ROW = "row"
+# Values in which nobody can write a sentence; nothing is written around them.
+_BARE = (Number, date, time, timedelta, UUID)
+_BARE_NAMES = frozenset({"numpy.datetime64", "numpy.timedelta64", "pandas.Interval", "pandas.Period"})
 _MARK: Mapping[str, str] = {"type": "ephemeral"}
 # A beginning that all rows share is a block of its own from so many tokens on, so that it can be cached.
 _WORTH_A_BLOCK = 256
@@ -76,19 +82,20 @@ class _Field:
         """
         where = _where(self.column)
         value: Any = record if self.column is None else record[self.column]
-        fenced = (type(value) is str or isinstance(value, Reply)) and not self.bare
         if self.path.steps:
             # An answer has attributes, as in a prompt that is no template of rows.
             found = value if isinstance(value, Reply) else json_value(value, where)
             value = value_of(self.path, {self.path.name: found})
-            fenced = isinstance(value, str)
-        value = json_value(value, where)
-        if isinstance(value, str):
-            return fenced_data(value, self.name) if fenced else value
-        if isinstance(value, float):
-            return number_text(value)
-        text = json.dumps(value, ensure_ascii=False)
-        return fenced_data(text, self.name) if isinstance(value, (dict, list)) else text
+        plain = json_value(value, where)
+        if isinstance(plain, float):
+            return number_text(plain)
+        text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+        if not isinstance(plain, (str, dict, list)):
+            return text
+        library = type(value).__module__.partition(".")[0]
+        bare = self.bare or isinstance(value, _BARE) or f"{library}.{type(value).__name__}" in _BARE_NAMES
+        # A text of any other class may hold the words of others, such as that of an object that describes itself.
+        return text if bare or library == "shapely" else fenced_data(text, self.name)
 
 
 _Piece = str | _Field | tuple[dict[str, Any], ...]
