@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 import duckdb
 import geopandas as gpd
@@ -21,16 +21,19 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pydantic
 import pytest
+import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import client
+from pydantic.alias_generators import to_camel
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import shape_of
 from vertex_claude_magic.prompts.parts import ValueLimits
 from vertex_claude_magic.prompts.scope import Scope
-from vertex_claude_magic.tables.columns import Added, added_columns, check_names
+from vertex_claude_magic.tables.columns import Added, added_columns, check_names, values_of
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.tables.row_prompt import read_row_prompt
 from vertex_claude_magic.tables.rows import read_rows
@@ -463,6 +466,107 @@ def test_the_fields_of_a_type_become_columns_of_their_kind():
     )
     with pytest.raises(errors.OptionError, match="data frame"):
         added_columns(shape_of("df"))
+
+
+camel = pydantic.AliasGenerator(validation_alias=to_camel)
+
+
+class Alias(pydantic.BaseModel):
+    unit_price: float = pydantic.Field(alias="unitPrice")
+
+
+class ValidationAlias(pydantic.BaseModel):
+    unit_price: float = pydantic.Field(validation_alias="unitPrice")
+
+
+class AliasChoices(pydantic.BaseModel):
+    unit_price: float = pydantic.Field(validation_alias=pydantic.AliasChoices("unitPrice", "price"))
+
+
+class PathFirst(pydantic.BaseModel):
+    unit_price: float = pydantic.Field(
+        validation_alias=pydantic.AliasChoices(pydantic.AliasPath("prices", 0), "unitPrice")
+    )
+
+
+class OtherAliasOut(pydantic.BaseModel):
+    unit_price: float = pydantic.Field(validation_alias="unitPrice", serialization_alias="p")
+
+
+class Generated(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    unit_price: float
+
+
+class GeneratedForValidation(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(alias_generator=camel)
+    unit_price: float
+
+
+class ByName(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(validate_by_name=True, validate_by_alias=False)
+    unit_price: float = pydantic.Field(alias="price")
+
+
+@pydantic.dataclasses.dataclass
+class AliasOfDataclass:
+    unit_price: float = pydantic.Field(alias="unitPrice")
+
+
+@pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(alias_generator=camel))
+class GeneratedOfDataclass:
+    unit_price: float
+
+
+@pytest.mark.parametrize("kind", [
+    Alias, ValidationAlias, AliasChoices, PathFirst, OtherAliasOut, Generated, GeneratedForValidation, ByName,
+    AliasOfDataclass, GeneratedOfDataclass,
+])  # fmt: skip
+def test_a_field_with_another_name_in_json_is_in_the_column_of_that_name(kind):
+    """The name that the schema has, whichever way pydantic is told it; nested values have it too."""
+    shape = shape_of(kind)
+    (name,) = shape.schema["properties"]
+    assert name == ("unit_price" if kind is ByName else "unitPrice")
+    added = added_columns(shape)
+    assert added[0].name == name
+    reply = Reply(model="m", region="eu", data=shape.take({name: 3.5}))
+    assert values_of(added, reply, shape)[name] == 3.5
+
+
+def test_a_name_in_json_is_that_of_a_nested_value_too():
+    shape = shape_of(list[ValidationAlias])
+    reply = Reply(model="m", region="eu", data=shape.take([{"unitPrice": 3.5}]))
+    assert values_of(added_columns(shape), reply, shape)["answer"] == [{"unitPrice": 3.5}]
+
+
+def test_fields_that_a_type_allows_and_does_not_name_are_refused_before_anything_is_sent():
+    """They would be paid for and lost."""
+
+    class Open(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(extra="allow")
+        a: int
+
+    for kind in (Open, {"properties": {"a": {}}, "additionalProperties": True, "type": "object"}):
+        with pytest.raises(errors.OptionError, match="fields that it does not name") as failure:
+            added_columns(shape_of(kind))
+        assert failure.value.cure
+    # All of such data is in one column.
+    assert added_columns(shape_of(dict[str, int]))[0].name == "answer"
+    shape = shape_of(list[Open])
+    reply = Reply(model="m", region="eu", data=shape.take([{"a": 1, "b": 2}]))
+    assert values_of(added_columns(shape), reply, shape)["answer"] == [{"a": 1, "b": 2}]
+
+
+def test_a_field_that_the_data_lack_is_an_error_and_no_missing_value():
+    """Data under another name than that of the schema would look as if the answer had none."""
+
+    class Renamed(typing_extensions.TypedDict):
+        price: Annotated[float, pydantic.Field(alias="unitPrice")]
+
+    shape = shape_of(Renamed)
+    reply = Reply(model="m", region="eu", data=shape.take({"unitPrice": 3.5}))
+    with pytest.raises(errors.OptionError, match="'unitPrice' of the answer has another name"):
+        values_of(added_columns(shape), reply, shape)
 
 
 def test_a_name_that_the_table_has_is_refused():

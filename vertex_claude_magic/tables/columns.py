@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -83,7 +83,7 @@ def added_columns(shape: Shape[Any] | None, prefix: str = "") -> tuple[Added, ..
         prefix: What goes before every name.
 
     Raises:
-        OptionError: an answer is a whole data frame.
+        OptionError: an answer is a whole data frame, or has fields of its own beside those of the type.
 
     >>> from vertex_claude_magic.answers.shape import shape_of
     >>> [column.name for column in added_columns(shape_of(int))]
@@ -100,6 +100,11 @@ def added_columns(shape: Shape[Any] | None, prefix: str = "") -> tuple[Added, ..
         if shape.key:
             answer = [("answer", _kind_of(fields.get(shape.key), shape.schema))]
         elif fields:
+            if shape.schema.get("additionalProperties", False) is not False:
+                raise OptionError(
+                    f"{shape.name} allows fields that it does not name, which have no column.",
+                    cure="Name them in the type, in a field that is a dict, or allow none.",
+                )
             answer = [(str(name), _kind_of(part, shape.schema)) for name, part in fields.items()]
         else:
             answer = [("answer", "json")]
@@ -171,13 +176,20 @@ def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) ->
     """Return what of a good answer goes into the columns, by name; a missing value is None.
 
     Raises:
-        OptionError: a whole number has more than 64 bits, or a value has no form in a table.
+        OptionError: a whole number has more than 64 bits, a value has no form in a table, or a field that every answer
+            has is not in the data.
     """
     data = {"answer": reply.text}
     if shape is not None:
         # Without fields that are known before, such as those of any dict, the column `answer` has all of it.
-        apart = not shape.key and shape.schema.get("properties") and _has_fields(reply.data)
-        data = _fields(reply.data) if apart else {"answer": reply.data}
+        properties = shape.schema.get("properties")
+        apart = not shape.key and properties and _has_fields(reply.data)
+        data = _fields(reply.data, properties) if apart else {"answer": reply.data}
+        if apart and (lost := [name for name in shape.schema.get("required", ()) if name not in data]):
+            raise OptionError(
+                f"The field {quote(lost[0], 60)!r} of the answer has another name in the data of {shape.name}.",
+                cure="Give it one name in the type, or use a pydantic model.",
+            )
     found = {column.name: _fit(data.get(column.field), column) for column in added[: -len(_REPORT)]}
     return {**found, **report_of(added, reply)}
 
@@ -217,14 +229,27 @@ def _has_fields(data: Any) -> bool:
     return isinstance(data, Mapping) or dataclasses.is_dataclass(data) or hasattr(type(data), "model_fields")
 
 
-def _fields(data: Any) -> dict[str, Any]:
+def _fields(data: Any, properties: Collection[str] = ()) -> dict[str, Any]:
+    """Return the fields of an answer by the names that they have in its JSON.
+
+    Args:
+        data: A value that has fields.
+        properties: The names in the schema, as far as they are known.
+    """
     if isinstance(data, Mapping):
         return dict(data)
-    if hasattr(type(data), "model_dump"):
-        # By alias, because the schema that named the columns has those names.
-        fields = type(data).model_fields
-        return {(field.alias or name): getattr(data, name) for name, field in fields.items()}
-    return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+    # Of a model or a dataclass of pydantic.
+    fields = getattr(type(data), "__pydantic_fields__", None) or getattr(type(data), "model_fields", None)
+    if fields is None:
+        return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+    found = {}
+    for name, field in fields.items():
+        # As pydantic names it in the schema: a path into the answer has no name there, of several the first one counts.
+        given = field.validation_alias
+        aliases = [*getattr(given, "choices", [given]), field.alias]
+        names = [*(each for each in aliases if isinstance(each, str)), name]
+        found[next((each for each in names if each in properties), names[0])] = getattr(data, name)
+    return {**found, **(getattr(data, "model_extra", None) or {})}
 
 
 # Once for a column, and not for each value.
