@@ -127,6 +127,20 @@ def test_a_line_that_cannot_be_is_one_error_and_sends_nothing(shell, line, wante
     assert shell.ip.user_ns["labels"] == "kept"
 
 
+@pytest.mark.parametrize("magic", ["%%claude_map", "%%claude_batch"])
+@pytest.mark.parametrize(("table", "quoted"), [("data", "data"), ("data.reviews", "data.reviews"),
+                                               ('"data[\'reviews\']"', "data['reviews']")])  # fmt: skip
+def test_a_result_in_the_place_of_its_table_is_refused_with_the_line_to_write(shell, magic, table, quoted):
+    """Such a cell could not be run again, as its page advises, and a failure would leave no table."""
+    data = shell.ip.user_ns["data"] = {"reviews": shell.ip.user_ns["reviews"]}
+    error = shell.error(f"{magic} data {table} -m claude-haiku-4-5{PROMPT}")
+    assert str(error) == (
+        f"The result would replace its own table data. Write another name for it: {magic} data_result {quoted}"
+    )
+    assert shell.emulator.requests == []
+    assert shell.ip.user_ns["data"] is data
+
+
 def test_failed_rows_do_not_fail_the_cell_and_the_last_line_counts_them(shell):
     """By kind."""
     shell.emulator.answer("a", Fault(status=400), "b", Fault(status=400), "c", "d")

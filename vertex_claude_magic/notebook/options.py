@@ -123,7 +123,7 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
         written: How the magic is written, for errors.
 
     Raises:
-        OptionError: a word is missing, or as `parse_cell_line`.
+        OptionError: a word is missing, the result would take the place of the table, or as `parse_cell_line`.
 
     >>> parsed, table = parse_table_line("labels reviews -m haiku", LINE_OPTIONS, "%%claude_map")
     >>> parsed.name, table, parsed.options
@@ -136,13 +136,20 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
         missing = "the table" if leading else "the variable for the result, and the table"
         raise OptionError(f"The line is missing {missing}.", cure=wanted)
     name = variable_name(leading[0], wanted) if leading else None
+    table = leading[1] if len(leading) > 1 else ""
+    if name is not None and re.split(r"[.\[]", table, maxsplit=1)[0] == name:
+        # Then the cell could not be run again, and a failure would leave no table.
+        raise OptionError(
+            f"The result would replace its own table {quote(name, 60)}.",
+            cure=f"Write another name for it: {written} {name}_result {quote(table, 60)}",
+        )
     found, rest = _options(words[len(leading) :], options)
     if rest:
         raise OptionError(
             f"{quote(rest[0].text, 40)!r} is not an option.",
             cure="The prompt goes on the lines below; quote values with spaces.",
         )
-    return ParsedLine(name=name, options=found), leading[1] if len(leading) > 1 else ""
+    return ParsedLine(name=name, options=found), table
 
 
 def parse_prompt_line(line: str, options: Mapping[str, Option] = LINE_OPTIONS) -> ParsedLine:
