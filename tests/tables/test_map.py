@@ -22,7 +22,7 @@ import pyarrow as pa
 import pydantic
 import pytest
 from journals import rows as journal_rows
-from shells import ROOT
+from shells import ROOT, run_python
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault, Reply
@@ -564,13 +564,30 @@ def test_a_row_is_found_again_under_another_index_and_in_another_library(client,
     assert len(asked(claude_emulator)) == 3
 
 
-def test_another_folder_knows_nothing_of_the_rows(client, claude_emulator, tmp_path, monkeypatch):
-    """In Python a row belongs to the working folder."""
-    run(client, texts_frame(2))
-    (tmp_path / "other").mkdir()
-    monkeypatch.chdir(tmp_path / "other")
-    run(client, texts_frame(2))
-    assert len(asked(claude_emulator)) == 4
+MOVING = """
+import os
+from vertex_claude_magic import Claude
+os.chdir(os.environ["FIRST"])
+claude = Claude(model="claude-haiku-4-5", access_token="emulator")
+claude.map(["row 1", "row 2"], "Repeat {{ item }}")
+os.chdir(os.environ["LATER"])
+claude.map(["row 1", "row 2"], "Repeat {{ item }}")
+"""
+
+
+def test_a_row_belongs_to_the_working_folder_that_its_process_began_in(claude_emulator, tmp_path):
+    """Another folder knows nothing of it; code that changes the folder between two runs pays for nothing again."""
+    counts = []
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    for first, later in ((0, 1), (0, 0), (1, 0)):
+        run_python(
+            MOVING, FIRST=str(folders[first]), LATER=str(folders[later]), VERTEX_CLAUDE_JOURNAL=str(tmp_path / "j.sqlite3"),
+            ANTHROPIC_VERTEX_BASE_URL=claude_emulator.base_url, ANTHROPIC_VERTEX_PROJECT_ID=claude_emulator.project,
+        )  # fmt: skip
+        counts.append(len(asked(claude_emulator)))
+    assert counts == [2, 2, 4]
 
 
 def test_a_typed_row_that_was_repaired_is_found_again(client, claude_emulator):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.settings.origin import current_origin
+from vertex_claude_magic.settings.origin import current_origin, working_folder
 from vertex_claude_magic.text import quote, without_home
 
 __all__ = ["check_name", "home", "joined_numbers", "written"]
@@ -38,13 +36,7 @@ def home() -> str:
     """Return whose conversations those of this process are: the notebook's, else those of the working folder."""
     notebook = current_origin().notebook
     # A script is known by its name alone, and so is one of the same name in another folder.
-    return notebook if notebook and not notebook.endswith(".py") else _folder()
-
-
-@lru_cache(maxsize=1)
-def _folder() -> str:
-    # Once: a cell that changes the folder does not change whose the conversations are.
-    return without_home(os.getcwd())  # noqa: PTH109 - a text is what is stored
+    return notebook if notebook and not notebook.endswith(".py") else without_home(working_folder())
 
 
 def joined_numbers(numbers: Sequence[int]) -> str:

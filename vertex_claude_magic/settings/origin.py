@@ -6,6 +6,7 @@ started by hand is handed the origin with `asking_for`; `asyncio.to_thread` and 
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from vertex_claude_magic.process import process_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Origin", "asking_for", "cell_key", "current_origin", "session_id", "set_origin"]
+__all__ = ["Origin", "asking_for", "cell_key", "current_origin", "session_id", "set_origin", "working_folder"]
 
 
 class Origin(NamedTuple):
@@ -50,6 +51,18 @@ def cell_key(source: str) -> str:
     from hashlib import sha256
 
     return sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def working_folder() -> str:
+    """Return the folder to which the conversations and table runs of this process belong, where no notebook is known.
+
+    It is found once: code that changes the folder does not change whose they are.
+
+    >>> working_folder() == working_folder()
+    True
+    """
+    return os.getcwd()  # noqa: PTH109 - a text is what is stored
 
 
 # With the process that it was handed in.

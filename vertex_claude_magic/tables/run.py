@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections import deque
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,13 @@ from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
-from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
+from vertex_claude_magic.settings.origin import (
+    asking_for,
+    cell_key,
+    current_origin,
+    session_id,
+    working_folder,
+)
 from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.tables.columns import UNANSWERED
 from vertex_claude_magic.tables.earlier import EarlierRows
@@ -58,7 +63,7 @@ _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.Permiss
 def place_of(name: str = "") -> str:
     """Return what identifies a run's place: the notebook, or else the working folder, and the variable."""
     where = current_origin().notebook if name else ""
-    return cell_key(f"map\n{where or Path.cwd()}\n{name}")
+    return cell_key(f"map\n{where or working_folder()}\n{name}")
 
 
 class TableRun:
