@@ -164,6 +164,18 @@ def test_data_whose_fields_are_not_known_before_are_one_column(client, claude_em
     assert column(out, "error") == [None, None]
 
 
+def test_a_row_whose_answer_fits_no_column_has_its_cost_and_its_tokens(client, claude_emulator, make_table):
+    """It is paid all the same."""
+    claude_emulator.answer(str(2**63), "3")
+    out = run(client, make_table(texts(2)), as_=int, max_active=1)
+    assert column(out, "answer") == [None, 3]
+    assert column(out, "error") == [
+        "OptionError: A whole number of the column 'answer' has more than 64 bits.", None
+    ]  # fmt: skip
+    assert column(out, "stop_reason") == ["end_turn"] * 2
+    assert all(column(out, name)[0] > 0 for name in ("input_tokens", "output_tokens", "cost"))
+
+
 def test_a_name_that_the_table_has_is_refused_before_anything_is_sent(client, claude_emulator, make_table):
     """And a prefix goes before all added names."""
     table = make_table({**texts(2), "cost": [1, 2]})

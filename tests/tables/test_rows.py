@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import duckdb
 import geopandas as gpd
@@ -537,6 +537,53 @@ def test_a_name_in_json_is_that_of_a_nested_value_too():
     shape = shape_of(list[ValidationAlias])
     reply = Reply(model="m", region="eu", data=shape.take([{"unitPrice": 3.5}]))
     assert values_of(added_columns(shape), reply, shape)["answer"] == [{"unitPrice": 3.5}]
+
+
+Wish = Enum("Wish", {"YES": "yes", "TWO": 2})
+
+
+class Nested(pydantic.BaseModel):
+    r: pydantic.RootModel[str]
+    n: pydantic.RootModel[int]
+
+
+class Price(pydantic.BaseModel):
+    amount: Decimal
+
+
+# The type, an answer, and what of it is in pandas and what in polars.
+ANSWERS = {
+    "root number": (pydantic.RootModel[int], 3, 3, 3),
+    "root text": (pydantic.RootModel[str], "x", "x", "x"),
+    "root list": (pydantic.RootModel[list[str]], ["x"], ["x"], ["x"]),
+    "root of a root": (pydantic.RootModel[pydantic.RootModel[int]], 3, 3, 3),
+    "root without a value": (pydantic.RootModel[int | None], None, None, None),
+    "root of a model": (pydantic.RootModel[Price], {"amount": "1.50"}, "1.50", "1.50"),
+    "roots as fields": (Nested, {"r": "x", "n": 3}, "x", "x"),
+    "roots in a list": (list[Nested], [{"r": "x", "n": 3}], [{"r": "x", "n": 3}], '[{"r": "x", "n": 3}]'),
+    "bytes": (bytes, "aGk=", "aGk=", "aGk="),
+    "Decimal": (Decimal, "1.50", "1.50", "1.50"),
+    "Decimal of a model": (Price, {"amount": "1.50"}, "1.50", "1.50"),
+    "number or text, a text": (int | str, "7", "7", "7"),
+    "number or text, a number": (int | str, 7, 7, "7"),
+    "texts and numbers": (Literal["a", 1, True], "a", "a", "a"),
+    "members": (Wish, 2, 2, "2"),
+    "anything": (Any, "7", "7", '"7"'),
+    "infinite": (float, "inf", float("inf"), float("inf")),
+    "no number": (float, "nan", None, None),
+}
+
+
+@pytest.mark.parametrize(("kind", "answer", "in_pandas", "in_polars"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_answer_of_any_type_has_its_value_in_the_column(kind, answer, in_pandas, in_polars):
+    """A value that is a number in one row and a text in another is itself in pandas, and a text in polars."""
+    shape = shape_of(kind)
+    added = added_columns(shape)
+    reply = Reply(model="m", region="eu", data=shape.take(answer))
+    values = {name: [value, None] for name, value in values_of(added, reply, shape).items()}
+    for make, wanted in ((pd.DataFrame, in_pandas), (pl.DataFrame, in_polars)):
+        found = with_columns(read_rows(make({"text": ["a", "b"]})), added, values)[added[0].name].to_list()
+        assert [None if value is pd.NA else value for value in found] == [wanted, None]
 
 
 def test_fields_that_a_type_allows_and_does_not_name_are_refused_before_anything_is_sent():

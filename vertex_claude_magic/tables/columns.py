@@ -34,7 +34,8 @@ __all__ = [
     "values_of",
 ]
 
-Kind = Literal["integer", "number", "boolean", "string", "texts", "json"]
+# A scalar is a number, a boolean or a text, by the row.
+Kind = Literal["integer", "number", "boolean", "string", "scalar", "texts", "json"]
 _SCALARS: Mapping[str, Kind] = {
     "integer": "integer",
     "number": "number",
@@ -147,7 +148,9 @@ def _kind_of_value(value: Json) -> Kind:
 def _joined(kinds: set[Kind]) -> Kind:
     if len(kinds) == 1:
         return kinds.pop()
-    return "number" if kinds and kinds <= {"integer", "number"} else "json"
+    if kinds and kinds <= {"integer", "number"}:
+        return "number"
+    return "scalar" if kinds and kinds <= {*_SCALARS.values(), "scalar"} else "json"
 
 
 def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
@@ -182,7 +185,7 @@ def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) ->
     data = {"answer": reply.text}
     if shape is not None:
         # Without fields that are known before, such as those of any dict, the column `answer` has all of it.
-        properties = shape.schema.get("properties")
+        properties = shape.schema.get("properties") or {}
         apart = not shape.key and properties and _has_fields(reply.data)
         data = _fields(reply.data, properties) if apart else {"answer": reply.data}
         if apart and (lost := [name for name in shape.schema.get("required", ()) if name not in data]):
@@ -229,6 +232,11 @@ def _has_fields(data: Any) -> bool:
     return isinstance(data, Mapping) or dataclasses.is_dataclass(data) or hasattr(type(data), "model_fields")
 
 
+def _is_root(value: Any) -> bool:
+    """Tell whether a value is a `RootModel` of pydantic, which is in JSON what it holds."""
+    return getattr(type(value), "__pydantic_root_model__", False) is True
+
+
 def _fields(data: Any, properties: Collection[str] = ()) -> dict[str, Any]:
     """Return the fields of an answer by the names that they have in its JSON.
 
@@ -238,6 +246,8 @@ def _fields(data: Any, properties: Collection[str] = ()) -> dict[str, Any]:
     """
     if isinstance(data, Mapping):
         return dict(data)
+    if _is_root(data):
+        return _fields(data.root, properties)
     # Of a model or a dataclass of pydantic.
     fields = getattr(type(data), "__pydantic_fields__", None) or getattr(type(data), "model_fields", None)
     if fields is None:
@@ -260,12 +270,10 @@ def _where(column: str) -> str:
 
 def _fit(value: Any, column: Added) -> Any:
     """Return a value as the kind of its column has it."""
-    if value is None:
-        return None
     where = _where(column.name)
-    if isinstance(value, Enum):
-        value = value.value
     plain = _plain(value, where)
+    if plain is None:
+        return None
     match column.kind:
         case "integer" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
             if not -_LARGEST <= plain < _LARGEST:
@@ -275,18 +283,33 @@ def _fit(value: Any, column: Added) -> Any:
             return int(plain)
         case "number" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
             return float(plain)
+        case "number" if plain in {"inf", "-inf"}:
+            return float(plain)
         case "boolean" if isinstance(plain, bool):
             return plain
         case "string":
             return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
         case "texts" if isinstance(plain, list):
             return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in plain]
-        case "json":
+        case "scalar" | "json":
             return plain
     raise OptionError(f"A value in {where} is not of type {column.kind}.", cure="Use a less strict type.")
 
 
 def _plain(value: Any, where: str) -> Json:
+    if isinstance(value, Enum):
+        return _plain(value.value, where)
+    if _is_root(value):
+        return _plain(value.root, where)
+    if isinstance(value, bytes):
+        # As the answer had them.
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise OptionError(
+                f"A value in {where} is bytes that are no text.",
+                cure="Use str in place of bytes in the type.",
+            ) from None
     if isinstance(value, (list, tuple)):
         return [_plain(part, where) for part in value]
     if _has_fields(value):

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, values_of
+from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.result import with_columns
 
 if TYPE_CHECKING:
@@ -65,10 +65,13 @@ class Outcome:
         """Put a whole answer into the columns."""
         if not reply.replayed:
             self._count(reply)
-        typed = self._questions.typed
+        typed, added = self._questions.typed, self._questions.added
         try:
-            values = values_of(self._questions.added, reply, typed.shape if typed is not None else None)
+            values = values_of(added, reply, typed.shape if typed is not None else None)
         except errors.OptionError as error:
+            # It is paid all the same.
+            for name, value in report_of(added, reply).items():
+                self._values[name][index] = value
             self.fail(index, error)
             return
         for name, value in values.items():

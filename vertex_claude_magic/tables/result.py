@@ -6,6 +6,7 @@ Types are given and never inferred: polars drops or cuts what does not fit the f
 from __future__ import annotations
 
 import json
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import replace_invalid
@@ -25,7 +26,8 @@ __all__ = ["with_columns"]
 def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> MadeTable:
     """Return the table with columns added behind its own.
 
-    A nested value is a Python object in pandas and in lists, and JSON text in polars and pyarrow.
+    A nested value is a Python object in pandas and in lists, and JSON text in polars and pyarrow; so is one that is a
+    number in one row and a text in another, whose text stands there as it is.
 
     Args:
         rows: The table.
@@ -94,9 +96,11 @@ def _valid(value: Json) -> Json:
 
 def _flat(column: Added, values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
     found = values[column.name]
-    if column.kind != "json":
+    if column.kind not in {"scalar", "json"}:
         return found
-    return [None if value is None else json.dumps(value, ensure_ascii=False) for value in found]
+    # Where values may be nested all of them are JSON, and a text has its quotation marks.
+    plain = (str, NoneType) if column.kind == "scalar" else NoneType
+    return [value if isinstance(value, plain) else json.dumps(value, ensure_ascii=False) for value in found]
 
 
 def _to_pandas_like(
@@ -120,8 +124,10 @@ def _to_pandas_like(
             cells: Any = pd.array(list(values[column.name]), dtype=dtype)
         else:
             # Filled one by one, because a list of lists of one length would become a matrix.
-            cells = np.full(len(frame), None, dtype=object)
+            objects: Any = np.full(len(frame), None, dtype=object)
             for place, value in enumerate(values[column.name]):
-                cells[place] = value
+                objects[place] = value
+            # With its type, because pandas takes an array that happens to hold texts for one of texts (pandas 3.1.1).
+            cells = pd.Series(objects, index=frame.index, dtype=object)
         frame[column.name if levels == 1 else (column.name, *[""] * (levels - 1))] = cells
     return frame
