@@ -570,6 +570,7 @@ ANSWERS = {
     "members": (Wish, 2, 2, "2"),
     "anything": (Any, "7", "7", '"7"'),
     "infinite": (float, "inf", float("inf"), float("inf")),
+    "texts, one missing": (list[str | None], ["x", None], ["x", None], ["x", None]),
     "no number": (float, "nan", None, None),
 }
 

@@ -290,7 +290,10 @@ def _fit(value: Any, column: Added) -> Any:
         case "string":
             return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
         case "texts" if isinstance(plain, list):
-            return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in plain]
+            return [
+                each if each is None or isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+                for each in plain
+            ]
         case "scalar" | "json":
             return plain
     raise OptionError(f"A value in {where} is not of type {column.kind}.", cure="Use a less strict type.")
