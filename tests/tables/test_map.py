@@ -164,6 +164,17 @@ def test_data_whose_fields_are_not_known_before_are_one_column(client, claude_em
     assert column(out, "error") == [None, None]
 
 
+@pytest.mark.parametrize("path", [("text", "x"), ("text", "x", "z")], ids=["two", "three"])
+def test_a_table_with_levels_of_columns_has_the_names_of_an_earlier_run(client, claude_emulator, path):
+    """So another one over its result is refused, as for any table; it would replace the answers."""
+    frame = pd.DataFrame([["row 1"]], columns=pd.MultiIndex.from_tuples([path]))
+    prompt = f'Repeat {{{{ row["{path}"] }}}}'
+    out = run(client, frame, prompt)
+    with pytest.raises(errors.OptionError, match="already has the columns answer, error, stop_reason"):
+        run(client, out, prompt)
+    assert len(asked(claude_emulator)) == 1
+
+
 def test_a_row_whose_answer_fits_no_column_has_its_cost_and_its_tokens(client, claude_emulator, make_table):
     """It is paid all the same."""
     claude_emulator.answer(str(2**63), "3")

@@ -189,7 +189,8 @@ def row_questions(
         target = target.replace(as_=kind)
         shape = shape_of(kind)
     added = added_columns(shape, prefix)
-    check_names(added, rows.names)
+    labels = [*rows.names, *(column.name for column in rows.columns)]
+    check_names(added, [column.name for column in added if rows.label(column.name) in labels])
     made = RowQuestions(
         rows=rows, prompt=prompt, target=target, added=added, scope=scope, seen=seen, first=None,
         project=NO_PROJECT,

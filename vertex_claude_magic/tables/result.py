@@ -80,7 +80,7 @@ def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequen
             array = pa.array(_flat(column, values), type=kind)
             native = native.append_column(pa.field(column.name, kind), array)
         return native
-    return _to_pandas_like(native, added, values)
+    return _to_pandas_like(rows, added, values)
 
 
 def _valid(value: Json) -> Json:
@@ -103,9 +103,7 @@ def _flat(column: Added, values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
     return [value if isinstance(value, plain) else json.dumps(value, ensure_ascii=False) for value in found]
 
 
-def _to_pandas_like(
-    native: pd.DataFrame, added: Sequence[Added], values: Mapping[str, Sequence[Any]]
-) -> pd.DataFrame:
+def _to_pandas_like(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
@@ -116,8 +114,7 @@ def _to_pandas_like(
         "string": "string",
     }
     # A copy of the frame and not of its data; it has the class, the index and the attributes of the frame.
-    frame = native.copy(deep=False)
-    levels = frame.columns.nlevels
+    frame: pd.DataFrame = rows.native.copy(deep=False)
     for column in added:
         dtype = dtypes.get(column.kind)
         if dtype is not None:
@@ -129,5 +126,5 @@ def _to_pandas_like(
                 objects[place] = value
             # With its type, because pandas takes an array that happens to hold texts for one of texts (pandas 3.1.1).
             cells = pd.Series(objects, index=frame.index, dtype=object)
-        frame[column.name if levels == 1 else (column.name, *[""] * (levels - 1))] = cells
+        frame[rows.label(column.name)] = cells
     return frame

@@ -6,7 +6,7 @@ texts do no harm. What a prompt does not name is never looked at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -63,6 +63,11 @@ class Rows:
                 cure="Rename them, so that the prompt can refer to one.",
             )
         return places[0] if places else None
+
+    def label(self, name: str) -> Hashable:
+        """Return the label that a column of this name gets in the table: the first level where columns have several."""
+        levels = getattr(getattr(self.native, "columns", None), "nlevels", 1)
+        return name if levels == 1 else (name, *[""] * (levels - 1))
 
     def records(self, start: int, stop: int, places: Sequence[int]) -> list[dict[str, Any]]:
         """Return some rows as dicts of Python values, None for a missing one.
