@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, TypedDict
 
 import duckdb
@@ -86,8 +87,16 @@ def test_a_value_has_one_form_in_json(value, wanted):
 
 @pytest.mark.parametrize(
     "value",
-    [b"\x00\x01", bytearray(b"a"), object(), [[b"x"]]],
-    ids=["bytes", "bytearray", "object", "nested"],
+    [
+        b"\x00\x01",
+        bytearray(b"a"),
+        object(),
+        [[b"x"]],
+        Path("/home/ada/a.png"),
+        PurePath("a.txt"),
+        {"a": [Path("a")]},
+    ],
+    ids=["bytes", "bytearray", "object", "nested", "path", "relative path", "nested path"],
 )
 def test_a_value_without_a_form_is_refused_by_column(value):
     """It is the error of its row, with a cure."""
@@ -562,6 +571,7 @@ ANSWERS = {
     "roots as fields": (Nested, {"r": "x", "n": 3}, "x", "x"),
     "roots in a list": (list[Nested], [{"r": "x", "n": 3}], [{"r": "x", "n": 3}], '[{"r": "x", "n": 3}]'),
     "bytes": (bytes, "aGk=", "aGk=", "aGk="),
+    "path": (list[Path], ["a/b"], ["a/b"], ["a/b"]),
     "Decimal": (Decimal, "1.50", "1.50", "1.50"),
     "Decimal of a model": (Price, {"amount": "1.50"}, "1.50", "1.50"),
     "number or text, a text": (int | str, "7", "7", "7"),

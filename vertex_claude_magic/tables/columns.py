@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -304,6 +305,8 @@ def _plain(value: Any, where: str) -> Json:
         return _plain(value.value, where)
     if _is_root(value):
         return _plain(value.root, where)
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))
     if isinstance(value, bytes):
         # As the answer had them.
         try:

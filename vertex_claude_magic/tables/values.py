@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, time
@@ -39,7 +40,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         depth: How deep inside of another value it is.
 
     Raises:
-        OptionError: it has no form in JSON: bytes, an object without a text of its own, one that is nested too
+        OptionError: it has no form in JSON: bytes, a path, an object without a text of its own, one that is nested too
             deeply, or two keys that are the same text.
 
     >>> from datetime import date
@@ -55,6 +56,12 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         raise OptionError(
             f"A value of {where} is {len(value):,} bytes, which a prompt cannot contain.",
             cure="Decode it to text, or leave the column out of the prompt.",
+        )
+    if isinstance(value, os.PathLike):
+        # In other prompts a path stands for its file; its text would only tell how this machine is laid out.
+        raise OptionError(
+            f"A value of {where} is a path, and the file that it names would not be sent.",
+            cure="Put the text of the file there, such as path.read_text(), or str(path) to send the path itself.",
         )
 
     def inner(part: Any) -> Json:
