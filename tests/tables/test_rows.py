@@ -411,8 +411,17 @@ def test_two_columns_of_one_name_are_refused_only_where_the_prompt_names_them():
     """Case 74: the other columns can be asked about."""
     frame = STRANGE["duplicate columns"]
     assert prompt_of(frame, "{{ a }}")[0] == ["1"]
-    with pytest.raises(errors.OptionError, match="2 columns called 'b'"):
-        prompt_of(frame, "{{ b }}")
+    for template in ("{{ b }}", "{{ row['b'] }}", "{{ a }} {{ row }}"):
+        with pytest.raises(errors.OptionError, match="2 columns called 'b'"):
+            prompt_of(frame, template)
+
+
+@pytest.mark.parametrize("names", [[1, "1"], [None, "None"], [("a",), "('a')"]], ids=repr)
+def test_names_that_are_one_text_are_one_name(names):
+    """A field would be lost in the JSON of the row."""
+    frame = pd.DataFrame([[1, 2]], columns=pd.Index(names, dtype=object, tupleize_cols=False))
+    with pytest.raises(errors.OptionError, match="2 columns called"):
+        prompt_of(frame, "{{ row }}")
 
 
 def test_a_geodataframe_stays_one():

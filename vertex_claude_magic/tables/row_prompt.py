@@ -236,6 +236,10 @@ def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]
     steps, name = path.steps, path.source
     if place is None and path.name == ROW:
         if not steps:
+            if len(set(rows.names)) < len(rows.names):
+                # They would be one field of the JSON.
+                for each in rows.names:
+                    rows.place(each)
             return _Field(ROW, None, Placeholder(source=ROW, name=ROW)), None
         first = steps[0]
         key = first.key if isinstance(first, Index) else first.name
