@@ -338,6 +338,30 @@ def test_for_a_level_of_the_index_the_cure_is_to_make_it_a_column(frame, level, 
     assert prompt_of(frame.reset_index(), f"{{{{ {path.format(level)} }}}}")[0]
 
 
+INDEXES = {
+    "with a name": (pd.Index([7], name="city"), "city"),
+    "of texts": (pd.Index(["x"]), "index"),
+    "of dates": (pd.date_range("2026-01-01", periods=1), "index"),
+    "of levels": (pd.MultiIndex.from_tuples([("x", 1)], names=["g", None]), "g"),
+    "of whole numbers": (pd.Index([7]), ""),
+    "of the rows": (pd.RangeIndex(1), ""),
+}
+
+
+@pytest.mark.parametrize(("index", "levels"), INDEXES.values(), ids=INDEXES.keys())
+def test_that_an_index_which_says_something_is_not_in_the_row_is_said(index, levels):
+    """The numbers that a filter or an order leaves say nothing; a field by its name leaves nothing out."""
+    frame = pd.DataFrame({"n": [1]}, index=index)
+    said = (
+        f"The index ({levels}) is not part of {{{{ row }}}}: assign the table with .reset_index() to a variable, "
+        "and use that."
+    )
+    found, prompt = prompt_of(frame, "{{ row }}")
+    assert found == ['<data name="row">{"n": 1}</data>']
+    assert prompt.notices == ((said,) if levels else ())
+    assert prompt_of(frame, "{{ n }} {{ row['n'] }}")[1].notices == ()
+
+
 ADDED = (
     Added("label", "string", "label"),
     Added("n_", "integer", "n_"),

@@ -107,7 +107,8 @@ class RowPrompt:
 
     Args:
         places: The columns that it names, by their place in the table, in their order.
-        notices: What the user should know of the shared part, and of names that are both a column and a variable.
+        notices: What the user should know of the shared part, of what the prompt leaves out, and of names that are
+            both a column and a variable.
         pieces: Texts, blocks and fields in their order.
         before: The blocks that go before everything else: attachments, then what opens every prompt.
     """
@@ -189,6 +190,12 @@ def read_row_prompt(
         if field is not None:
             pieces.append(field)
             places.update(dict.fromkeys(range(len(rows.names)) if place is None else [place]))
+            if field.column is None and rows.index:
+                levels = ", ".join(quote(level, 40) for level in rows.index)
+                notices[
+                    f"The index ({levels}) is not part of {{{{ {ROW} }}}}: assign the table with .reset_index() to a "
+                    "variable, and use that."
+                ] = None
             if part.name in scope.names and part.name != ROW:
                 notices[
                     f"{{{{ {part.source} }}}} is the column of the table, not the variable of the same name."

@@ -40,6 +40,8 @@ class Rows:
         names: The names of its columns as texts, in their order; two may be the same.
         native: The table. A lazy one has been computed, and this is what came of it.
         columns: The columns, in the same order; none of a list.
+        index: The levels of its index that say something of a row: those with a name, or with labels that are no
+            whole numbers.
         notices: What the user should know, such as that a lazy table was computed.
     """
 
@@ -48,6 +50,7 @@ class Rows:
     names: tuple[str, ...]
     native: Any
     columns: tuple[FrameColumn, ...] = ()
+    index: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
     def place(self, name: str) -> int | None:
@@ -142,6 +145,13 @@ def read_rows(table: IntoRows) -> Rows:
         names=tuple(column.name if isinstance(column.name, str) else column.label for column in columns),
         native=eager,
         columns=columns,
+        index=tuple(
+            level.label
+            for level, name in zip(found.index, plain.index.names, strict=True)
+            if name is not None or not level.series.dtype.is_integer()
+        )
+        if found.index
+        else (),
         notices=notices,
     )
 
