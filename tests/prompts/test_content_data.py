@@ -74,6 +74,14 @@ def test_a_float_has_the_digits_of_its_own_width(kind, of):
     assert re.findall(r"0\.\d+", text.partition("mean")[2] or text)[-2:] == ["0.1", "0.7"]
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("of", [lambda number: number, np.asarray], ids=["number", "array of no dimension"])
+@pytest.mark.parametrize("value", [0.1, 0.7, -3.0, float("inf")])
+def test_a_single_number_of_numpy_has_the_digits_of_its_own_width(kind, of, value):
+    """As in a list, an array or a table."""
+    assert text_of(of(np.dtype(kind).type(value))) == text_of(value)
+
+
 ODD_FRAMES = [
     ("no rows", pd.DataFrame({"a": []}), "0 rows × 1 column"),
     ("no columns", pd.DataFrame(index=[1, 2]), "2 rows × 0 columns"),

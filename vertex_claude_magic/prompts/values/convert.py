@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Converter, PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
@@ -144,7 +145,8 @@ def _array_parts(value: NDArray[Any] | np.generic, limits: ValueLimits) -> tuple
     if type(item).__module__ == "numpy":
         # Python has no such number (a float of 80 bits, a time in units of its own).
         return (Text(body=short_text(str(item)), kind="numpy scalar", bare=True),)
-    return parts_of(item, limits)
+    code = float_code(value.dtype)
+    return parts_of(shortest_float(item, code) if code else item, limits)
 
 
 def _by_display(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
