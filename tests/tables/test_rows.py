@@ -284,6 +284,15 @@ def test_a_name_that_is_no_identifier_is_named_through_the_row(make_table):
     ]
 
 
+def test_beside_a_column_called_row_a_name_that_is_no_identifier_still_leads_to_its_column(make_table):
+    """There is no other way to it; `{{ row }}` and what is in its values is that column."""
+    table = make_table({"row": [{"a": 1, "first name": 2}], "first name": ["Ada"], "a": [3]})
+    found, _ = prompt_of(table, "{{ row['first name'] }} {{ row }} {{ row.a }} {{ row['a'] }} {{ a }}")
+    row = '<data name="row">{"a": 1, "first name": 2}</data>'
+    assert found == [f'<data name="first name">Ada</data> {row} 1 1 3']
+    assert prompt_of([{"row": 1, "": 2}], "{{ row }} {{ row[''] }}")[0] == ["1 2"]
+
+
 def test_a_column_may_be_called_like_a_word_of_pythons_grammar(make_table):
     """`{{ class }}` and `{{ row.class }}`, as any other name."""
     for word in keyword.kwlist:

@@ -241,15 +241,17 @@ def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]
     """Return a path as a field of the row and its column's place; no field where it begins at no column."""
     place = rows.place(path.name)
     steps, name = path.steps, path.source
-    if place is None and path.name == ROW:
-        if not steps:
+    first = steps[0] if steps else None
+    key = first.key if isinstance(first, Index) else first and first.name
+    # There is no other way to such a column, also where a column is called `row`.
+    only_way = isinstance(key, str) and not key.isidentifier() and key in rows.names
+    if path.name == ROW and (place is None or only_way):
+        if first is None:
             if len(set(rows.names)) < len(rows.names):
                 # They would be one field of the JSON.
                 for each in rows.names:
                     rows.place(each)
             return _Field(ROW, None, Placeholder(source=ROW, name=ROW)), None
-        first = steps[0]
-        key = first.key if isinstance(first, Index) else first.name
         place = rows.place(str(key))
         if place is None:
             raise _no_column(str(key), rows)
