@@ -485,6 +485,20 @@ def test_a_lazy_table_is_computed_and_that_is_said():
         )
 
 
+@pytest.mark.parametrize("query", ["select 1 as n, 2 as n, 'x' as x", "select 'x' as x, 1 as n, 2 as n"])
+def test_a_relation_may_have_two_columns_of_one_name(query):
+    """As any other table: refused is only a prompt that names them."""
+    with duckdb.connect() as connection:
+        rows = read_rows(connection.sql(query))
+    assert sorted(rows.names) == ["n", "n", "x"]
+    assert prompt_of(rows, "{{ x }}")[0] == ['<data name="x">x</data>']
+    for template in ("{{ n }}", "{{ row }}"):
+        with pytest.raises(errors.OptionError, match="2 columns called 'n'"):
+            prompt_of(rows, template)
+    out = with_columns(rows, ADDED, values_for(1))
+    assert out.column_names[:3] == list(rows.names)
+
+
 NO_TABLES = (None, "text", {"a": [1]}, 3, [1, 2], ["a", {"b": 1}], [{1: 2}], pd.Series([1]), np.zeros((2, 2)))
 
 

@@ -177,10 +177,13 @@ def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     if hasattr(type(native), "iloc") or kind in {"polars.DataFrame", "pyarrow.Table"}:
         return native, ()
     try:
-        frame = nw.from_native(native)
+        # narwhals refuses a relation with two columns of one name (2.29.0), of which a prompt may need neither.
+        frame = None if kind == "duckdb.DuckDBPyRelation" else nw.from_native(native)
     except TypeError:
         raise OptionError(f"A {quote(kind, 60)} is not a table.", cure=_CURE) from None
-    if isinstance(frame, nw.LazyFrame):
+    if frame is None:
+        eager = native.to_arrow_table()
+    elif isinstance(frame, nw.LazyFrame):
         eager = native.collect() if kind == "polars.LazyFrame" else frame.collect("pyarrow").to_native()
     else:
         eager = frame.to_arrow()
