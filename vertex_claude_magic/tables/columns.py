@@ -105,7 +105,7 @@ def added_columns(shape: Shape[Any] | None, prefix: str = "") -> tuple[Added, ..
             if shape.schema.get("additionalProperties", False) is not False:
                 raise OptionError(
                     f"{shape.name} allows fields that it does not name, which have no column.",
-                    cure="Name them in the type, in a field that is a dict, or allow none.",
+                    cure="Name them in the type, give it a field that is a dict for them, or do not allow them.",
                 )
             answer = [(str(name), _kind_of(part, shape.schema)) for name, part in fields.items()]
         else:
