@@ -499,6 +499,14 @@ def test_a_relation_may_have_two_columns_of_one_name(query):
     assert out.column_names[:3] == list(rows.names)
 
 
+def test_a_relation_is_read_as_duckdb_writes_it():
+    """Also where Arrow would make another number of it."""
+    with duckdb.connect() as connection:
+        rows = read_rows(connection.sql("select 1 as n, (2::bignum ** 127)::uhugeint as id"))
+    assert prompt_of(rows, "{{ row }}")[0][0].count("170141183460469231731687303715884105728") == 1
+    assert rows.native.column_names == ["n", "id"]
+
+
 NO_TABLES = (None, "text", {"a": [1]}, 3, [1, 2], ["a", {"b": 1}], [{1: 2}], pd.Series([1]), np.zeros((2, 2)))
 
 

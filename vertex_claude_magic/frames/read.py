@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from types import ModuleType
 
+    import duckdb
     import narwhals as nw
     import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]
     from narwhals.typing import IntoFrame, IntoLazyFrame, IntoSeries
 
-__all__ = ["SAMPLE", "FrameColumn", "FrameTable", "IntoTable", "lazy_schema", "read_table"]
+__all__ = ["SAMPLE", "FrameColumn", "FrameTable", "IntoTable", "arrow_of", "lazy_schema", "read_table"]
 
 # Also the arrays and batches of pyarrow, which narwhals does not name.
 IntoTable: TypeAlias = "IntoFrame | IntoLazyFrame | IntoSeries"
@@ -320,11 +322,7 @@ def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[FrameColumn, 
 def _of_relation(value: IntoLazyFrame, kind: str) -> FrameTable:
     """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
     _need_arrow(kind)
-    read = ", ".join(
-        f"CAST(#{place} AS VARCHAR)" if _NOT_IN_ARROW.search(str(each)) else f"#{place}"
-        for place, each in enumerate(value.types, start=1)
-    )
-    rows = value.limit(SAMPLE + 1).project(read).to_arrow_table()
+    rows = arrow_of(value.limit(SAMPLE + 1))
     count = int(value.aggregate("count(*)").fetchall()[0][0]) if rows.num_rows > SAMPLE else rows.num_rows
     names, types = list(value.columns), [str(each) for each in value.types]
     return FrameTable(
@@ -335,6 +333,23 @@ def _of_relation(value: IntoLazyFrame, kind: str) -> FrameTable:
         fetched=min(rows.num_rows, SAMPLE),
         lazy=True,
     )
+
+
+def arrow_of(relation: duckdb.DuckDBPyRelation) -> pa.Table:
+    """Compute a DuckDB relation as an Arrow table; a value that Arrow would change is written as DuckDB writes it.
+
+    >>> import duckdb
+    >>> arrow_of(duckdb.sql("select 1 as n, '12:00:00+02'::timetz as at")).to_pylist()
+    [{'n': 1, 'at': '12:00:00+02'}]
+    """
+    texts = [bool(_NOT_IN_ARROW.search(str(each))) for each in relation.types]
+    if any(texts):
+        columns = []
+        for place, (name, text) in enumerate(zip(relation.columns, texts, strict=True), start=1):
+            quoted = name.replace('"', '""')
+            columns.append(f'CAST(#{place} AS VARCHAR) AS "{quoted}"' if text else f"#{place}")
+        relation = relation.project(", ".join(columns))
+    return relation.to_arrow_table()
 
 
 def _need_arrow(kind: str) -> None:

@@ -182,7 +182,9 @@ def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     except TypeError:
         raise OptionError(f"A {quote(kind, 60)} is not a table.", cure=_CURE) from None
     if frame is None:
-        eager = native.to_arrow_table()
+        from vertex_claude_magic.frames.read import arrow_of
+
+        eager = arrow_of(native)
     elif isinstance(frame, nw.LazyFrame):
         eager = native.collect() if kind == "polars.LazyFrame" else frame.collect("pyarrow").to_native()
     else:
