@@ -8,15 +8,19 @@ import functools
 import importlib
 import json
 import re
+import sqlite3
 import sys
 import threading
 import tracemalloc
+from contextlib import closing
 from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
+from google.cloud.bigquery.table import Row as bigquery_row
 from shells import run_python
 
 from vertex_claude_magic import errors
@@ -148,6 +152,29 @@ def test_what_the_user_has_is_not_changed():
     text_of(FRAME)
     pd.testing.assert_frame_equal(FRAME, before)
     assert pd.describe_option("display", _print_desc=False) == options
+
+
+def row_of_sqlite() -> object:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("select 1 as n, 'x' as word").fetchone()
+
+
+SCALARS = {
+    "a row of SQLite": (row_of_sqlite(), '{"n": 1, "word": "x"}'),
+    "a row of BigQuery": (bigquery_row((1, "x"), {"n": 0, "word": 1}), '{"n": 1, "word": "x"}'),
+    "a text of Arrow": (pa.scalar("x"), '"x"'),
+    "a list of Arrow": (pa.scalar([1, None]), "[1, null]"),
+    "a struct of Arrow": (pa.scalar({"n": 1}), '{"n": 1}'),
+}
+
+
+@pytest.mark.parametrize(("value", "written"), SCALARS.values(), ids=SCALARS)
+def test_a_row_of_a_database_and_a_scalar_of_arrow_are_their_values(value, written):
+    """By themselves and inside of others; a row with the names of its columns."""
+    assert f'{{"x": {written}}}' in text_of({"x": value})
+    assert f"[{written}]" in text_of([value])
+    assert written.strip('"') in text_of(value)
 
 
 @pytest.mark.parametrize(

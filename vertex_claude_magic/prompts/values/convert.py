@@ -117,6 +117,8 @@ def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
             return frame_parts
         case "array":
             return _array_parts
+        case "scalar":
+            return lambda value, limits: parts_of(value.as_py(), limits)
         case "figure":
             from vertex_claude_magic.prompts.values.figures import figure_parts
 

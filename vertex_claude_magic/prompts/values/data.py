@@ -23,7 +23,7 @@ from vertex_claude_magic.prompts.parts import (
 )
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
-from vertex_claude_magic.prompts.values.kinds import apart_key
+from vertex_claude_magic.prompts.values.kinds import apart_key, library_kind
 from vertex_claude_magic.prompts.values.plain_text import (
     ELIDED,
     ObjectText,
@@ -175,6 +175,8 @@ class _Writer:
     def _structure(self, value: Any, depth: int, path: str) -> str:
         if is_refused(value):
             raise refusal(value, f"{self._name}{path}")
+        if library_kind(value) == "scalar":
+            return self.write(value.as_py(), depth, path)
         try:
             # A record that hides all its fields has its repr.
             pairs = (

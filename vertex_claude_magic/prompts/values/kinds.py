@@ -23,13 +23,14 @@ from uuid import UUID
 
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.plain_text import display_content
+from vertex_claude_magic.prompts.values.records import ROWS
 from vertex_claude_magic.prompts.values.refusals import is_listed
 from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Kind", "Several", "apart_key", "is_mixed", "kind_of", "library_kind"]
 
 Kind = Literal["array", "bytes", "exception", "figure", "frame", "hdf", "image", "module", "number", "path", "reply",
-               "series", "source", "sparse", "structure", "text", "xarray"]  # fmt: skip
+               "scalar", "series", "source", "sparse", "structure", "text", "xarray"]  # fmt: skip
 Several = list[Any] | tuple[Any, ...] | deque[Any] | set[Any] | frozenset[Any]
 
 # The first that fits.
@@ -55,9 +56,17 @@ _FRAMES: Mapping[str, Kind] = {
     "Series": "series",
     "Index": "series",
 }
+_DATABASE_ROWS: Mapping[str, Kind] = {"Row": "structure", "Record": "structure"}
 _CLASSES: Mapping[str, Mapping[str, Kind]] = {
     **dict.fromkeys(("pandas", "modin", "cudf", "dask", "polars", "narwhals"), _FRAMES),
-    "pyarrow": {"Table": "frame", "RecordBatch": "frame", "ChunkedArray": "series", "Array": "series"},
+    "pyarrow": {
+        "Table": "frame",
+        "RecordBatch": "frame",
+        "ChunkedArray": "series",
+        "Array": "series",
+        "Scalar": "scalar",
+    },
+    **dict.fromkeys(ROWS, _DATABASE_ROWS),
     "duckdb": {"DuckDBPyRelation": "frame"},
     "_duckdb": {"DuckDBPyRelation": "frame"},
     "ibis": {"Table": "frame"},
@@ -116,7 +125,7 @@ def is_mixed(value: Any) -> TypeGuard[Several]:
         return False
     return any(
         isinstance(each, (bytes, bytearray, memoryview, os.PathLike))
-        or library_kind(each) not in {None, "array", "series"}
+        or library_kind(each) not in {None, "array", "scalar", "series", "structure"}
         for each in value
         if not is_listed(type(each))
     )
@@ -140,7 +149,7 @@ def apart_key(value: Any) -> int | None:
         is_picture = len(shape) == 3 and shape[2] in {3, 4} and str(value.dtype) == "uint8"
         apart = is_picture and value.size > _LONGEST_LIST
     else:
-        apart = kind is not None or isinstance(display_content(value), bytes)
+        apart = kind not in {None, "scalar", "structure"} or isinstance(display_content(value), bytes)
     if not apart:
         return None
     figure = getattr(value, "figure", None)

@@ -13,9 +13,11 @@ from vertex_claude_magic.prompts.values.exceptions import is_library_file
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Record", "fields_of", "hides", "is_own", "loose_fields"]
+__all__ = ["ROWS", "Record", "fields_of", "hides", "is_own", "loose_fields"]
 
 Fields = list[tuple[str, Any]]
+# The packages whose rows are neither mappings nor named tuples, and have `keys`.
+ROWS = ("sqlite3", "google", "asyncpg")
 
 
 class Record(dict[str, Any]):
@@ -23,7 +25,7 @@ class Record(dict[str, Any]):
 
 
 def fields_of(value: Any) -> Fields | None:
-    """Return the public fields of a pydantic model, a data class or a named tuple; None for anything else.
+    """Return the public fields of a pydantic model, a data class, a named tuple or a row of a database, else None.
 
     Raises:
         Exception: whatever a property of the user's own raises.
@@ -41,6 +43,8 @@ def fields_of(value: Any) -> Fields | None:
         return _values(value, (field.name for field in dataclasses.fields(value)))
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return _public(value._asdict().items())
+    if kind.__module__.partition(".")[0] in ROWS and kind.__name__ in {"Row", "Record"}:
+        return [(str(name), value[name]) for name in value.keys()]  # noqa: SIM118 - a row is no mapping
     return None
 
 
