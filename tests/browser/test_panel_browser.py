@@ -526,7 +526,7 @@ def test_a_saved_notebook_carries_little_and_nothing_that_was_written(front):
         field(front, label).fill(f"sesame {label}")
         button(front, press).click()
         emptied(front, field(front, label))
-    front.page.get_by_text("Done.").first.wait_for()
+    front.page.get_by_text("Done:").first.wait_for()
     front.settle()
     front.save()
     path = front.server.root / f"panel-{type(front).__name__}.ipynb"

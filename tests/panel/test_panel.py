@@ -223,7 +223,7 @@ def test_a_try_streams_into_the_plain_output_below(shell, front):
     front.enter("Prompt", "Greet me")
     front.click("Send")
     panel_ended()
-    assert "Done." in front.text()
+    assert "Done: the answer is below the panel." in front.text()
     assert shell.body["messages"] == [{"role": "user", "content": "Greet me"}]
     below = shell.page.outputs[-1]
     assert "**Good** morning." in below["text/markdown"]

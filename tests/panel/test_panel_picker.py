@@ -76,8 +76,10 @@ def test_filters_and_text_leave_what_fits_and_the_chosen_row(front):
     assert "Opus 5.5" not in front.picks()
     front.enter("Find", "HAIKU-4")
     assert front.picks() == ["Latest Sonnet (5.5)", "Haiku 4.5"]
+    assert "No other model" not in front.text()
     front.enter("Find", "nothing like it")
     assert front.picks() == ["Latest Sonnet (5.5)"]
+    assert "No other model has all of this." in front.text()
 
 
 def test_a_filter_changes_no_setting(shell, front):

@@ -204,7 +204,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
             self.prompt_tokens = trial.reply.usage.total_input_tokens
         notes = {
             "running": "The answer appears below …",
-            "done": "Done.",
+            "done": "Done: the answer is below the panel.",
             # Whether some of an answer is below is not known yet; there it is marked as partial.
             "stopped": "Stopped.",
             "failed": str(trial.error),

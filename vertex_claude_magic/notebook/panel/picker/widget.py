@@ -107,10 +107,6 @@ class Picker:
         fill(self.region, look.regions, look.region)
         self.region.disabled = "region" in look.fixed
         self._radios.disabled = "model" in look.fixed
-        # Here and not beside each control, because the tabs below have a fixed height.
-        self._note.value = written("Set by the policy", " ".join(look.locked.values())) + note(
-            look.region_note
-        )
         prompt = self.prompt_tokens = self._actions.prompt_tokens
         self._rows = rows = pick_rows(
             look.catalog,
@@ -124,6 +120,12 @@ class Picker:
             ),
             chosen=look.model,
             prompt_tokens=prompt or ANSWER_TOKENS,
+        )
+        # Filters may leave nothing but the chosen model, which is always there.
+        alone = "" if any(row.value != look.model for row in rows) else " No other model has all of this."
+        # Here and not beside each control, because the tabs below have a fixed height.
+        self._note.value = written("Set by the policy", " ".join(look.locked.values())) + note(
+            f"{look.region_note}{alone}"
         )
         fill(self._radios, [Choice(row.value, row.name) for row in rows], look.model)
         what = f"your last prompt ({prompt:,} tokens)" if prompt else f"a prompt of {ANSWER_TOKENS:,} tokens"

@@ -26,7 +26,8 @@ class TrySection:
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._actions = actions
-        self._prompt = parts.area("Prompt", rows=2)
+        # As high as the tab leaves, because the answer comes below it.
+        self._prompt = parts.area("Prompt", rows=11)
         self._send = parts.button("Send", "Send the prompt; the answer comes below the panel", self._try)
         self._stop = parts.button("Stop", "Stop the answer; what has arrived remains", actions.stop_trial)
         self._note = parts.html()
