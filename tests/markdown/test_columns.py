@@ -1,4 +1,4 @@
-"""Model text as HTML in columns: tables, line breaks and bare spans, whatever a model writes."""
+"""Model text as HTML in columns: tables, line breaks, bare spans and code, whatever a model writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic.markdown.columns import cell_html, column_html, lines_and_tables, table_html
 
-ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span"}
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span", "code"}
 STYLES = {
     "display: inline-table; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em",
     "text-align: left; vertical-align: top",
@@ -74,7 +74,7 @@ def checked(html: str) -> Checker:
 
 @pytest.mark.parametrize("rendered", [True, False])
 @pytest.mark.parametrize("text", [*HOSTILE.values(), *AIMED.values()], ids=[*HOSTILE, *AIMED])
-def test_whatever_a_model_writes_there_are_only_tables_breaks_and_spans(text, rendered):
+def test_whatever_a_model_writes_there_are_only_tables_breaks_spans_and_code(text, rendered):
     """In every place: the text, the title, the lines below."""
     found = checked(column_html(text, text, [text], of=2, rendered=rendered) + table_html([text], [[text]]))
     assert found.found == []
@@ -82,7 +82,7 @@ def test_whatever_a_model_writes_there_are_only_tables_breaks_and_spans(text, re
 
 
 @given(st.text())
-def test_any_text_is_only_tables_breaks_and_spans(text):
+def test_any_text_is_only_tables_breaks_spans_and_code(text):
     """Also what nobody thought of."""
     found = checked(column_html(text, text, of=2))
     assert (found.found, found.open) == ([], [])
@@ -94,6 +94,12 @@ def test_a_dollar_and_a_backslash_are_elements_of_their_own(text):
     html = column_html("a", text, of=2)
     assert html.count("$") == html.count("<span>$</span>")
     assert html.count("\\") == html.count("<span>\\</span>")
+
+
+def test_code_has_letters_of_one_width():
+    """Line by line, with its indentation."""
+    html = column_html("a", "See:\n\n```py\nif x:\n\n    y\n```\n\nSo.", of=2)
+    assert "See:<br><br><code>if x:</code><br><br><code>&nbsp;&nbsp;&nbsp;&nbsp;y</code><br><br>So." in html
 
 
 # Markdown, and the lines that are read.

@@ -1,8 +1,9 @@
 """Model text as HTML, for texts side by side: the text of its Markdown, in tables and nothing else.
 
-A cell holds letters, line breaks (`br`) and bare `span` elements; there is no attribute but the fixed style of the
-tables. So there is nothing to disagree about, as in the Markdown that `sanitize` writes: no link, no image, no formula.
-Each column is a table of its own, which takes its place beside the one before or, where the page is narrow, below it.
+A cell holds letters, line breaks (`br`) and bare `span` and `code` elements; there is no attribute but the fixed style
+of the tables. So there is nothing to disagree about, as in the Markdown that `sanitize` writes: no link, no image, no
+formula. Each column is a table of its own, which takes its place beside the one before or, where the page is narrow,
+below it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-__all__ = ["cell_html", "column_html", "lines_and_tables", "table_html"]
+__all__ = ["CodeLine", "cell_html", "column_html", "lines_and_tables", "table_html"]
 
-# A line of text, or the rows of a table, its head first.
-Part: TypeAlias = "str | list[list[str]]"
+# A line of text or code, or the rows of a table, its head first.
+Part: TypeAlias = "str | CodeLine | list[list[str]]"
 
 # Front ends look for formulas in HTML too; neither sign begins one in an element of its own.
 _FORMULA = re.compile(r"[$\\]")
@@ -54,11 +55,11 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     body = cell_html(text)
     if rendered:
         body = ""
-        for kind, parts in groupby(lines_and_tables(text), type):
+        for of_tables, parts in groupby(lines_and_tables(text), lambda part: isinstance(part, list)):
             body += (
-                "<br>".join(map(_line, cast("Iterator[str]", parts)))
-                if kind is str
-                else "".join(_table(rows[0], rows[1:]) for rows in cast("Iterator[list[list[str]]]", parts))
+                "".join(_table(rows[0], rows[1:]) for rows in cast("Iterator[list[list[str]]]", parts))
+                if of_tables
+                else "<br>".join(map(_line, cast("Iterator[str]", parts)))
             )
     # An empty cell would be a gap above the lines.
     rows = [*([body] if body else []), *map(cell_html, lines)]
@@ -105,7 +106,8 @@ def cell_html(text: str) -> str:
 def _line(text: str) -> str:
     shown = escape(safe_plain(replace_invalid(text)).replace("\n", " "), quote=True)
     shown = _FORMULA.sub(r"<span>\g<0></span>", shown.replace("\t", "    "))
-    return _BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), shown)
+    shown = _BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), shown)
+    return f"<code>{shown}</code>" if shown and isinstance(text, CodeLine) else shown
 
 
 def lines_and_tables(text: str) -> list[Part]:
@@ -127,6 +129,12 @@ def lines_and_tables(text: str) -> list[Part]:
     while found.parts and isinstance(last := found.parts[-1], str) and not last.strip():
         found.parts.pop()
     return found.parts
+
+
+class CodeLine(str):
+    """A line of a code block."""
+
+    __slots__ = ()
 
 
 class _Parts:
@@ -169,18 +177,20 @@ class _Parts:
             case "inline":
                 self._add_text(_inline_text(token))
             case "fence" | "code_block" | "math_block":
-                content = token.markup if token.type == "math_block" else token.content.rstrip("\n")
-                self._add_text(content)
+                if token.type == "math_block":
+                    self._add_text(token.markup)
+                else:
+                    self._add_text(token.content.rstrip("\n"), CodeLine)
                 self.parts.append("")
             case "hr":
                 self.parts += ["―", ""]
             case "paragraph_close" | "heading_close":
                 self._end_block()
 
-    def _add_text(self, text: str) -> None:
+    def _add_text(self, text: str, kind: type[str] = str) -> None:
         first, *rest = text.split("\n")
         indent = " " * len(self._lead)
-        self.parts += [f"{self._lead}{first}", *(f"{indent}{each}" for each in rest)]
+        self.parts += [kind(f"{self._lead}{first}"), *(kind(f"{indent}{each}") for each in rest)]
         self._lead = indent if self._lists else ""
 
     def _end_block(self) -> None:
