@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from journals import client, rows
+from pydantic import BaseModel
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
@@ -158,6 +160,85 @@ def test_questions_from_python_are_looked_at_too(prompt):
     with pytest.raises(errors.SecretFound):
         claude.request(prompt)
     assert KEY in str(claude.request(prompt, allow_secrets=True).body)
+
+
+class Account(BaseModel):
+    """An account."""
+
+    key: str = KEY
+
+
+def described(city: str) -> str:
+    return city
+
+
+described.__doc__ = f"The weather. Calls the service with {KEY}."
+
+
+def chosen(key: Literal[KEY]) -> str:  # type: ignore[valid-type]
+    """A choice of one."""
+    return key
+
+
+SERVICE = {"name": "f", "description": KEY, "input_schema": {"type": "object"}}
+FIELDS = [
+    ({"tools": [described]}, "the tool described"),
+    ({"tools": [chosen]}, "the tool chosen"),
+    ({"as_": Account}, "the type of the answer"),
+    ({"as_": Account, "model": "claude-opus-4"}, "the type of the answer"),
+    ({"as_": Account, "model": "claude-opus-4", "thinking": "2000"}, "the type of the answer"),
+    ({"set": {"metadata": {"user_id": KEY}}}, "the field metadata"),
+    ({"set": {"tools": [SERVICE]}}, "the field tools"),
+    ({"stop": [KEY]}, "the stop sequences"),
+]
+
+
+@pytest.mark.parametrize(("options", "place"), FIELDS)
+def test_what_goes_beside_the_prompt_is_looked_at_too(claude_emulator, options, place):
+    """A key in a description, a default or a field; no request goes out, whoever asks."""
+    claude = client(claude_emulator, model="claude-opus-4-5")
+    asked = [lambda more: claude.ask("Hi.", **options, **more)]
+    if "tools" not in options:
+        asked += [
+            lambda more: claude.map(["a"], "{{ item }}", progress=False, **options, **more),
+            lambda more: claude.batch(["a"], "{{ item }}", to="gs://rows/x", **options, **more),
+        ]
+    for ask in asked:
+        with pytest.raises(errors.SecretFound, match=f"of {place} looks like an AWS access key"):
+            ask({})
+    assert not claude_emulator.requests
+    if options.get("model") is None:
+        asked[0]({"allow_secrets": True})
+        assert KEY in str(claude_emulator.requests[-1].body)
+
+
+@dataclass
+class Login:
+    """How to sign in."""
+
+    user: str = "me"
+    key: str = KEY
+
+
+def forecast(city: str, days: int = 3, api_key: str = KEY, login: Login = Login()) -> str:  # noqa: B008
+    """The weather of a city."""
+    return f"{city}, {days}, {api_key == login.key == KEY}"
+
+
+def test_a_default_that_is_a_key_stays_here_and_the_function_has_it(claude_emulator):
+    """Its parameter may still be left out by the model, which reads no more of it than its type."""
+    claude = client(claude_emulator)
+    call = {"type": "tool_use", "id": "toolu_1", "name": "forecast", "input": {"city": "Oslo"}}
+    claude_emulator.answer([call], "Sunny.")
+    reply = claude.ask("Hi.", tools=[forecast])
+    assert reply.tool_calls[0].result == "Oslo, 3, True"
+    first, second = (request.body for request in claude_emulator.requests)
+    schema = first["tools"][0]["input_schema"]
+    assert schema["properties"]["days"] == {"default": 3, "type": "integer"}
+    assert schema["properties"]["api_key"] == {"type": "string"}
+    assert schema["$defs"]["Login"]["properties"]["user"] == {"default": "me", "type": "string"}
+    assert schema["required"] == ["city"]
+    assert KEY not in str(first) + str(second)
 
 
 def test_the_data_of_pictures_are_not_searched(claude_emulator, tmp_path):

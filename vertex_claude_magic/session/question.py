@@ -79,6 +79,14 @@ def prepare(
         fields |= fields_for(typed)
         if typed.way == "instruction":
             messages = _with_instruction(messages, typed.shape.instruction())
+    if not target.allow_secrets and (tools or typed is not None or target.set or target.stop):
+        from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
+
+        # A default or a description contains a key as easily as a prompt does.
+        named: dict[str, Any] = {f"the tool {each.get('name')}": each for each in tools}
+        named |= {f"the field {name}": value for name, value in target.set.items()}
+        named |= {"the type of the answer": typed and typed.shape.schema, "the stop sequences": target.stop}
+        check_secrets([SearchedText(name, searchable(value)) for name, value in named.items()])
     notices = [*composed.notices] if composed else []
     if prompt and "messages" in target.set:
         notices.append(spelled("{} is sent in place of the prompt.", field("messages")))

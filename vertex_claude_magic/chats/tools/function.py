@@ -15,6 +15,7 @@ from types import FunctionType, GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.prompts.secrets import find_secret, searchable
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, TypeAdapter
     from pydantic.json_schema import GenerateJsonSchema
+    from pydantic_core.core_schema import WithDefaultSchema
 
     from vertex_claude_magic.json_types import Json
 
@@ -273,6 +275,13 @@ def _generator() -> type[GenerateJsonSchema]:
     class Quiet(GenerateJsonSchema):
         # A default that is not JSON, such as a frame, is left out; the function has it.
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
+        def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
+            made = super().default_schema(schema)
+            # So is a key, which the model has no use for.
+            if "default" in made and find_secret(searchable(made["default"])) is not None:
+                del made["default"]
+            return made
 
     return Quiet
 
