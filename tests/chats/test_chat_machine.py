@@ -63,8 +63,9 @@ class Conversations(RuleBasedStateMachine):
         if (cell, place) in known:
             self.turns[known.index((cell, place))] = (cell, place, prompt, state)
             return
-        own = [index for index, turn in enumerate(self.turns) if turn[0] == cell] if place else []
-        at = own[-1] + 1 if own else len(self.turns)
+        own = [index for index, turn in enumerate(self.turns) if turn[0] == cell]
+        later = [index for index in own if self.turns[index][1] > place]
+        at = later[0] if later else own[-1] + 1 if own else len(self.turns)
         self.turns.insert(at, (cell, place, prompt, state))
 
     @rule(cell=st.sampled_from(CELLS), model=st.sampled_from(MODELS), text=st.sampled_from("xyz"))
@@ -76,15 +77,33 @@ class Conversations(RuleBasedStateMachine):
         self.expect(cell, 0, f"Question {text}")
         assert self.turns[reply.turn - 1][:2] == (cell, 0)
 
-    @rule(cell=st.sampled_from(CELLS), many=st.integers(2, 3))
-    def loop(self, cell: str, many: int) -> None:
+    @rule(cell=st.sampled_from(CELLS), many=st.integers(2, 3), text=st.sampled_from("xyz"))
+    def loop(self, cell: str, many: int, text: str) -> None:
         self.drop_leftovers(cell)
         with self.in_cell(cell):
             for place in range(many):
                 self.emulator.answer(thought("In a loop"))
-                self.chat.ask(f"Round {place}", model=MODELS[0])
-                self.expect(cell, place, f"Round {place}")
+                self.chat.ask(f"Round {place} {text}", model=MODELS[0])
+                self.expect(cell, place, f"Round {place} {text}")
         self.last_loop[cell] = many
+
+    @precondition(lambda self: any(turn[:2] == (cell, 2) for turn in self.turns for cell in CELLS))
+    @rule(data=st.data(), failing=st.integers(0, 1))
+    def loop_again_while_one_fails(self, data: st.DataObject, failing: int) -> None:
+        """What fails keeps its place and the turn that it had, and what is asked after it goes where it belongs."""
+        cell = data.draw(st.sampled_from([turn[0] for turn in self.turns if turn[0] and turn[1] == 2]))
+        self.drop_leftovers(cell)
+        with self.in_cell(cell):
+            for place in range(3):
+                if place == failing:
+                    self.emulator.fail(400)
+                    with pytest.raises(errors.BadRequest):
+                        self.chat.ask(f"Round {place} fails", model=MODELS[0])
+                    continue
+                self.emulator.answer(thought("In a loop"))
+                self.chat.ask(f"Round {place} again", model=MODELS[0])
+                self.expect(cell, place, f"Round {place} again")
+        self.last_loop[cell] = 3
 
     @initialize()
     def begin(self) -> None:

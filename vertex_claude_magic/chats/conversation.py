@@ -22,6 +22,7 @@ from vertex_claude_magic.chats.sending import (
 )
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.records.stores import UnansweredQuestion
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import field, spelled
@@ -113,6 +114,8 @@ class NamedChat:
         self._prompt = written(prompt)
         self._new = new
         self._cell = origin.cell_id
+        self._asker = (self._home, self._name, self._cell)
+        self._unanswered = session.records.stores.unanswered
         self._run = f"{session_id()}:{origin.run}"
         self._left_behind = origin.over
         self._hold: Hold | None = None
@@ -138,10 +141,14 @@ class NamedChat:
         self._store = store_of(self._session, target)
         self._hold = take(self._store, self._home, self._name, notify)
         try:
-            return self._begun(target)
+            target = self._begun(target)
         except BaseException:
             self.leave()
             raise
+        if self._cell and self._position is not None:
+            asked = UnansweredQuestion(self._run, self._position.place, self._prompt)
+            self._unanswered[self._asker] = asked
+        return target
 
     def look(self, target: Target) -> Target:
         """Return the target as `begin` does, without waiting: for a look at what would be sent."""
@@ -158,7 +165,8 @@ class NamedChat:
                 cure="Let the new run ask, or ask in a conversation with another name.",
             )
         entries = without_leftovers(stored, self._cell, self._run)
-        position = position_of(entries, self._cell, self._run, self._prompt)
+        unanswered = self._unanswered.get(self._asker)
+        position = position_of(entries, self._cell, self._run, self._prompt, unanswered)
         if self._new:
             # What its own cell wrote before is replaced, and the rest is dropped with the answer.
             # Without a cell, an equal prompt of the same run is none of its own, but a question before.
@@ -167,7 +175,7 @@ class NamedChat:
                 for entry in entries
                 if entry.owner == position.owner and (self._cell or entry.run != self._run)
             ]
-            position = position_of(entries, self._cell, self._run, self._prompt)
+            position = position_of(entries, self._cell, self._run, self._prompt, unanswered)
         self._entries, self._position = entries, position
         self._before, self._digests = entries[: position.at], list(chain(entries))
         if self._before and target.origins.get("system") != "option":
@@ -257,6 +265,7 @@ class NamedChat:
         )
         entries = placed(self._entries, position, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
+        self._unanswered.pop(self._asker, None)
         self._tell(entries, number)
         return replace(reply, chat=self._name, turn=number)
 

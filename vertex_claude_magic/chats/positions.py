@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.chats.entry import TurnEntry
+    from vertex_claude_magic.records.stores import UnansweredQuestion
 
 __all__ = ["TurnPosition", "has_run_again", "placed", "position_of", "without_leftovers"]
 
@@ -70,7 +71,13 @@ def has_run_again(entries: Sequence[TurnEntry], cell: str, run: str) -> bool:
     )
 
 
-def position_of(entries: Sequence[TurnEntry], cell: str, run: str, prompt: str) -> TurnPosition:
+def position_of(
+    entries: Sequence[TurnEntry],
+    cell: str,
+    run: str,
+    prompt: str,
+    unanswered: UnansweredQuestion | None = None,
+) -> TurnPosition:
     """Return the place of the next question of a cell.
 
     Args:
@@ -78,17 +85,32 @@ def position_of(entries: Sequence[TurnEntry], cell: str, run: str, prompt: str) 
         cell: The front end's id of the cell, empty where it gives none.
         run: Which run of the cell asks; the same for all of its questions.
         prompt: The prompt.
+        unanswered: The last question of the cell, if it has no turn.
     """
     owner = cell or f"text:{sha256(prompt.strip().encode('utf-8', 'replace')).hexdigest()[:16]}"
-    place = sum(entry.owner == owner and entry.run == run for entry in entries)
+    own = [entry for entry in entries if entry.owner == owner]
+    place = max((entry.place + 1 for entry in own if entry.run == run), default=0)
+    if unanswered is not None and unanswered.run == run:
+        # One that failed keeps its place, or the next one would replace the turn that it had before. The same prompt
+        # is another try.
+        place = max(place, unanswered.place + (unanswered.prompt != prompt))
     for index, entry in enumerate(entries):
-        if (entry.owner, entry.place) == (owner, place):
-            return TurnPosition(owner, run, place, index, replaces=True)
-    # Behind what the same run asked before, else at the end.
-    last = max((index for index, entry in enumerate(entries) if entry.run == run), default=len(entries) - 1)
-    return TurnPosition(owner, run, place, last + 1, replaces=False)
+        if entry.owner == owner and entry.place >= place:
+            return TurnPosition(owner, run, place, index, replaces=entry.place == place)
+    # Behind what the same run or cell asked before, else at the end.
+    before = (index for index, entry in enumerate(entries) if entry.run == run or entry.owner == owner)
+    return TurnPosition(owner, run, place, max(before, default=len(entries) - 1) + 1, replaces=False)
 
 
 def placed(entries: Sequence[TurnEntry], position: TurnPosition, entry: TurnEntry) -> list[TurnEntry]:
-    """Return the turns with one more, or with one in the place of another."""
-    return [*entries[: position.at], entry, *entries[position.at + position.replaces :]]
+    """Return the turns with one more, or with one in the place of another.
+
+    The former turns of what failed before it in its run stay, and belong to that run.
+    """
+    before = [
+        each._replace(run=position.run, stored=None)
+        if each.owner == position.owner and each.run != position.run and each.place < position.place
+        else each
+        for each in entries[: position.at]
+    ]
+    return [*before, entry, *entries[position.at + position.replaces :]]

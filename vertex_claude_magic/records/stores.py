@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
@@ -15,7 +16,21 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import StoredChat
     from vertex_claude_magic.records.recording.recording import Recording
 
-__all__ = ["Stores"]
+__all__ = ["Stores", "UnansweredQuestion"]
+
+
+class UnansweredQuestion(NamedTuple):
+    """The last question of a cell in a conversation, if it has no turn: it is under way, or has failed.
+
+    Args:
+        run: Which run of the cell asked.
+        place: Which question of this run it is, from 0.
+        prompt: The prompt as it was written.
+    """
+
+    run: str
+    place: int
+    prompt: str
 
 
 class Stores:
@@ -36,6 +51,8 @@ class Stores:
         self._recordings: dict[Path, Recording] = {}
         # Conversations as they were last read, and those that no journal has.
         self.chats: dict[tuple[str, str, str], StoredChat] = {}
+        # By the notebook and the name of the conversation, and the cell.
+        self.unanswered: dict[tuple[str, str, str], UnansweredQuestion] = {}
         at_fork(self, child=Stores._renew_lock)
 
     def _renew_lock(self) -> None:
