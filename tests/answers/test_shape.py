@@ -584,8 +584,31 @@ def test_a_part_of_broken_json_is_never_taken_for_the_answer(text):
         '\ufeff{"value": 7}',
     ],
 )
-def test_the_first_json_that_fits_is_taken_out_of_the_prose(text):
+def test_the_json_that_fits_is_taken_out_of_the_prose(text):
     assert shape_of(Value).read(text) == Value(value=7)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'As in your example {"value": 0}, it is:\n{"value": 7}',
+        'As in your example {"value": 0}, it is {"value": 7}.',
+        '{"value": 0}\nNo, I forgot one:\n{"value": 7}\n',
+        '{"value": 0}\r\nNo:\r\n{"value": 7}\r\n',
+        'Draft:\n```json\n{"value": 0}\n```\nCorrected:\n```json\n{"value": 7}\n```\nDone.',
+        '```json\n{"value": 0}\n```\nCorrected:\n```json\n{"value": 7}\n```',
+        '```json\n{"value": 0}\n```\nCorrected:\n```json\n{"value": 7}',
+        '```json\n{"value": 7}\n```\nWithout the islands {"value": 0}.',
+        '```json\n{"value": 7}\n```\nWithout the islands:\n{"value": 0}',
+        '{"value": 7}\n\nWithout the islands {"value": 0}.',
+        '```json\n{"value": 7}\n```\nI ran:\n```python\nprint({})\n```',
+    ],
+)
+def test_of_several_that_fit_the_last_code_block_counts_else_the_last_line_else_the_last(text):
+    """What is before it may be an example, or a draft that was corrected."""
+    assert shape_of(Value).read(text) == Value(value=7)
+    table = text.replace('{"value": 7}', '["a", "b"]').replace('{"value": 0}', "[]")
+    assert shape_of(list[str]).read(table) == ["a", "b"]
 
 
 def test_of_several_values_that_do_not_fit_the_largest_is_spoken_of():

@@ -21,6 +21,7 @@ _MOST_OPENINGS = 1_000
 _ONE_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n(.*?)\n?[ ]{0,3}\1[`~]*", re.DOTALL)
 _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
 _OPENING = re.compile(r"[\[{]")
+_LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 _OPENINGS = re.compile(r"[\[{\s]*")
 
 
@@ -58,21 +59,25 @@ def read_json_text(text: str) -> Json:
 def json_values(text: str) -> Iterator[tuple[int, Json]]:
     """Yield the JSON values that a text may mean, the likeliest first, each with its length in characters.
 
+    The text itself, then code blocks, then values on a line of their own, then values in a sentence. Of each the last
+    comes first: what is before it may be an example or a draft.
+
     >>> list(json_values('Here [sic] it is: {"a": 1}.'))
     [(8, {'a': 1})]
     """
-    for each in dict.fromkeys(_whole_texts(text)):
+    for each in dict.fromkeys((text, *reversed([*_fenced_texts(text)]))):
         try:
             yield len(each), DECODER.decode(each.strip())
         except (ValueError, RecursionError):
             continue
         if each is text:
             return
+    found: list[tuple[bool, int, Json]] = []
     position = 0
     for _ in range(_MOST_OPENINGS):
         opening = _OPENING.search(text, position)
         if opening is None:
-            return
+            break
         start = opening.start()
         try:
             value, position = DECODER.raw_decode(text, start)
@@ -80,17 +85,21 @@ def json_values(text: str) -> Iterator[tuple[int, Json]]:
             first = _OPENINGS.match(text, start).end()  # type: ignore[union-attr] # it can match nothing
             if error.pos > first and text[first] == '"':
                 # Broken JSON: a value inside it is not the answer.
-                return
+                break
             position = max(start + 1, error.pos)
         except (ValueError, RecursionError):
-            return
+            break
         else:
-            yield position - start, value
+            before = text[max(0, start - 80) : start].rpartition("\n")[2]
+            in_sentence = bool(before.strip()) or _LINE_END.match(text, position) is None
+            found.append((in_sentence, position - start, value))
+    found.reverse()
+    for _, size, value in sorted(found, key=lambda each: each[0]):
+        yield size, value
 
 
-def _whole_texts(text: str) -> Iterator[str]:
-    """Yield the text itself, and what is in its code fences, also where the last one was never closed."""
-    yield text
+def _fenced_texts(text: str) -> Iterator[str]:
+    """Yield what is in the code fences of a text, also where the last one was never closed."""
     if not text.lstrip().startswith(("`" * 20, "~" * 20)):
         # Against so many marks the pattern would be slow.
         yield unfenced(text)
