@@ -488,16 +488,43 @@ def test_whatever_a_function_raises_is_an_error_result(claude, claude_emulator, 
     assert (result["content"], result["is_error"]) == (said, True)
 
 
-def rows() -> list[dict[str, Any]]:
-    """Data with a column called type."""
-    return [{"type": "document", "title": "a"}, {"type": "text", "n": 3}]
+ROWS = [
+    [{"type": "document", "title": "a"}, {"type": "text", "n": 3}],
+    [{"type": "text", "text": "first", "n": 1}, {"type": "text", "text": "second", "n": 2}],
+    [{"type": "text", "text": "first", "id": "a"}],
+    [{"type": "image", "source": {"file": "a.png"}}],
+    [{"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}, "width": 40}],
+    [{"type": "search_result", "content": ["a", "b"]}],
+    [{"type": "text", "text": "a block"}, {"type": "heading", "text": "a row"}],
+]
 
 
-def test_rows_that_only_look_like_content_blocks_are_data(claude, claude_emulator):
+@pytest.mark.parametrize("rows", ROWS, ids=[str(index) for index in range(len(ROWS))])
+def test_rows_that_only_look_like_content_blocks_are_data(claude, claude_emulator, rows):
     """The service would refuse them as blocks."""
-    claude_emulator.answer([use(1, "rows")], "Two.")
-    assert claude.ask("Go.", tools=[rows]).text == "Two."
-    assert json.loads(results(claude_emulator, 1)[0]["content"]) == rows()
+
+    def read() -> list[dict[str, Any]]:
+        """Data with a column called type."""
+        return rows
+
+    claude_emulator.answer([use(1, "read")], "Two.")
+    assert claude.ask("Go.", tools=[read]).text == "Two."
+    assert json.loads(results(claude_emulator, 1)[0]["content"]) == rows
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+@pytest.mark.parametrize("text", ["", "end"])
+def test_a_content_block_without_text_is_left_out(claude, claude_emulator, blank, text):
+    """The service refuses it, and the question would end there."""
+
+    def read() -> list[dict[str, Any]]:
+        """Blocks."""
+        return [{"type": "text", "text": blank}, *([{"type": "text", "text": text}] if text else [])]
+
+    claude_emulator.answer([use(1, "read")], "Yes.")
+    assert claude.ask("Go.", tools=[read]).text == "Yes."
+    expected = [{"type": "text", "text": text}] if text else ""
+    assert results(claude_emulator, 1)[0]["content"] == expected
 
 
 def long_blocks() -> list[dict[str, Any]]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ToolResult", "result_of"]
 
-# The blocks that a result may hold, and the field that tells each from a row of data with a column called "type"
-# (Claude docs, "Tool use", 2026).
-_BLOCKS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
-    "text": ("text", str),
-    "image": ("source", dict),
-    "document": ("source", dict),
-    "search_result": ("content", list),
+# The blocks that a result may hold: the fields that each needs, and the others that it may have. They tell a block from
+# a row of data with a column called "type" (Claude docs, "Tool use" and "Search results", 2026).
+_BLOCKS: Mapping[str, tuple[Mapping[str, type], set[str]]] = {
+    "text": ({"text": str}, {"citations"}),
+    "image": ({"source": dict}, set()),
+    "document": ({"source": dict}, {"citations", "context", "title"}),
+    "search_result": ({"source": str, "title": str, "content": list}, {"citations"}),
 }
 
 
@@ -62,7 +62,8 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
     notices: tuple[str, ...] = ()
     content: str | list[dict[str, Any]]
     if _are_blocks(value):
-        content, notices = _cut_blocks(value, name, limits)
+        blocks, notices = _cut_blocks(value, name, limits)
+        content = blocks or ""
     elif (text := value if isinstance(value, str) else _json(value)) is not None:
         content, cut = shorten(text, limits)
         if cut:
@@ -97,8 +98,15 @@ def _too_much(name: str, cut: str, limits: ValueLimits) -> str:
 
 def _are_blocks(value: Any) -> bool:
     def is_block(each: Any) -> bool:
-        field, kind = _BLOCKS.get(str(each.get("type")), ("", ())) if isinstance(each, dict) else ("", ())
-        return bool(field) and isinstance(each.get(field), kind)
+        if not isinstance(each, dict) or (known := _BLOCKS.get(str(each.get("type")))) is None:
+            return False
+        needed, others = known
+        if not each.keys() <= {"type", "cache_control", *needed, *others}:
+            return False
+        source = each.get("source")
+        return all(isinstance(each.get(name), kind) for name, kind in needed.items()) and (
+            not isinstance(source, dict) or "type" in source
+        )
 
     blocks: Sequence[Any] = value if isinstance(value, (list, tuple)) else ()
     return bool(blocks) and all(map(is_block, blocks))
@@ -107,11 +115,16 @@ def _are_blocks(value: Any) -> bool:
 def _cut_blocks(
     blocks: Sequence[Mapping[str, Any]], name: str, limits: ValueLimits
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """Return blocks with texts that are too long cut, each by itself, and what was left out."""
+    """Return blocks with texts that are too long cut, each by itself, and what was left out.
+
+    Texts of nothing but space are left out, because the service refuses them.
+    """
     found, notices = list[dict[str, Any]](), list[str]()
     for block in blocks:
         if block["type"] != "text":
             found.append(dict(block))
+            continue
+        if not block["text"].strip():
             continue
         text, cut = shorten(block["text"], limits)
         found.append({**block, "text": f"{text}\n[cut: {cut}]" if cut else text})
