@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.prompts.template import parse_template
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
+    answer_edited,
     find_provenance,
     prompt_edited,
     provenance,
@@ -62,6 +64,11 @@ _CALL = re.compile(
     re.DOTALL,
 )
 _SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\n… [^\n]*)?\s*\Z")
+# What stands for an image or a document; the attachments in front of a prompt; and what a prompt has, on a line of its
+# own, where an object was given.
+_OBJECT = "\N{OBJECT REPLACEMENT CHARACTER}"
+_ATTACHED = re.compile(rf"\A(?:(?:{_OBJECT}|<(data(?:-\d+)?) .*?</\1>)\s*)*", re.DOTALL)
+_VALUE_LINE = re.compile(r"^<\w+>$", re.MULTILINE)
 _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 
 
@@ -230,10 +237,11 @@ def read_notebook(path: Path) -> list[TurnEntry]:
     for cell in content["cells"][:_MOST_CELLS]:
         for output in cell.get("outputs") or ():
             found = find_provenance(output)
-            text = _answer_text(output)
+            text = _answer_text(output.get("data"))
             # Several answers to one prompt are not a turn.
             if found is not None and "answers" not in found and text.strip():
-                entries.append(_entry(_text(cell.get("source")), text, found, cell))
+                edited = answer_edited(output.get("data"), found.get("answer_hash"))
+                entries.append(_entry(cell, text, found, edited=edited is not False))
     if not entries:
         raise OptionError(
             f"{quote_path(str(path))} contains no answer from Claude.",
@@ -242,7 +250,8 @@ def read_notebook(path: Path) -> list[TurnEntry]:
     return [entry._replace(before=before) for entry, before in zip(entries, chain(entries), strict=False)]
 
 
-def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> TurnEntry:
+def _entry(cell: Mapping[str, Json], text: str, found: Mapping[str, Json], *, edited: bool) -> TurnEntry:
+    source = _text(cell.get("source"))
     body, line = _QUESTION.match(source), _LINE.fullmatch(source)
     prompt = source if body is None else source[body.end() :]
     if line is not None:
@@ -267,9 +276,11 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
     )
     metadata = cell.get("metadata")
     ours = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
-    whole = _checked(ours.get("messages")) if isinstance(ours, Mapping) else None
-    if whole is not None and prompt_edited(source, found.get("source_hash")) is False:
-        # Neither prompt nor answer was edited: what was sent holds data that the text of the cell only names.
+    whole = None
+    if isinstance(ours, Mapping) and not edited and prompt_edited(source, found.get("source_hash")) is False:
+        whole = _checked(ours.get("messages"), prompt, text)
+    if whole is not None:
+        # What was sent holds data that the text of the cell only names, and the answer as it came.
         answer = "".join(block["text"] for block in answer_blocks(whole))
         reply = replace(reply, blocks=({"type": "text", "text": answer},))
         messages = whole
@@ -298,8 +309,7 @@ def _behind_options(line: str) -> str:
     return line.removeprefix("-- ")
 
 
-def _answer_text(output: Mapping[str, Json]) -> str:
-    data = output.get("data")
+def _answer_text(data: Json) -> str:
     if not isinstance(data, Mapping):
         return ""
     text = _text(data.get("text/markdown") or data.get("text/plain"))
@@ -342,8 +352,11 @@ def _is_plain(block: Json) -> bool:
     )
 
 
-def _checked(value: Json) -> tuple[Mapping[str, Any], ...] | None:
-    """Return a prompt and an answer from a file, None unless they are just that."""
+def _checked(value: Json, prompt: str, answer: str) -> tuple[Mapping[str, Any], ...] | None:
+    """Return a prompt and an answer from a file, None unless they are just that, and are what the cell shows.
+
+    The values of templates and objects, and attachments in front of the prompt, are what it cannot show.
+    """
     if not isinstance(value, list) or len(value) != 2:
         return None
     roles = [
@@ -353,5 +366,27 @@ def _checked(value: Json) -> tuple[Mapping[str, Any], ...] | None:
     ]
     if roles != ["user", "assistant"] or not all(_kind(message) for message in value):
         return None
-    texts = all(block.get("type") == "text" for block in answer_blocks(value))
-    return tuple(value) if texts else None
+    said = [block.get("text") for block in answer_blocks(value)]
+    if None in said or _answer_text({"text/markdown": safe_markdown("".join(said))}) != answer:
+        return None
+    content = value[0]["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    sent = "".join(block["text"] if block["type"] == "text" else _OBJECT for block in blocks)
+
+    def plain(text: str) -> str:
+        return "".join(text.replace("\0", "").split())
+
+    sent, pieces = plain(_ATTACHED.sub("", sent)), [plain(prompt)]
+    if [sent] != pieces:
+        with suppress(OptionError):
+            parts = [part if isinstance(part, str) else "\n<value>\n" for part in parse_template(prompt)]
+            pieces = [*map(plain, _VALUE_LINE.split("".join(parts)))]
+    # Each piece in its order, from the beginning to the end.
+    pieces[0], rest, at = f"\0{pieces[0]}", f"\0{sent}\0", 0
+    pieces[-1] += "\0"
+    for piece in pieces:
+        at = rest.find(piece, at)
+        if at < 0:
+            return None
+        at += len(piece)
+    return tuple(value)
