@@ -11,7 +11,7 @@ from journals import QUICK, client
 from tls import as_google, make_certificate
 
 from vertex_claude_magic import Claude, Reply, errors
-from vertex_claude_magic.chats.entry import answer_message, entry_of
+from vertex_claude_magic.chats.entry import answer_blocks, answer_message, entry_of
 from vertex_claude_magic.chats.positions import position_of
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
@@ -240,6 +240,43 @@ def test_data_are_a_turn_as_json(claude, claude_emulator):
     body = claude_emulator.requests[-1].body
     assert "tools" not in body
     assert "tool_use" not in json.dumps(body["messages"])
+
+
+WAYS = {
+    "structured outputs": {"as_": list[int]},
+    "a forced tool": {"as_": list[int], "model": "claude-sonnet-4@20250514"},
+    "an instruction": {"as_": dict[str, int], "model": "claude-opus-5-5"},
+    "beside tools of earlier turns": {"as_": list[int], "before": [TOOL]},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_an_answer_that_was_repaired_is_a_turn_of_the_prompt_and_the_good_answer(
+    claude, claude_emulator, way
+):
+    """What did not fit, and what was wrong with it, is neither sent nor paid for with each later turn."""
+    before = {"set": {"tools": way["before"]}} if "before" in way else {}
+    asked = {name: value for name, value in way.items() if name != "before"}
+    good = {"a": 1} if asked["as_"] == dict[str, int] else [1]
+    chat = claude.chat("talk")
+    if before:
+        claude_emulator.answer([TEXT, CALL | {"input": {}}])
+        chat.ask("Look", **before)
+    former = len(chat.messages())
+    thought = {**THINKING, "thinking": "I was wrong.", "signature": "of the repair"}
+    wrong, right = '"wrong"', [thought, {"type": "text", "text": json.dumps(good)}]
+    claude_emulator.answer(wrong, right)
+    reply = chat.ask("Count", **asked)
+    assert reply.data == good
+    assert len(reply.rounds) == 2
+    claude_emulator.answer("Yes.")
+    chat.ask("And then?", model=asked.get("model"))
+    count, answer, after = sent(claude_emulator)[former:]
+    assert [each["role"] for each in (count, answer, after)] == ["user", "assistant", "user"]
+    assert "wrong" not in json.dumps(sent(claude_emulator))
+    assert thinking_in([answer]) == []
+    (block,) = answer_blocks([answer])
+    assert json.loads(block["text"]) == good
 
 
 def test_an_attachment_is_there_in_later_turns_and_after_a_restart(claude, claude_emulator, tmp_path):

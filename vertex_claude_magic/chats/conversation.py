@@ -10,7 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, stored_turn
+from vertex_claude_magic.chats.entry import (
+    TurnEntry,
+    answer_message,
+    chain,
+    entry_of,
+    stored_turn,
+)
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
@@ -27,6 +33,7 @@ from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import field, spelled
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.vertex.blocks import THINKING
 from vertex_claude_magic.vertex.digest import without_marks
 
 if TYPE_CHECKING:
@@ -231,7 +238,16 @@ class NamedChat:
         assert position is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
         body = request.body
         typed = body.get("tool_choice") == {"type": "tool", "name": "answer"}
-        answer = answer_message(reply)
+        own = list(body.get("messages") or ())[self._sent :]
+        calls_none = not body.get("tools") or body.get("tool_choice") == {"type": "none"}
+        answered = reply
+        if len(own) > 1 and (typed or (target.wants_data and calls_none)):
+            # Behind the prompt are only an answer that did not fit, and what was wrong with it. What the model thought
+            # of that may not be sent without it.
+            own = own[:1]
+            kept = [block for block in reply.blocks if block.get("type") not in THINKING]
+            answered = replace(reply, blocks=tuple(kept))
+        answer = answer_message(answered)
         if typed:
             # A tool that only gives the answer its form: the answer is what it was called with.
             calls = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]
@@ -244,8 +260,6 @@ class NamedChat:
         if answer is None:
             self._notices.append("The answer has no text, so it was not added to the conversation.")
             return reply
-        own = list(body.get("messages") or ())[self._sent :]
-        own = own[:1] if typed else own
         usage = reply.rounds[-1].usage
         entry = TurnEntry(
             owner=position.owner,
