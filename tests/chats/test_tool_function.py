@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import functools
+import json
 import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
+import jsonschema
 import pandas as pd
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 from typing_extensions import Unpack
 
 from vertex_claude_magic.chats.tools.function import ArgumentsInvalid, function_tool
@@ -35,6 +37,16 @@ class Options(TypedDict, total=False):
     sort: bool
 
 
+def kept(function):
+    """A decorator as people write it."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **options):
+        return function(*args, **options)
+
+    return wrapper
+
+
 class Table:
     """A table of the user's."""
 
@@ -46,6 +58,11 @@ class Table:
     def of(cls, size: int) -> int:
         """A table of a size."""
         return size
+
+    @kept
+    def wrapped(self, name: str) -> str:
+        """One that a decorator made."""
+        return name
 
     @staticmethod
     def area(size: float) -> float:
@@ -206,6 +223,70 @@ def test_a_wrong_argument_is_said_by_its_name(function, arguments, said):
     assert said in str(caught.value)
 
 
+@dataclass
+class Town:
+    name: str
+    range: Range
+
+
+def towns(span: Range, **towns: Town):
+    return sum(town.range.low - span.low for town in towns.values())
+
+
+def listed_towns(**towns: list[Town]): ...
+
+
+def one_town(town: Town): ...
+
+
+def trees(**trees: Tree): ...
+
+
+class Tree(BaseModel):
+    inner: list[Tree] = []
+
+
+def same_name():
+    @dataclass
+    class Range:
+        unit: Unit
+
+    def ranges(first, **others): ...
+
+    ranges.__annotations__ = {"first": low_and_high, "others": Range}
+    return ranges
+
+
+low_and_high = Range
+
+
+@pytest.mark.parametrize(
+    ("function", "good", "bad"),
+    [
+        (
+            towns,
+            {"span": {"low": 1}, "oslo": {"name": "Oslo", "range": {"low": 3}}},
+            {"oslo": {"name": "Oslo"}},
+        ),
+        (listed_towns, {"north": [{"name": "Oslo", "range": {"low": 3}}]}, {"north": [{"name": "Oslo"}]}),
+        (one_town, {"town": {"name": "Oslo", "range": {"low": 3}}}, {"town": {"name": "Oslo"}}),
+        (trees, {"oak": {"inner": [{"inner": []}]}}, {"oak": {"inner": [3]}}),
+        (same_name(), {"first": {"low": 1}, "x": {"unit": "kg"}}, {"first": {"low": 1}, "x": {"low": 1}}),
+        (keywords, {"a": 1}, {"a": "x"}),
+    ],
+)
+def test_every_reference_of_a_schema_leads_to_its_place(function, good, bad):
+    """Also those of types inside of `**kwargs`, so that the service takes the schema and means what the function checks."""
+    tool = function_tool("tool", function)
+    check = jsonschema.Draft202012Validator(json.loads(json.dumps(tool.schema)))
+    check.check_schema(check.schema)
+    assert [error.message for error in check.iter_errors(good)] == []
+    assert [*check.iter_errors(bad)]
+    tool.bind(good)
+    with pytest.raises(ArgumentsInvalid):
+        tool.bind(bad)
+
+
 class Numbered:
     """An object whose name is no text."""
 
@@ -228,6 +309,10 @@ def takes_a_frame(frame: pd.DataFrame): ...
         (lambda x: x, "is a lambda"),
         (takes_a_frame, "cannot be sent as JSON"),
         (Table, "is not a function"),
+        (Table.column, "is a method of a class, and Claude has no object to call it on"),
+        (Table.wrapped, "is a method of a class"),
+        (functools.partial(Table.column, name="x"), "is a method of a class"),
+        (vars(Table)["of"].__func__, "is a method of a class"),
         (3, "is not a function"),
     ],
 )

@@ -152,7 +152,14 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
         more: TypeAdapter[Any] | None = None
         if others is not None:
             more = TypeAdapter(cast("Any", GenericAlias(dict, (str, others))))
-            schema["additionalProperties"] = TypeAdapter(others).json_schema() or True
+            # Names of their own, because two types of one name may be among the parameters and here.
+            inner = TypeAdapter(others).json_schema(
+                schema_generator=_generator(), ref_template="#/$defs/others_{model}"
+            )
+            named = {f"others_{each}": part for each, part in inner.pop("$defs", {}).items()}
+            # References begin at the root.
+            schema |= {"$defs": schema.get("$defs", {}) | named} if named else {}
+            schema["additionalProperties"] = inner or True
     except (PydanticUserError, TypeError, ValueError) as error:
         why = quote(str(error).partition("\n")[0].rstrip("."), 160)
         raise OptionError(
@@ -198,6 +205,18 @@ def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             f"{quote(own, 40)!r} is not a valid tool name.",
             cure="Use letters, digits, _ and - (at most 128).",
         )
+    if inspect.isfunction(plain) and not getattr(function, "args", ()):
+        owner, first = (
+            plain.__qualname__.rpartition(".")[0],
+            next(iter(inspect.signature(plain).parameters), ""),
+        )
+        untyped = first in {"self", "cls"} and first not in plain.__annotations__
+        if untyped and owner and not owner.endswith("<locals>"):
+            made = f"{quote(owner.rpartition('.')[2], 40)}(...).{own}"
+            raise OptionError(
+                f"{quote(plain.__qualname__, 80)} is a method of a class, and Claude has no object to call it on.",
+                cure=f"Use the method of an object, such as {own} = {made}.",
+            )
     return plain
 
 
