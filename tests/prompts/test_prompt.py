@@ -260,6 +260,19 @@ REFUSED = [
     ("{{ rows[0, 1] }}", "an index is a whole number or a quoted string", ""),
     ("{{ n.real.x }}", "This int has no attribute 'x'", ""),
     ("{{ n[0] }}", "This int has no item at 0", ""),
+    ("{{ n:.2f }}", "a format", "a variable first"),
+    ("{{n:8}}", "a format", r"\{{ sends the braces themselves"),
+    ("{{ n:>10 }}", "a format", ""),
+    ("{{ n:,}}", "a format", ""),
+    ("{{ n:*^12,.3e }}", "a format", ""),
+    ("{{ n:% }}", "a format", ""),
+    ("{{ n:%Y-%m-%d %H:%M }}", "a format", ""),
+    ("{{ n!r }}", "a format", ""),
+    ("{{ n!s:>10 }}", "a format", ""),
+    ("{{ n= }}", "a format", ""),
+    ("{{ n=:.2f }}", "a format", ""),
+    ("{{ rows[0].n:.2f }}", "a format", ""),
+    ("{{ table['price']!r }}", "a format", ""),
 ]
 
 
@@ -275,6 +288,21 @@ def test_what_cannot_be_looked_up_fails_before_anything_is_sent(shell, body, mes
     assert "\n" not in str(error)
     assert "\x1b" not in str(error)
     assert len(shell.emulator.requests) == before
+
+
+# The names are there; braces of others have a colon or a mark behind them too.
+NO_FORMATS = [
+    "{{ n: n }}", "{{ n: 5 }}", "{{n: 'red'}}", "{{n:'red'}}", "{{ n, rows }}", "{{n!}}", "{{ n! }}", "{{ n ? 1 : 2 }}", "{{ n:rows }}", "{{ n::n }}",
+    "{{ n := 1 }}", "{{n!rows}}", "{{ n:{}", "{n:.2f}", "{n!r}", "{{{n:.2f}}}", r"{{\n:.2f}}", "{{ 5:.2f }}", "{{ n; n }}", "{{n }:.2f}",
+    "{{ nobody:.2f }}", "{{nobody!r}}", "{{ nobody= }}", "{{ user:1000 }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_FORMATS)
+def test_braces_are_no_format_where_no_name_or_no_format_is_in_them(claude_emulator, body):
+    claude = Claude(project="p", base_url=claude_emulator.base_url)
+    request = claude.request(body, names={"n": 1, "rows": [1], "table": {"price": 1}})
+    assert request.body["messages"][0]["content"] == body
 
 
 def test_of_a_frame_columns_are_suggested_and_no_methods(shell):
@@ -388,7 +416,8 @@ def test_what_stands_between_templates_does_not_change(text):
     "text",
     ["{{" * 50_000, "{" * 100_000, "{{'" * 30_000, '{{ "' * 30_000, "{{ x " * 30_000, "\\{{" * 30_000, "}}" * 50_000,
      "{{ " + "x." * 50_000 + " }}", "{{ " + "[" * 50_000 + " }}", "{{" + "(" * 300 + "x" + ")" * 300 + "}}",
-     "{{ x" + "[0]" * 100 + " }}", "{{ " + "-" * 390 + "x }}"],
+     "{{ x" + "[0]" * 100 + " }}", "{{ " + "-" * 390 + "x }}", "{{ x" + ".y" * 50_000 + " }}", "{{ x" + "[" * 50_000 + " }}",
+     "{{ x:" + "0" * 50_000 + " }}", "{{ x" + " " * 50_000 + "? }}"],
     ids=lambda text: f"{text[:8]}...",
 )  # fmt: skip
 def test_no_text_takes_long_to_take_apart(text):

@@ -316,6 +316,8 @@ WRONG_PROMPTS = (
     ("no field", "no column"),
     ("", "empty"),
     ("{{ text.upper() }}", "call"),
+    ("{{ text:.3s }}", "a format"),
+    ("{{ text }} {{ row['Customer name']!r }}", "a format"),
     (
         "{{ text }} {{ else }}",
         r"no column 'else'. Columns: text, Customer name. \\{{ sends the braces themselves, and --literal",
@@ -329,6 +331,14 @@ def test_a_prompt_that_fits_no_table_is_refused_before_anything_is_sent(make_tab
     """With the nearest column."""
     with pytest.raises(errors.OptionError, match=wanted):
         prompt_of(make_table({"text": ["a"], "Customer name": ["b"]}), template)
+
+
+def test_a_format_is_refused_behind_a_column_and_a_variable_and_nothing_else(make_table):
+    """It would go out as it stands, for every row."""
+    table = make_table({"text": ["a"]})
+    with pytest.raises(errors.OptionError, match="a format"):
+        prompt_of(table, "{{ text }} {{ limit:.2f }}", {"limit": 1})
+    assert prompt_of(table, "{{ text }} {{ limit:.2f }}")[0] == ['<data name="text">a</data> {{ limit:.2f }}']
 
 
 LEVELS = {

@@ -168,7 +168,7 @@ def _pieces(
         pieces += _named(label, f"the attachment {label}", parts, attached=True)
     for part in [prompt] if isinstance(prompt, str) else prompt:
         if isinstance(part, str):
-            for each in parse_template(part) if takes_templates else [part]:
+            for each in parse_template(part, scope.names) if takes_templates else [part]:
                 if isinstance(each, str):
                     pieces.append(_Piece(part=Text(body=each, kind=""), place="the prompt"))
                     continue

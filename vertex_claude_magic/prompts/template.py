@@ -16,7 +16,7 @@ import functools
 import keyword
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +40,11 @@ __all__ = [
 # Two braces and no third on either side, closed on the same line; quotes may hold braces.
 _BRACES = re.compile(
     r"(?P<escape>\\?)(?<!\{)\{\{(?!\{)(?P<inner>(?:[^{}'\"\n]|'[^'\n]*'|\"[^\"\n]*\")*)\}\}(?!\})"
+)
+# What format strings have behind a value: a conversion, a format ("Format String Syntax", Python docs), or `=`.
+_FORMATTED = re.compile(
+    r"(?P<name>[^\W\d]\w*)(?:\.\w+|\[[^\]]*\])*\s*"
+    r"(?:=|=?![rsa](?::.*)?|=?:(?:%.*|(?:.?[<>=^])?[-+]?z?#?0?\d*[_,]?(?:\.\d+)?[bcdeEfFgGnosxX%]?))"
 )
 _STARTS_LIKE_PATH = re.compile(r"[^\W\d]\w*")
 _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Attribute,
@@ -96,11 +101,16 @@ class Placeholder:
         return f"{{{{ {source} }}}}" if self.in_braces else source
 
 
-def parse_template(text: str) -> tuple[str | Placeholder, ...]:
+def parse_template(text: str, known: Container[str] = ()) -> tuple[str | Placeholder, ...]:
     r"""Take a prompt apart into texts and placeholders.
 
+    Args:
+        text: The prompt.
+        known: Names that are there. Other braces than ours may have a colon behind a name.
+
     Raises:
-        OptionError: something starts like a path and holds a call, an operator or a private attribute.
+        OptionError: something starts like a path and holds a call, an operator or a private attribute, or a format
+            behind a known name.
 
     >>> [part if isinstance(part, str) else part.source for part in parse_template("Sum {{ rows[0].n }}, {x}")]
     ['Sum ', 'rows[0].n', ', {x}']
@@ -114,7 +124,12 @@ def parse_template(text: str) -> tuple[str | Placeholder, ...]:
     for found in _BRACES.finditer(text):
         plain += text[position : found.start()]
         position = found.end()
-        placeholder = None if found["escape"] else parse_path(found["inner"].strip())
+        inner = found["inner"].strip()
+        placeholder = None if found["escape"] else parse_path(inner)
+        formatted = None if found["escape"] or placeholder else _FORMATTED.fullmatch(inner)
+        if formatted and (name := formatted["name"]) in known:
+            path = Placeholder(source=inner, name=name)
+            raise _refused(path, "it contains a format, and values are not formatted")
         if placeholder is not None:
             parts += [plain, placeholder] if plain else [placeholder]
             plain = ""

@@ -182,7 +182,8 @@ def read_row_prompt(
     pieces: list[_Piece] = []
     places: dict[int, None] = {}
     notices: dict[str, None] = {}
-    for part in (template,) if literal else parse_template(template):
+    known = (*rows.names, ROW, *scope.names)
+    for part in (template,) if literal else parse_template(template, known):
         if isinstance(part, str):
             pieces.append(part)
             continue
