@@ -68,6 +68,29 @@ def test_without_its_table_the_result_has_the_numbers_of_the_rows(shell):
     assert "not at hand" in later.page.text
 
 
+@pytest.mark.parametrize("frame", ["frame", "reviews"])
+def test_a_table_that_was_changed_in_place_since_is_collected_as_it_was_sent(shell, frame):
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    shell.ip.user_ns["reviews"]["text"] = "changed"
+    shell.ok(f"%claude_batch labels --collect {frame}")
+    assert list(shell.ip.user_ns[frame]["text"]) == ["a", "b", "c"]
+    assert shell.ip.user_ns[frame]["error"].isna().all()
+    assert f"{frame} has the table as it was sent, with the answers." in shell.page.text
+
+
+@pytest.mark.parametrize("kernel", [lambda shell: shell, other_kernel], ids=["its kernel", "another kernel"])
+@pytest.mark.parametrize("frame", ["frame", "reviews"])
+def test_columns_that_the_table_got_since_are_in_the_result(shell, kernel, frame):
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    later, reviews = kernel(shell), shell.ip.user_ns["reviews"]
+    reviews["stars"] = [1, 2, 3]
+    later.ip.user_ns["reviews"] = reviews
+    later.ok(f"%claude_batch labels --collect {frame}")
+    assert list(later.ip.user_ns[frame].columns[:3]) == ["text", "stars", "answer"]
+
+
 def test_failed_rows_are_sent_again_and_no_other(shell):
     shell.emulator.batches.fails = lambda name: name.endswith("-1")
     shell.ok(CELL)

@@ -90,6 +90,18 @@ class Rows:
         values = [self.columns[place].values(start, stop) for place in places]
         return [dict(zip(wanted, row, strict=True)) for row in zip(*values, strict=True)]
 
+    def snapshot(self) -> Any:
+        """Return the table as it is now: what is changed in it later, in place, does not change this one.
+
+        Python objects inside cells, such as lists, are not copied.
+        """
+        if self.kind == "records":
+            return [dict(row) for row in self.native]
+        if self.kind.startswith("polars."):
+            return self.native.clone()
+        # Tables of pyarrow cannot be changed, and of a list of strings nobody else has this copy.
+        return self.native.copy() if hasattr(type(self.native), "iloc") else self.native
+
     def is_temporal(self, place: int) -> bool:
         """Tell whether a column holds dates or times, which need no marks around them in a prompt."""
         return bool(self.columns) and self.columns[place].series.dtype.is_temporal()

@@ -239,20 +239,21 @@ def _follow(job: BatchJob, page: LivePage) -> None:
 def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     """Put the result into a variable, and return lines about it.
 
-    The table is the one that the batch was made from, the value of the variable, or that of the variable which the
-    table was in; where none of them is at hand, the result has the numbers of the rows.
+    The table is the value of the variable that the table was in, which may have more columns by now, or of this
+    variable. Where neither has the rows that were sent, it is the table as it was then, and in another kernel one of
+    their numbers.
     """
     names = host.shell.user_ns
-    known = [names.get(frame), names.get(str(job.batch.plan.get("table") or ""))]
-    table: Any = None
-    if not job.has_table:
-        table = next((each for each in known if each is not None and job.is_from(each)), None)
+    known = [names.get(str(job.batch.plan.get("table") or "")), names.get(frame)]
+    table: Any = next((each for each in known if each is not None and job.is_from(each)), None)
     found = job.collect(table)
     names[frame] = found.table
     said = f"{frame} has the table with the answers."
     if job.batch.plan.get("source"):
         said = f"{frame} has the custom_id of each row and its answer."
-    elif table is None and not job.has_table:
+    elif table is None and job.has_table:
+        said = f"{frame} has the table as it was sent, with the answers."
+    elif table is None:
         said = f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
     lines = [said, *([found.notice] if found.notice else [])]
     if found.errors:

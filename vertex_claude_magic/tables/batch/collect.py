@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
-__all__ = ["Collected", "collected", "count_nothing", "failed_rows", "is_table_of", "typed_of"]
+__all__ = [
+    "Collected",
+    "checked_rows",
+    "collected",
+    "count_nothing",
+    "failed_rows",
+    "is_table_of",
+    "typed_of",
+]
 
 # The columns of a table of results that are read.
 _RESULT = ("custom_id", "response", "status")
@@ -62,16 +70,23 @@ def collected(
     batch: Batch,
     jobs: list[StoredJob],
     *,
-    table: IntoRows | None,
+    rows: Rows | None,
     typed: TypedQuestion | None,
     held: dict[int, int],
 ) -> Collected:
-    """Return the table of a batch with the columns of its answers; arguments as for `failed_rows`.
+    """Return the table of a batch with the columns of its answers.
+
+    Args:
+        context: The session.
+        batch: The batch.
+        jobs: Its jobs as they are now.
+        rows: Its table; without it the result has the number of each row.
+        typed: As for `failed_rows`.
+        held: As for `failed_rows`.
 
     Raises:
-        OptionError: no job has ended, or the table is another one.
+        OptionError: no job has ended.
     """
-    rows = None if table is None else _checked(batch, table)
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
@@ -82,7 +97,7 @@ def collected(
 def is_table_of(batch: Batch, table: IntoRows) -> bool:
     """Tell whether a value is the table of a batch, in the order of its rows."""
     try:
-        _checked(batch, table)
+        checked_rows(batch, table)
     except errors.OptionError:
         return False
     return True
@@ -225,8 +240,12 @@ def _lines(context: Context, job: StoredJob) -> Iterator[bytes]:
         yield from context.files.lines(place)
 
 
-def _checked(batch: Batch, table: IntoRows) -> Rows:
-    """Return a table whose rows are those of the batch, in their order."""
+def checked_rows(batch: Batch, table: IntoRows) -> Rows:
+    """Return the rows of a table, which are those of the batch, in their order.
+
+    Raises:
+        OptionError: they are others.
+    """
     if source := batch.plan.get("source"):
         raise errors.OptionError(
             f"The rows of this batch are in {quote(source, 120)}, so it takes no table.",
@@ -238,7 +257,7 @@ def _checked(batch: Batch, table: IntoRows) -> Rows:
         raise errors.OptionError(
             f"This is not the table of the batch {quote(batch.name or batch.id, 60)}: its rows are "
             f"{'others' if rows.count == batch.rows else f'{rows.count:,}, and {batch.rows:,} were sent'}.",
-            cure="Give the table as it was sent, or none: then the result has the number of each row.",
+            cure="Give the table as it was sent, or none: the answers are in the order of its rows.",
         )
     return rows
 

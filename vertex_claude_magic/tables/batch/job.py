@@ -21,6 +21,7 @@ from vertex_claude_magic.tables.batch.create import (
 from vertex_claude_magic.tables.batch.lines import Line, row_of, row_request, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import put_up
+from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
@@ -132,14 +133,16 @@ class BatchJob:
 
     @property
     def has_table(self) -> bool:
-        """Whether it was made here, and so knows its table."""
+        """Whether it was made here, and so knows its table as it was sent."""
         return self._table is not None
 
     def is_from(self, table: IntoRows) -> bool:
         """Tell whether a value is the table of this batch, in the order of its rows."""
         from vertex_claude_magic.tables.batch.collect import is_table_of
 
-        return is_table_of(self._batch, table)
+        # A lazy table would be computed once more, and what came of it is known.
+        same_kind = self._table is None or type(table) is type(self._table)
+        return same_kind and is_table_of(self._batch, table)
 
     @property
     def done(self) -> int:
@@ -302,8 +305,8 @@ class BatchJob:
         Rows whose job failed, was cancelled or ended half way have an error; those of a job that goes on are empty.
 
         Args:
-            table: The table, where another process has made the batch; without it, and if it is not known here, the
-                result has the columns `row` (from 0) and the answers.
+            table: The table, for columns that it has now; without it the result has those that it had when it was
+                sent, or, where another process has sent it, the number of each `row` (from 0).
 
         Raises:
             OptionError: no job has ended yet, or the table is another one.
@@ -315,12 +318,14 @@ class BatchJob:
 
     def collect(self, table: IntoRows | None = None) -> Collected:
         """Return what `result` returns, with what is to be said of it."""
-        from vertex_claude_magic.tables.batch.collect import collected
+        from vertex_claude_magic.tables.batch.collect import checked_rows, collected
 
-        known = self._table if table is None else table
-        return collected(
-            self._context, self._batch, self.refresh(), table=known, typed=self._typed, held=self._held
-        )
+        jobs, rows = self.refresh(), None
+        if table is not None:
+            rows = checked_rows(self._batch, table)
+        elif self._table is not None:
+            rows = read_rows(self._table)
+        return collected(self._context, self._batch, jobs, rows=rows, typed=self._typed, held=self._held)
 
     @spelled_for_python()
     def retry(self) -> BatchJob:

@@ -125,7 +125,8 @@ def submit(
         }
         batch = _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
         held = put_up(context, batch, lines, notify=notify)
-    made = BatchJob(context, batch, table=questions.rows.native, typed=questions.typed, held=held)
+    # Hours may pass until it is collected, in which the user goes on with the table.
+    made = BatchJob(context, batch, table=questions.rows.snapshot(), typed=questions.typed, held=held)
     uploaded(made)
     return _created(made, notify, warn)
 
