@@ -106,6 +106,19 @@ def test_failed_rows_are_sent_again_and_no_other(shell):
     assert shell.ip.user_ns["frame"]["error"].isna().all()
 
 
+def test_a_frame_is_kept_whose_results_were_deleted(shell):
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    shell.ok("%claude_batch labels --collect frame")
+    frame, buckets = shell.ip.user_ns["frame"], shell.emulator.buckets
+    for name in buckets.names("rows"):
+        buckets.delete("rows", name)
+    error = shell.error("%claude_batch labels --collect frame")
+    assert "The results of the jobs 1, 2 are gone: no line of 3 answered rows" in str(error)
+    assert shell.ip.user_ns["frame"] is frame
+    assert "--retry-failed" not in f"{error} {error.cure} {shell.page.text}"
+
+
 def test_an_error_stands_alone(shell):
     shell.ok(CELL)
     end(shell.ip.user_ns["labels"])

@@ -378,8 +378,8 @@ def test_results_that_were_deleted_count_as_the_worst_case(emulator, claude, jou
     job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=1_000))
     for name in emulator.buckets.names("rows", f"run/claude-batch-{job.id}/results"):
         emulator.buckets.delete("rows", name)
-    (row,) = job.result()
-    assert row["error"] == "RowFailed: The results have no line of this row."
+    with pytest.raises(errors.OptionError, match="The results of job 1 are gone"):
+        job.result()
     assert job.cost is None
     (usage,) = claude._session.records.stores.journal(journal).usage()
     assert (usage.cost, usage.open_cost) == (0, job.jobs[0].cost_most)

@@ -18,7 +18,7 @@ from vertex_claude_magic.tables.batch.source import read_ids
 from vertex_claude_magic.tables.columns import Added
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.tables.rows import read_rows
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -85,7 +85,7 @@ def collected(
         held: As for `failed_rows`.
 
     Raises:
-        OptionError: no job has ended.
+        OptionError: no job has ended, or the results of one were deleted.
     """
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
@@ -155,7 +155,11 @@ def _results(
     typed: TypedQuestion | None,
     held: dict[int, int],
 ) -> tuple[Results, dict[str, int] | None]:
-    """Return the results, and the ids of the rows with their places where those are in BigQuery."""
+    """Return the results, and the ids of the rows with their places where those are in BigQuery.
+
+    Raises:
+        OptionError: no job has ended, or the results of one were deleted.
+    """
     if not any(job.state in FINAL for job in jobs):
         raise errors.OptionError(
             f"No job of the batch {quote(batch.name or batch.id, 60)} has ended yet.",
@@ -172,6 +176,7 @@ def _results(
         location=batch.location,
         typed=typed or typed_of(plan),
     )
+    gone: list[StoredJob] = []
     # Later attempts come later, and replace what the earlier ones left.
     for job in jobs:
         if job.state not in FINAL or not job.results:
@@ -183,6 +188,7 @@ def _results(
         if results.lines == before and job.done:
             # They were deleted, and were paid all the same.
             price = None
+            gone.append(job)
         ending = Ending(
             state="done",
             source=batch.source,
@@ -196,6 +202,14 @@ def _results(
         _count(context, batch, job, ending, held)
     for row, text in plan.get("errors", {}).items():
         results.fail(int(row), str(text))
+    if gone and not all(results.known):
+        numbers = ", ".join(f"{job.number:,}" for job in gone)
+        answered = sum(job.done for job in gone)
+        raise errors.OptionError(
+            f"The results of {'job' if len(gone) == 1 else 'the jobs'} {numbers} are gone: no line of "
+            f"{number_of(answered, 'answered row')} is left in {quote(gone[0].results, 200)}.",
+            cure="Restore them there, or keep what was collected before; to send the table again is paid again.",
+        )
     _fail_the_rest(results, jobs)
     return results, ids
 

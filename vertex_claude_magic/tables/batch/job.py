@@ -309,7 +309,7 @@ class BatchJob:
                 sent, or, where another process has sent it, the number of each `row` (from 0).
 
         Raises:
-            OptionError: no job has ended yet, or the table is another one.
+            OptionError: no job has ended yet, the results of one were deleted, or the table is another one.
         """
         found = self.collect(table)
         if found.notice:
@@ -334,7 +334,8 @@ class BatchJob:
         Their lines are read from the files of the first time, so that it also works in another process.
 
         Raises:
-            OptionError: a job goes on, no row has failed, or a policy switches live calls off.
+            OptionError: a job goes on, no row has failed, the results of a job were deleted, or a policy switches live
+                calls off.
             ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
             CostLimitExceeded: it could cross a limit.
         """
