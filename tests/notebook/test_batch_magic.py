@@ -57,6 +57,48 @@ def test_another_kernel_lists_follows_and_collects_it(shell):
     assert "frame has the table with the answers" in later.page.text
 
 
+TYPE = """
+from pydantic import BaseModel
+
+class Score(BaseModel):
+    value: int = 5
+"""
+
+
+def test_another_kernel_looks_the_type_of_the_answers_up_whenever_it_collects(shell):
+    shell.ok(TYPE)
+    shell.emulator.answer("{}", '{"value": "7"}', '{"value": 8}')
+    shell.ok(CELL.replace("\n", " --as Score\n"))
+    end(shell.ip.user_ns["labels"])
+    later = other_kernel(shell)
+    later.ok("%claude_batch labels --collect frame")
+    assert "by the schema alone, because the type Score is not defined here" in later.page.text
+    # The second one is text, and whether the type takes it nobody here knows.
+    assert later.page.text.rpartition("1 row has an error.")[1]
+    assert "--retry-failed" not in later.page.text
+    error = later.error("%claude_batch labels --retry-failed")
+    assert "1 row has an answer that only the type Score can check" in str(error)
+    later.ok(TYPE)
+    later.ok("%claude_batch labels --collect frame")
+    assert list(later.ip.user_ns["frame"]["value"]) == [5, 7, 8]
+    assert "schema alone" not in later.page.text
+
+
+def test_rows_of_which_only_the_type_could_tell_are_named_where_others_are_sent_again(shell):
+    shell.ok(TYPE)
+    shell.emulator.answer("no JSON", '{"value": "7"}', '{"value": 8}')
+    shell.ok(CELL.replace("\n", " --as Score\n"))
+    end(shell.ip.user_ns["labels"])
+    later = other_kernel(shell)
+    later.ok("%claude_batch labels --collect frame")
+    assert (
+        "2 rows have an error. %claude_batch labels --retry-failed sends 1 of them again." in later.page.text
+    )
+    later.ok("%claude_batch labels --retry-failed")
+    assert "which is not defined here as it was sent. It was not sent again." in later.page.text
+    assert [each.rows for each in later.ip.user_ns["labels"].jobs] == [2, 1, 1]
+
+
 def test_without_its_table_the_result_has_the_numbers_of_the_rows(shell):
     shell.ok(CELL)
     later = other_kernel(shell)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pandas as pd
 import polars as pl
 import pytest
-from batches import PROMPT, TO, created, finished, found
+from batches import PROMPT, TO, created, finished, found, make_claude
+from pydantic import BaseModel, Field, field_validator
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.tables.batch.checks import batch_options
+from vertex_claude_magic.tables.batch.find import find_batch
+from vertex_claude_magic.tables.batch.submit import submit
 
 
 def dicts(columns):
@@ -98,3 +106,101 @@ def test_results_are_not_missed_whose_rows_were_all_answered_later(emulator, cla
     finished(job.retry())
     delete_results(emulator, job)
     assert [row["stop_reason"] for row in job.result()] == ["max_tokens", "max_tokens"]
+
+
+class Person(BaseModel):
+    """What a schema cannot say: a default, a conversion, a bound beyond structured outputs, a validator."""
+
+    name: str
+    score: int = Field(default=5, ge=0, le=10)
+
+    @field_validator("name")
+    @classmethod
+    def upper(cls, value: str) -> str:
+        return value.strip().upper()
+
+
+ROWS = [{"n": n} for n in range(4)]
+PEOPLE = ({"name": " ab "}, {"name": "cd", "score": "7"}, {"name": "ef", "score": 99}, "no JSON")
+BY_SCHEMA = "checked by the schema alone, because the type Person is not defined here as it was sent"
+OTHER_TYPE = {"Person": dataclasses.make_dataclass("Person", [("name", str)])}
+
+
+def people(emulator, claude, given):
+    """A batch of four answers: good, good by a conversion, out of bounds, no JSON."""
+    emulator.answer(*(each if isinstance(each, str) else json.dumps(each) for each in PEOPLE))
+    options, asked = batch_options({"to": TO, "max_tokens": 200, "as_": given}, "batch")
+    session = claude._session
+    scope = Scope(names={"Person": Person})
+    return finished(submit(session, ROWS, PROMPT, session.target(asked), options, name="people", scope=scope))
+
+
+def in_another_kernel(emulator, journal, names):
+    return find_batch(make_claude(emulator, journal=journal)._session, "people", names)
+
+
+def answers(job):
+    found = job.collect(ROWS)
+    return [(row["name"], row["score"], row["error"] is None) for row in found.table], found
+
+
+@pytest.mark.parametrize("given", [Person, "Person"], ids=["a type", "a text"])
+def test_another_kernel_that_knows_the_type_gives_the_same_data_and_pays_for_the_same_rows(
+    emulator, claude, journal, given
+):
+    here = people(emulator, claude, given)
+    later = in_another_kernel(emulator, journal, {"Person": Person})
+    expected = [("AB", 5, True), ("CD", 7, True), (None, None, False), (None, None, False)]
+    for job in (here, later):
+        rows, found = answers(job)
+        assert rows == expected
+        assert (found.notices, found.undecided) == ((), 0)
+    later.retry()
+    assert [job.rows for job in later.jobs] == [4, 2]
+
+
+@pytest.mark.parametrize("names", [{}, OTHER_TYPE], ids=["no type", "another type of that name"])
+def test_a_kernel_that_does_not_know_the_type_says_so_and_pays_for_no_answer_that_may_be_right(
+    emulator, claude, journal, names, caplog
+):
+    people(emulator, claude, Person)
+    job = in_another_kernel(emulator, journal, names)
+    rows, found = answers(job)
+    assert rows == [(" ab ", None, True), (None, None, False), ("ef", 99, True), (None, None, False)]
+    (notice,) = found.notices
+    assert BY_SCHEMA in notice
+    assert "Define it again, and collect again." in notice
+    assert found.undecided == 1
+    job.result()
+    job.retry()
+    assert [each.rows for each in job.jobs] == [4, 1]
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert notice in said
+    assert any("1 row has an answer that only the type Person can check" in text for text in said)
+
+
+def test_where_only_the_type_could_tell_nothing_is_sent(emulator, claude, journal):
+    emulator.answer(json.dumps({"name": "cd", "score": "7"}))
+    finished(claude.batch([{"n": 1}], PROMPT, to=TO, as_=Person, name="people", max_tokens=200))
+    job = in_another_kernel(emulator, journal, {})
+    with pytest.raises(
+        errors.OptionError, match="1 row has an answer that only the type Person can check"
+    ) as caught:
+        job.retry()
+    assert "Define it again" in caught.value.cure
+    assert len(created(emulator)) == 1
+
+
+SAME_BY_SCHEMA = {
+    "a JSON schema": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+    "a type of Python": dict[str, str],
+}
+
+
+@pytest.mark.parametrize("kind", SAME_BY_SCHEMA.values(), ids=SAME_BY_SCHEMA)
+def test_what_every_kernel_knows_needs_no_notice(emulator, claude, journal, kind):
+    emulator.answer('{"name": "ab"}')
+    finished(claude.batch([{"n": 1}], PROMPT, to=TO, as_=kind, name="people", max_tokens=200))
+    found = in_another_kernel(emulator, journal, {}).collect()
+    assert found.notices == ()
+    assert found.errors == 0

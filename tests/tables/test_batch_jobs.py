@@ -505,7 +505,7 @@ def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude
     found = job.collect()
     assert [row["answer"] for row in found.table] == ["One.", "Two."]
     assert found.errors == 0
-    assert found.notice == "5 lines of the results could not be assigned to a row."
+    assert found.notices == ("5 lines of the results could not be assigned to a row.",)
 
 
 def test_a_line_that_was_cut_off_is_one_row_without_an_answer(emulator, claude):

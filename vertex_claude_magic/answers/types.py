@@ -24,7 +24,16 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
-__all__ = ["TYPE_CURE", "AnswerType", "Data", "adapted", "is_frame_type", "read_type", "type_name"]
+__all__ = [
+    "TYPE_CURE",
+    "AnswerType",
+    "Data",
+    "adapted",
+    "is_frame_type",
+    "read_type",
+    "type_name",
+    "written_type",
+]
 
 # What `as_` takes: a type of any form (PEP 747), a JSON schema, or "df".
 AnswerType: TypeAlias = "TypeForm[Any] | Mapping[str, Any] | typing.Literal['df']"
@@ -212,6 +221,24 @@ def type_name(kind: TypeForm[Any]) -> str:
     if origin is not None and args:
         return f"{type_name(origin)}[{', '.join('...' if arg is ... else type_name(arg) for arg in args)}]"
     return str(getattr(kind, "__name__", kind))
+
+
+def written_type(kind: AnswerType, given: AnswerType) -> str:
+    """Return a text by which `read_type` finds a type again where its names are known; empty for a JSON schema.
+
+    Args:
+        kind: The type.
+        given: What the user gave for it: itself, or a text.
+
+    >>> written_type(list[int], list[int]), written_type(int, "Number"), written_type({"type": "string"}, "SCHEMA")
+    ('list[int]', 'Number', '')
+    """
+    if isinstance(kind, Mapping):
+        return ""
+    if isinstance(given, str) or isinstance(kind, str):
+        return str(given)
+    # The notes of a type are not in its name.
+    return repr(kind) if "Annotated[" in repr(kind) else type_name(kind)
 
 
 def adapted(kind: TypeForm[Data]) -> TypeForm[Data]:

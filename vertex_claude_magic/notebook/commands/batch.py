@@ -172,7 +172,7 @@ def batch_from_line(host: Host, line: str) -> None:
     _check_follow(name, options)
     # The batch of the variable, or the one that the journal knows by this name.
     held = host.shell.user_ns.get(name)
-    job = held if isinstance(held, BatchJob) else find_batch(host.session(), name)
+    job = held if isinstance(held, BatchJob) else find_batch(host.session(), name, host.shell.user_ns)
     if held is None and name.isidentifier():
         host.shell.user_ns[name] = job
     page = _page(host)
@@ -183,7 +183,7 @@ def batch_from_line(host: Host, line: str) -> None:
             job.cancel()
         if "retry_failed" in options:
             page.say("looking for the rows that failed …")
-            job.retry()
+            notes += filter(None, [job.send_again()])
         if "wait" in options:
             _follow(job, page)
         else:
@@ -255,11 +255,13 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
         said = f"{frame} has the table as it was sent, with the answers."
     elif table is None:
         said = f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
-    lines = [said, *([found.notice] if found.notice else [])]
+    lines, again = [said, *found.notices], found.errors - found.undecided
     if found.errors:
-        one = found.errors == 1
-        rows = "1 row has an error." if one else f"{found.errors:,} rows have an error."
-        lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends {'it' if one else 'them'} again.")
+        rows = "1 row has an error." if found.errors == 1 else f"{found.errors:,} rows have an error."
+        which = f"{again:,} of them" if found.undecided else "it" if again == 1 else "them"
+        lines.append(
+            f"{rows} %claude_batch {job.name} --retry-failed sends {which} again." if again else rows
+        )
     return lines
 
 

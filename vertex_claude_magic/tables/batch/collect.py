@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import TypedQuestion
 from vertex_claude_magic.answers.shape import Shape, shape_of
+from vertex_claude_magic.answers.types import read_type
 from vertex_claude_magic.records.journal.calls import Ending
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.lines import custom_id, row_of
@@ -37,7 +38,8 @@ __all__ = [
     "count_nothing",
     "failed_rows",
     "is_table_of",
-    "typed_of",
+    "typed_by_name",
+    "typed_by_schema",
 ]
 
 # The columns of a table of results that are read.
@@ -51,18 +53,14 @@ class Collected:
     Args:
         table: The table.
         errors: How many rows have an error.
-        unassigned: How many lines of the results are of no row of the table, or not JSON.
+        undecided: How many of them have an answer that may be right, as `Results.undecided`.
+        notices: What the user should know.
     """
 
     table: MadeTable
     errors: int
-    unassigned: int
-
-    @property
-    def notice(self) -> str:
-        """The notice on lines that belong to no row; empty if there are none."""
-        lines = "1 line" if self.unassigned == 1 else f"{self.unassigned:,} lines"
-        return f"{lines} of the results could not be assigned to a row." if self.unassigned else ""
+    undecided: int
+    notices: tuple[str, ...]
 
 
 def collected(
@@ -90,8 +88,19 @@ def collected(
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
+    notices = []
+    if results.unassigned:
+        notices.append(
+            f"{number_of(results.unassigned, 'line')} of the results could not be assigned to a row."
+        )
+    if results.by_schema:
+        notices.append(
+            f"The answers were checked by the schema alone, because the type {quote(batch.plan['shape'], 60)} is not "
+            "defined here as it was sent: its defaults, conversions and validators had no effect. Define it again, and "
+            "collect again."
+        )
     made = with_columns(rows, results.added, results.values)
-    return Collected(made, sum(1 for _ in results.failed()), results.unassigned)
+    return Collected(made, sum(1 for _ in results.failed()), len(results.undecided), tuple(notices))
 
 
 def is_table_of(batch: Batch, table: IntoRows) -> bool:
@@ -110,26 +119,44 @@ def failed_rows(
     *,
     typed: TypedQuestion | None,
     held: dict[int, int],
-) -> set[str]:
-    """Return the ids of the rows that were sent and failed or were not answered.
+) -> tuple[set[str], int]:
+    """Return the ids of the rows that were sent and failed or were not answered, and how many may be right.
+
+    The latter are none of the former: whoever knows the type may find that they are right.
 
     Args:
         context: The session.
         batch: The batch.
         jobs: Its jobs as they are now.
-        typed: What an answer must look like; read from what is kept of the batch if not given.
+        typed: What an answer must look like; the schema that was sent if not given.
         held: What was set aside of the session's limit, by the number of the job; what is counted is taken out.
     """
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
+    failed = set(results.failed()) - results.undecided
     if ids is not None:
-        failed = set(results.failed())
-        return {name for name, row in ids.items() if row in failed}
+        return {name for name, row in ids.items() if row in failed}, 0
     unsent = batch.plan.get("errors", {})
-    return {custom_id(batch.id, row) for row in results.failed() if str(row) not in unsent}
+    return {custom_id(batch.id, row) for row in failed if str(row) not in unsent}, len(results.undecided)
 
 
-def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
-    """Return what an answer must look like, from the stored plan of a batch: the schema that was sent."""
+def typed_by_name(plan: Mapping[str, Any], names: Mapping[str, Any]) -> TypedQuestion | None:
+    """Return what an answer must look like by the type that a batch was sent with, None where it is not known.
+
+    Args:
+        plan: The stored plan of the batch.
+        names: Variables. A type of another schema is another one.
+    """
+    text = str(plan.get("as") or "")
+    try:
+        shape = shape_of(read_type(text, names)) if text else None
+    except errors.ClaudeError:
+        return None
+    same = shape is not None and dict(shape.schema) == plan["schema"]
+    return TypedQuestion(shape=shape, way="format") if shape is not None and same else None
+
+
+def typed_by_schema(plan: Mapping[str, Any]) -> TypedQuestion | None:
+    """Return what an answer must look like by the schema that was sent, from the stored plan of a batch."""
     schema = plan.get("schema")
     if schema is None:
         return None
@@ -174,7 +201,8 @@ def _results(
         rows=batch.rows if ids is None else len(ids),
         model=context.target.catalog.find(batch.model),
         location=batch.location,
-        typed=typed or typed_of(plan),
+        typed=typed or typed_by_schema(plan),
+        by_schema=typed is None and bool(plan.get("as")),
     )
     gone: list[StoredJob] = []
     # Later attempts come later, and replace what the earlier ones left.

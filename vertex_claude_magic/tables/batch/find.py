@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.origin import current_origin
@@ -11,13 +12,20 @@ from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vertex_claude_magic.session.session import Session
 
 __all__ = ["find_batch", "known_batches"]
 
 
-def find_batch(session: Session, name: str) -> BatchJob:
+def find_batch(session: Session, name: str, names: Mapping[str, Any] = MappingProxyType({})) -> BatchJob:
     """Return the newest batch of a name or id, one of this notebook before those of others.
+
+    Args:
+        session: The session.
+        name: The name or id.
+        names: Variables, among which the type of its answers is looked up when it is collected.
 
     Raises:
         OptionError: there is none.
@@ -28,7 +36,7 @@ def find_batch(session: Session, name: str) -> BatchJob:
         raise OptionError(
             f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists the batches in the journal."
         )
-    return BatchJob(Context(session, context.target, found.project), found)
+    return BatchJob(Context(session, context.target, found.project), found, names=names)
 
 
 def known_batches(session: Session) -> list[BatchJob]:

@@ -72,11 +72,14 @@ class BatchJob:
         table: IntoRows | None = None,
         typed: TypedQuestion | None = None,
         held: Mapping[int, int] = MappingProxyType({}),
+        names: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._context = context
         self._batch = batch
         self._table = table
         self._typed = typed
+        # Where the type of the answers is looked up that another process has sent.
+        self._names = names
         # What was set aside of the session's limit, by the number of the job.
         self._held = dict(held)
 
@@ -312,8 +315,8 @@ class BatchJob:
             OptionError: no job has ended yet, the results of one were deleted, or the table is another one.
         """
         found = self.collect(table)
-        if found.notice:
-            _log.warning("%s", found.notice)
+        for notice in found.notices:
+            _log.warning("%s", notice)
         return found.table
 
     def collect(self, table: IntoRows | None = None) -> Collected:
@@ -325,7 +328,14 @@ class BatchJob:
             rows = checked_rows(self._batch, table)
         elif self._table is not None:
             rows = read_rows(self._table)
-        return collected(self._context, self._batch, jobs, rows=rows, typed=self._typed, held=self._held)
+        typed = self._known_type()
+        return collected(self._context, self._batch, jobs, rows=rows, typed=typed, held=self._held)
+
+    def _known_type(self) -> TypedQuestion | None:
+        from vertex_claude_magic.tables.batch.collect import typed_by_name
+
+        # Not kept, because the user may define it meanwhile.
+        return self._typed or typed_by_name(self._batch.plan, self._names)
 
     @spelled_for_python()
     def retry(self) -> BatchJob:
@@ -339,6 +349,12 @@ class BatchJob:
             ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
             CostLimitExceeded: it could cross a limit.
         """
+        if notice := self.send_again():
+            _log.warning("%s", notice)
+        return self
+
+    def send_again(self) -> str:
+        """Do what `retry` does, and return what is to be said of it, if anything."""
         from vertex_claude_magic.tables.batch.checks import check_sending
         from vertex_claude_magic.tables.batch.collect import failed_rows
 
@@ -351,7 +367,15 @@ class BatchJob:
                 f"The batch {quote(self.name, 60)} is still running.",
                 cure=spelled("Wait for its end: {}.", _again(self.name)),
             )
-        wanted = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
+        typed = self._known_type()
+        wanted, undecided = failed_rows(self._context, self._batch, jobs, typed=typed, held=self._held)
+        left = ""
+        if undecided:
+            rows = "1 row has" if undecided == 1 else f"{undecided:,} rows have"
+            shape = quote(self._batch.plan["shape"], 60)
+            left = f"{rows} an answer that only the type {shape} can check, which is not defined here as it was sent."
+        if left and not wanted:
+            raise errors.OptionError(left, cure="Define it again, and try again.")
         if not wanted:
             raise errors.OptionError(
                 "None of the rows sent has failed.", cure="There is nothing to send again."
@@ -370,7 +394,7 @@ class BatchJob:
             # The lines are up, and the next look creates the jobs.
             if not passes(error):
                 raise
-        return self
+        return f"{left} {'It was' if undecided == 1 else 'They were'} not sent again." if left else ""
 
     def _lines_again(self, jobs: list[StoredJob], wanted: Collection[str]) -> Iterator[tuple[int, Line]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""

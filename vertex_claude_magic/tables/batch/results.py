@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.answers.read import json_values
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
@@ -79,6 +80,10 @@ class Results:
         model: The row of the model, for the cost.
         location: Where the jobs ran.
         typed: What an answer must look like, None for text.
+        by_schema: Whether `typed` is only the schema of a type that is not known here.
+
+    `undecided` are rows whose answer is JSON that the schema refuses, where the type might take it: it may convert
+    values, or have names of its own for them.
     """
 
     place: Callable[[str], int | None]
@@ -87,6 +92,8 @@ class Results:
     model: Model | None
     location: str
     typed: TypedQuestion | None
+    by_schema: bool = False
+    undecided: set[int] = field(default_factory=set)
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
     lines: int = 0
@@ -128,6 +135,7 @@ class Results:
             # An earlier attempt may have left an error, and tokens of an answer that did not fit.
             cells[row] = None
         self.known[row] = 1
+        self.undecided.discard(row)
         message = _message(line.get("response"))
         if message is None:
             self.fail(row, f"RowFailed: {quote(_reason(line.get('status')), 2 * _QUOTED)}")
@@ -147,6 +155,10 @@ class Results:
         except errors.ClaudeError as error:
             found = report_of(self.added, whole)
             why = error_text(error)
+            called = any(block.get("type") == "tool_use" for block in reply.blocks)
+            has_json = called or any(True for _ in json_values(reply.text))
+            if self.by_schema and isinstance(error, errors.AnswerInvalid) and has_json:
+                self.undecided.add(row)
         for name, value in found.items():
             self.values[name][row] = value
         self._error[row] = why

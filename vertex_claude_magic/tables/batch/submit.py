@@ -9,6 +9,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.answers.types import written_type
 from vertex_claude_magic.records.journal.batches import Batch, StoredJob
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.origin import current_origin, session_id
@@ -114,6 +115,7 @@ def submit(
             "schema": dict(typed.shape.schema) if typed is not None else None,
             "key": typed.shape.key if typed is not None else "",
             "shape": typed.shape.name if typed is not None else "",
+            "as": written_type(questions.target.as_, target.as_) if typed is not None else "",
             "used": used,
             "fingerprint": fingerprint(questions.rows, used),
             "errors": {str(row): text for row, text in lines.errors.items()},
