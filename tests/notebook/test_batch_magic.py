@@ -222,6 +222,20 @@ def test_a_batch_that_is_cancelled_does_not_say_so(shell):
     assert said in shell.page.text
 
 
+def test_pages_and_the_dry_run_agree_on_rows_that_ask_the_same(shell):
+    shell.ip.user_ns["reviews"] = pd.DataFrame({"text": ["a", "b", "a", b"x", "a"]})
+    shell.ok(CELL.replace("\n", " --dry-run\n"))
+    assert "5 rows, 2 to ask (2 the same as another row, 1 cannot be sent), about" in shell.page.text
+    shell.ok(CELL.replace("--rows-per-job 2", ""))
+    assert "2 rows ask the same as an earlier row, whose answer they get." in shell.page.text
+    end(shell.ip.user_ns["labels"])
+    shell.ok("%claude_batch labels --collect frame")
+    assert "5 rows (3 different), 2 done, 1 failed" in shell.page.text
+    assert list(shell.ip.user_ns["frame"]["error"].isna()) == [True, True, True, False, True]
+    shell.ok("%claude_batch")
+    assert "5 (3 different)" in shell.page.text
+
+
 def test_a_dry_run_sends_nothing(shell):
     shell.ok(CELL.replace("-m sonnet", "-m sonnet --dry-run"))
     assert "labels" not in shell.ip.user_ns

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["RunEstimate", "batch_note", "estimate_run", "sample_of", "spread_sample", "takes_batches"]
+__all__ = ["RunEstimate", "batch_note", "estimate_run", "sample_of", "takes_batches"]
 
 # Rows that are counted; a count is free and takes a call.
 _SAMPLE = 20
@@ -55,16 +55,6 @@ class RunEstimate:
     max_tokens: int
     batch_least: float | None = None
     batch_most: float | None = None
-
-
-def spread_sample(questions: RowQuestions, stop: int) -> list[RowQuestion]:
-    """Return a sample of the first `stop` rows that can be asked, spread over all of them, the same each time.
-
-    No question of another row is made, because a batch may have a million of them.
-    """
-    places = sorted(random.Random(0).sample(range(stop), min(stop, _SAMPLE)))  # noqa: S311 - no secret
-    found = [each for place in places for chunk in questions.chunks(place, place + 1) for each in chunk]
-    return [each for each in found if each.question is not None]
 
 
 def sample_of(rows: Iterable[RowQuestion]) -> tuple[list[RowQuestion], int]:

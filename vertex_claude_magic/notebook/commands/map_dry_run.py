@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.tables.estimate import estimate_run, sample_of, spread_sample, takes_batches
+from vertex_claude_magic.tables.batch.lines import first_rows
+from vertex_claude_magic.tables.estimate import estimate_run, sample_of, takes_batches
 from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.estimate import RunEstimate
     from vertex_claude_magic.tables.options import MapOptions
-    from vertex_claude_magic.tables.progress import Progress
-    from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.tables.row_prompt import Content
     from vertex_claude_magic.tables.run import TableRun
 
@@ -45,30 +45,27 @@ def show_map_dry_run(
         questions: The questions.
         own: The options of the run.
         notes: What else to say.
-        run: The run that would ask, None for a batch, which asks every row.
+        run: The run that would ask, None for a batch, which knows no earlier answers.
     """
     stop = min(questions.rows.count, own.limit or questions.rows.count)
     shown: list[tuple[str, str]] = []
-    wrong = 0
     for chunk in questions.chunks(0, min(stop, _FIRST)):
         for each in chunk:
             if each.question is not None:
                 text = _prompt_text(each.question.request.body["messages"][-1]["content"])
                 shown.append((f"Row {each.index}", text))
             elif each.error is not None:
-                wrong += 1
                 shown.append((f"Row {each.index} cannot be sent", str(each.error)))
     target = questions.target
-    others, recorded = "", 0
-    if run is None:
-        sample, asked = spread_sample(questions, stop), stop
-    else:
-        sample, asked = sample_of(run.to_ask())
-        others, recorded = _not_asked(run.progress, asked), run.progress.replayed
+    sample, asked, others = _to_ask(questions, run, stop)
+    earlier, recorded = (run.progress.earlier, run.progress.replayed) if run is not None else (0, 0)
     found = estimate_run(questions, sample, asked, lambda request: session.count_or_bound(request, target))
     columns = ", ".join(column.name for column in questions.added)
     lines = [
-        *_estimate_lines(found, stop, others, batch=run is None, batches=takes_batches(target)),
+        # A batch would also ask the rows that an earlier run has answered, so its price would be that of other rows.
+        *_estimate_lines(
+            found, stop, others, batch=run is None, batches=takes_batches(target) and not earlier
+        ),
         *([_saved(recorded)] if recorded else []),
         f"Added columns: {columns}.",
         *notes,
@@ -93,12 +90,25 @@ def _prompt_text(content: Content) -> str:
     return f"{text[:_LONGEST]}\n… ({len(text):,} characters)"
 
 
-def _not_asked(known: Progress, asked: int) -> str:
-    """Return why rows would not be asked, with their numbers; empty where all would be."""
-    same = known.rows - asked - known.failures - known.earlier
-    ways = ((known.earlier, "answered by an earlier run"), (same, "the same as another row"),
-            (known.failures, "cannot be sent"))  # fmt: skip
-    return ", ".join(f"{count:,} {why}" for count, why in ways if count)
+def _to_ask(questions: RowQuestions, run: TableRun | None, stop: int) -> tuple[list[RowQuestion], int, str]:
+    """Return a sample of the rows that would be asked, how many those are, and why others would not be."""
+    earlier = failures = 0
+
+    def of_batch() -> Iterator[RowQuestion]:
+        nonlocal failures
+        for row, first in first_rows(questions):
+            if row.question is None:
+                failures += 1
+            elif first == row.index:
+                yield row
+
+    sample, asked = sample_of(of_batch() if run is None else run.to_ask())
+    if run is not None:
+        earlier, failures = run.progress.earlier, run.progress.failures
+    same = stop - asked - failures - earlier
+    ways = ((earlier, "answered by an earlier run"), (same, "the same as another row"),
+            (failures, "cannot be sent"))  # fmt: skip
+    return sample, asked, ", ".join(f"{count:,} {why}" for count, why in ways if count)
 
 
 def _saved(recorded: int) -> str:
@@ -115,7 +125,7 @@ def _estimate_lines(found: RunEstimate, rows: int, others: str, *, batch: bool, 
         rows: How many rows there are.
         others: Why some of them would not be asked.
         batch: Whether it would be sent as a batch.
-        batches: Whether the model is known to take batches.
+        batches: Whether what a batch of the rows would cost is said too.
     """
     kind = "counted" if found.exact else "at most, because the location does not count tokens"
     spread = f" ± {found.spread:,}" if found.spread else ""
@@ -131,8 +141,7 @@ def _estimate_lines(found: RunEstimate, rows: int, others: str, *, batch: bool, 
         lines = [f"Between {later}, estimates at the price of a batch."] if later else []
     else:
         lines = [f"Between {live}, estimates."] if live else []
-        # A batch would ask every row, so its price is that of other rows where some are known.
-        lines += [f"As a batch (%%claude_batch) between {later}."] if later and batches and not others else []
+        lines += [f"As a batch (%%claude_batch) between {later}."] if later and batches else []
     if not lines:
         return [f"{tokens}; the price is unknown."]
     return [f"{tokens}, at most {found.max_tokens:,} output tokens for each row.", *lines]

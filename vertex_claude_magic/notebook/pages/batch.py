@@ -50,7 +50,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                 (
                     quote(batch.name, 60),
                     batch.last_state,
-                    f"{batch.rows:,}",
+                    f"{batch.rows:,}{_different(batch)}",
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
                     *((jobs_text,) if several else ()),
@@ -108,7 +108,13 @@ def _counts(batch: BatchJob) -> str:
     back = (
         f", {batch.done:,} done, {batch.failed:,} failed" if any(job.state in FINAL for job in jobs) else ""
     )
-    return f"{quote(batch.name, 60)}: {batch.last_state} · {number_of(batch.rows, 'row')}{back}"
+    rows = f"{number_of(batch.rows, 'row')}{_different(batch)}"
+    return f"{quote(batch.name, 60)}: {batch.last_state} · {rows}{back}"
+
+
+def _different(batch: BatchJob) -> str:
+    """Return how many rows are sent and counted, where others ask the same."""
+    return f" ({batch.rows - batch.copies:,} different)" if batch.copies else ""
 
 
 def _jobs_table(jobs: Sequence[StoredJob]) -> Table:

@@ -230,6 +230,8 @@ def _results(
         _count(context, batch, job, ending, held)
     for row, text in plan.get("errors", {}).items():
         results.fail(int(row), str(text))
+    for first, *same in plan.get("copies", ()):
+        results.copy(first, same)
     if gone and not all(results.known):
         numbers = ", ".join(f"{job.number:,}" for job in gone)
         answered = sum(job.done for job in gone)

@@ -61,7 +61,8 @@ class BatchJob:
     """The rows of a table on their way through Vertex batch prediction, in one job or several.
 
     `name` is the variable that it was made for, `rows` how many rows the table has. `done` and `failed` count rows, as
-    Google counted them when it was last asked; it counts a job when that has ended.
+    Google counted them when it was last asked; it counts a job when that has ended. Of rows that ask the same, the
+    first one is sent and counted, and `copies` are the others.
     """
 
     def __init__(
@@ -101,6 +102,11 @@ class BatchJob:
     def rows(self) -> int:
         """How many rows the table has."""
         return self._batch.rows
+
+    @property
+    def copies(self) -> int:
+        """How many rows ask the same as another one before them, and get its answer."""
+        return sum(len(same) - 1 for same in self._batch.plan.get("copies", ()))
 
     @property
     def batch(self) -> Batch:

@@ -1,12 +1,13 @@
-"""The files of a batch: one line of JSON for each row, written to disk as it is made."""
+"""The files of a batch: one line of JSON for each row that asks something new, written to disk as it is made."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.tables.columns import error_text
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
 
 __all__ = [
     "Line",
     "LineFile",
     "Lines",
+    "Prepared",
     "custom_id",
+    "first_rows",
     "most_of",
     "question_lines",
     "row_of",
@@ -97,6 +100,10 @@ class Line:
         return b'{"custom_id":' + name + b',"request":' + self.request.payload + b"}\n"
 
 
+# The place of a row, and its line, why it cannot be sent, or the place of the first row that asks the same.
+Prepared: TypeAlias = tuple[int, Line | str | int]
+
+
 @dataclass(eq=False, slots=True)
 class LineFile:
     """One temporary file without a name, which is deleted when it is closed.
@@ -122,25 +129,38 @@ class LineFile:
 
 @dataclass(eq=False, slots=True)
 class Lines:
-    """The files of a batch, and the rows that cannot be sent, each with the reason."""
+    """The files of a batch.
+
+    Args:
+        files: The files.
+        errors: The rows that cannot be sent, each with the reason.
+        copies: By a row, the later ones that ask the same, which are not sent.
+    """
 
     files: list[LineFile] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
+    copies: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """How many rows go up."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def notice(self) -> str:
+        """The notice on rows that ask the same as another one; empty if there are none."""
+        same = sum(map(len, self.copies.values()))
+        if same == 1:
+            return "1 row asks the same as an earlier row, whose answer it gets."
+        return f"{same:,} rows ask the same as an earlier row, whose answer they get." if same else ""
+
 
 @contextmanager
-def write_lines(
-    rows: Iterable[tuple[int, Line | str]], rows_per_job: int | None, catalog: Catalog
-) -> Iterator[Lines]:
+def write_lines(rows: Iterable[Prepared], rows_per_job: int | None, catalog: Catalog) -> Iterator[Lines]:
     """Write files of at most so many rows, and close them at the end.
 
     Args:
-        rows: The place of each row, with its line, or why it cannot be sent.
+        rows: The rows.
         rows_per_job: The most rows of a file; None for one file.
         catalog: The model table, for what a row may cost.
     """
@@ -149,6 +169,9 @@ def write_lines(
         for row, line in rows:
             if isinstance(line, str):
                 lines.errors[row] = line
+                continue
+            if isinstance(line, int):
+                lines.copies.setdefault(line, []).append(row)
                 continue
             if not lines.files or (rows_per_job is not None and lines.files[-1].rows >= rows_per_job):
                 lines.files.append(LineFile())
@@ -159,10 +182,27 @@ def write_lines(
             file.content.close()
 
 
+def first_rows(questions: RowQuestions) -> Iterator[tuple[RowQuestion, int]]:
+    """Yield each row with the place of the first one that asks the same, which may be its own."""
+    # In a temporary file, because the digests of a million rows would take more memory than all else. What is stopped
+    # half way may be closed in any thread.
+    with closing(sqlite3.connect("", check_same_thread=False)) as file:
+        file.execute("CREATE TABLE first (digest BLOB PRIMARY KEY, place INTEGER) WITHOUT ROWID")
+        for chunk in questions.chunks(0, questions.rows.count):
+            for row in chunk:
+                if row.question is None:
+                    yield row, row.index
+                    continue
+                digest = row.question.request.parts.digest
+                file.execute("INSERT OR IGNORE INTO first VALUES (?, ?)", (digest, row.index))
+                ((first,),) = file.execute("SELECT place FROM first WHERE digest = ?", (digest,))
+                yield row, first
+
+
 def question_lines(
     questions: RowQuestions, batch: str, location: str, more: Mapping[str, Any]
-) -> Iterator[tuple[int, Line | str]]:
-    """Yield the line of each row, or why it cannot be sent.
+) -> Iterator[Prepared]:
+    """Yield each row, made ready.
 
     Args:
         questions: The questions of the table.
@@ -170,12 +210,14 @@ def question_lines(
         location: Where its jobs run.
         more: Fields that go into every row.
     """
-    for chunk in questions.chunks(0, questions.rows.count):
-        for each in chunk:
-            if each.question is None:
-                yield each.index, error_text(each.error) if each.error is not None else ""
-                continue
-            asked = each.question.request
-            body = {name: part for name, part in asked.body.items() if name not in _LEFT_OUT}
-            request = row_request({**body, **more}, asked.model, location)
-            yield each.index, Line(custom_id(batch, each.index), request)
+    for each, first in first_rows(questions):
+        if each.question is None:
+            yield each.index, error_text(each.error) if each.error is not None else ""
+            continue
+        if first != each.index:
+            yield each.index, first
+            continue
+        asked = each.question.request
+        body = {name: part for name, part in asked.body.items() if name not in _LEFT_OUT}
+        request = row_request({**body, **more}, asked.model, location)
+        yield each.index, Line(custom_id(batch, each.index), request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,19 @@ class Results:
         """Say why a row has no answer."""
         self._error[row] = text
         self.known[row] = 1
+
+    def copy(self, first: int, rows: Iterable[int]) -> None:
+        """Give rows what another one has, if that is known: it cost nothing and took no tokens."""
+        if not self.known[first]:
+            return
+        error, _, *counts = report_names(self.added)
+        none = 0 if self.values[error][first] is None else None
+        for row in rows:
+            for name, cells in self.values.items():
+                cells[row] = none if name in counts else cells[first]
+            self.known[row] = 1
+            if first in self.undecided:
+                self.undecided.add(row)
 
     def failed(self) -> Iterator[int]:
         """Yield the rows that have an error."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.checks import BatchOptions
-    from vertex_claude_magic.tables.batch.lines import Line
+    from vertex_claude_magic.tables.batch.lines import Prepared
     from vertex_claude_magic.tables.batch.source import Requests
     from vertex_claude_magic.tables.rows import IntoRows
 
@@ -119,6 +119,7 @@ def submit(
             "used": used,
             "fingerprint": fingerprint(questions.rows, used),
             "errors": {str(row): text for row, text in lines.errors.items()},
+            "copies": [[first, *rows] for first, rows in lines.copies.items()],
             "table": table_name,
             "files": options.files,
             "to": options.to if options.to_table else "",
@@ -127,6 +128,8 @@ def submit(
         }
         batch = _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
         held = put_up(context, batch, lines, notify=notify)
+    if lines.notice:
+        warn(lines.notice)
     # Hours may pass until it is collected, in which the user goes on with the table.
     made = BatchJob(context, batch, table=questions.rows.snapshot(), typed=questions.typed, held=held)
     uploaded(made)
@@ -207,9 +210,7 @@ def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str]
     return made
 
 
-def _reporting(
-    lines: Iterator[tuple[int, Line | str]], count: int, notify: Callable[[str], None]
-) -> Iterator[tuple[int, Line | str]]:
+def _reporting(lines: Iterator[Prepared], count: int, notify: Callable[[str], None]) -> Iterator[Prepared]:
     for row, line in lines:
         if row % _REPORT_EVERY == 0:
             notify(f"preparing {count:,} rows{f', {row:,} are ready' if row else ''}")
