@@ -133,6 +133,26 @@ def test_columns_that_the_table_got_since_are_in_the_result(shell, kernel, frame
     assert list(later.ip.user_ns[frame].columns[:3]) == ["text", "stars", "answer"]
 
 
+@pytest.mark.parametrize("kernel", [lambda shell: shell, other_kernel], ids=["its kernel", "another kernel"])
+@pytest.mark.parametrize("frame", ["frame", "reviews"])
+def test_a_column_of_the_users_own_is_not_overwritten_and_the_cure_keeps_both(shell, kernel, frame):
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    later, reviews = kernel(shell), shell.ip.user_ns["reviews"]
+    reviews["answer"] = ["my", "own", "notes"]
+    later.ip.user_ns["reviews"] = reviews
+    error = later.error(f"%claude_batch labels --collect {frame}")
+    assert "The table already has the column answer" in str(error)
+    assert "Rename it in the table" in error.cure
+    assert list(later.ip.user_ns["reviews"].columns) == ["text", "answer"]
+    later.ok("reviews = reviews.rename(columns={'answer': 'notes'})")
+    # The second time over what the first time gave.
+    for _ in range(2):
+        later.ok(f"%claude_batch labels --collect {frame}")
+        assert list(later.ip.user_ns[frame].columns[:3]) == ["text", "notes", "answer"]
+        assert list(later.ip.user_ns[frame]["notes"]) == ["my", "own", "notes"]
+
+
 def test_failed_rows_are_sent_again_and_no_other(shell):
     shell.emulator.batches.fails = lambda name: name.endswith("-1")
     shell.ok(CELL)

@@ -204,3 +204,44 @@ def test_what_every_kernel_knows_needs_no_notice(emulator, claude, journal, kind
     found = in_another_kernel(emulator, journal, {}).collect()
     assert found.notices == ()
     assert found.errors == 0
+
+
+def with_column(table, name, values):
+    """The table with a column more, of the same kind."""
+    if isinstance(table, pd.DataFrame):
+        return table.assign(**{name: values})
+    if isinstance(table, pl.DataFrame):
+        return table.with_columns(pl.Series(name, values))
+    return table.append_column(name, [values])
+
+
+def as_pandas(table):
+    return table if isinstance(table, pd.DataFrame) else table.to_pandas()
+
+
+@pytest.mark.parametrize("kernel", ["its kernel", "another kernel"])
+@pytest.mark.parametrize("name", ["answer", "cost"])
+def test_a_column_that_the_table_got_since_is_never_overwritten(
+    emulator, claude, journal, make_table, kernel, name
+):
+    table = make_table({"n": [1, 2]})
+    job = finished(claude.batch(table, PROMPT, to=TO, max_tokens=200))
+    asked = job if kernel == "its kernel" else found(emulator, journal, job.id)
+    with pytest.raises(errors.OptionError, match=f"The table already has the column {name}") as caught:
+        asked.result(with_column(table, name, ["mine", "too"]))
+    assert "Rename it in the table" in caught.value.cure
+    renamed = as_pandas(asked.result(with_column(table, "own", ["mine", "too"])))
+    assert list(renamed["own"]) == ["mine", "too"]
+    assert renamed["answer"].notna().all()
+
+
+def test_an_earlier_result_gets_the_new_answers(emulator, claude, make_table):
+    """As `%claude_batch NAME --collect FRAME` does a second time, once more rows are answered."""
+    emulator.batches.fails = lambda name: name.endswith("-1")
+    job = finished(claude.batch(make_table({"n": [1, 2]}), PROMPT, to=TO, max_tokens=200))
+    first = job.result()
+    emulator.batches.fails = lambda _: False
+    finished(job.retry())
+    second = as_pandas(job.result(first))
+    assert list(second.columns) == list(as_pandas(first).columns)
+    assert second["error"].isna().all()

@@ -154,11 +154,16 @@ def _joined(kinds: set[Kind]) -> Kind:
     return "scalar" if kinds and kinds <= {*_SCALARS.values(), "scalar"} else "json"
 
 
-def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
+def check_names(added: Sequence[Added], names: Sequence[str], *, cure: str = "") -> None:
     """Refuse a column to be added whose name the table has, or that is added twice.
 
+    Args:
+        added: The columns to be added.
+        names: Those of the table.
+        cure: What to do where the table has one; a prefix if not given.
+
     Raises:
-        OptionError: it names the columns, and the cure is a prefix.
+        OptionError: it names the columns.
     """
     every = [column.name for column in added]
     taken = [name for name in dict.fromkeys(every) if name in names]
@@ -167,7 +172,8 @@ def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
         listed = ", ".join(quote(name, 40) for name in taken[:5])
         raise OptionError(
             f"The table already has the column{'s' if len(taken) > 1 else ''} {listed}.",
-            cure=spelled("Use {}, a prefix for the names of all added columns.", option("prefix", "TEXT")),
+            cure=cure
+            or spelled("Use {}, a prefix for the names of all added columns.", option("prefix", "TEXT")),
         )
     if twice:
         raise OptionError(

@@ -75,6 +75,8 @@ def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequen
             "boolean": pa.bool_(),
             "texts": pa.list_(pa.string()),
         }
+        # Those of an earlier result are replaced.
+        native = native.drop_columns([column.name for column in added if column.name in native.column_names])
         for column in added:
             kind = types.get(column.kind, pa.string())
             array = pa.array(_flat(column, values), type=kind)

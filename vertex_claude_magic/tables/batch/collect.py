@@ -16,7 +16,7 @@ from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.lines import custom_id, row_of
 from vertex_claude_magic.tables.batch.results import Results, fingerprint, read_results
 from vertex_claude_magic.tables.batch.source import read_ids
-from vertex_claude_magic.tables.columns import Added
+from vertex_claude_magic.tables.columns import Added, check_names
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.text import number_of, quote
@@ -83,8 +83,14 @@ def collected(
         held: As for `failed_rows`.
 
     Raises:
-        OptionError: no job has ended, or the results of one were deleted.
+        OptionError: no job has ended, the results of one were deleted, or the table has a column of its own by the
+            name of one to be added.
     """
+    added = [Added(*column) for column in batch.plan["columns"]]
+    # A table that has all of them is an earlier result, which gets the new ones.
+    if rows is not None and not {column.name for column in added}.issubset(rows.names):
+        cure = "Rename it in the table and collect again, which costs nothing."
+        check_names(added, rows.names, cure=cure)
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))

@@ -318,7 +318,8 @@ class BatchJob:
                 sent, or, where another process has sent it, the number of each `row` (from 0).
 
         Raises:
-            OptionError: no job has ended yet, the results of one were deleted, or the table is another one.
+            OptionError: no job has ended yet, the results of one were deleted, or the table is another one, or has got
+                a column by the name of one of the answers.
         """
         found = self.collect(table)
         for notice in found.notices:
