@@ -238,6 +238,21 @@ def _results(
         results.fail(int(row), str(text))
     for first, *same in plan.get("copies", ()):
         results.copy(first, same)
+    _fail_the_rest(results, jobs, gone)
+    return results, ids
+
+
+def _fail_the_rest(results: Results, jobs: list[StoredJob], gone: list[StoredJob]) -> None:
+    """Say of the rows without a result why, once no job goes on that could bring it.
+
+    Args:
+        results: The results.
+        jobs: The jobs of the batch.
+        gone: Those whose results were deleted.
+
+    Raises:
+        OptionError: a row without a result may be one that was answered, and paid.
+    """
     if gone and not all(results.known):
         numbers = ", ".join(f"{job.number:,}" for job in gone)
         answered = sum(job.done for job in gone)
@@ -246,12 +261,6 @@ def _results(
             f"{number_of(answered, 'answered row')} is left in {quote(gone[0].results, 200)}.",
             cure="Restore them there, or keep what was collected before; to send the table again is paid again.",
         )
-    _fail_the_rest(results, jobs)
-    return results, ids
-
-
-def _fail_the_rest(results: Results, jobs: list[StoredJob]) -> None:
-    """Say of the rows without a result why, once no job goes on that could bring it."""
     if not all(job.state in FINAL for job in jobs):
         return
     ends = dict.fromkeys(job.state for job in jobs if job.state != "SUCCEEDED")

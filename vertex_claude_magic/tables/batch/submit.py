@@ -104,6 +104,8 @@ def submit(
     notices = (*questions.rows.notices, *questions.prompt.notices, *questions.first.request.notices)
     for notice in (*notices, *unknowns(target, place)):
         warn(notice)
+    # Hours may pass until it is collected, in which the user goes on with the table.
+    table_then = questions.rows.snapshot()
     number = secrets.token_hex(8)
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
     rows = _reporting(question_lines(questions, number, place, more), questions.rows.count, notify)
@@ -130,8 +132,7 @@ def submit(
         held = put_up(context, batch, lines, notify=notify)
     if lines.notice:
         warn(lines.notice)
-    # Hours may pass until it is collected, in which the user goes on with the table.
-    made = BatchJob(context, batch, table=questions.rows.snapshot(), typed=questions.typed, held=held)
+    made = BatchJob(context, batch, table=table_then, typed=questions.typed, held=held)
     uploaded(made)
     return _created(made, notify, warn)
 
