@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import polars as pl
 import pytest
 from shells import StoppingPage, loaded_shell
 
@@ -119,6 +120,18 @@ def test_a_table_that_was_changed_in_place_since_is_collected_as_it_was_sent(she
     assert list(shell.ip.user_ns[frame]["text"]) == ["a", "b", "c"]
     assert shell.ip.user_ns[frame]["error"].isna().all()
     assert f"{frame} has the table as it was sent, with the answers." in shell.page.text
+
+
+def test_a_lazy_table_is_computed_once_and_not_again_when_it_is_collected(shell):
+    computed = []
+    lazy = pl.LazyFrame({"text": ["a", "b", "c"]}).map_batches(lambda frame: computed.append(1) or frame)
+    shell.ip.user_ns["reviews"] = lazy
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    before = len(computed)
+    shell.ok("%claude_batch labels --collect frame")
+    assert shell.ip.user_ns["frame"]["text"].to_list() == ["a", "b", "c"]
+    assert len(computed) == before
 
 
 @pytest.mark.parametrize("kernel", [lambda shell: shell, other_kernel], ids=["its kernel", "another kernel"])
