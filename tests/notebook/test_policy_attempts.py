@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from traitlets import TraitError
 from traitlets.config import Config
 
+from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.errors import ClaudeError, SettingRefused
+from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
@@ -66,6 +69,8 @@ ATTEMPTS = {
     "model by the doctor": "%claude_doctor -m opus",
     "model by logging": "%claude_logging status -m opus",
     "model by a table in Python": f"{PYTHON}Claude(models_file='models.json').ask('Hi')",
+    "cost of the day by another journal": f"{PYTHON}Claude(journal='other.sqlite3').ask('Hi')",
+    "cost of the day by a journal for one question": f"{PYTHON}Claude().ask('Hi', journal='other.sqlite3')",
     "region by option": "%%claude -r us\nHi",
     "region by Python": f"{PYTHON}Claude(region='us').ask('Hi')",
     "region by a check of the models": "%claude_models --check -r us",
@@ -193,6 +198,7 @@ CONFIGURED = {
     "cost by %config": "%config ClaudeMagics.max_cost = 1",
     "cost of the session": "%config ClaudeMagics.max_session_cost = 6",
     "cost of the day": "%config ClaudeMagics.max_daily_cost = 11",
+    "cost of the day by another journal": "%config ClaudeMagics.journal = 'other.sqlite3'",
     "a question by %config": '%config ClaudeMagics.replay = "auto"',
 }
 
@@ -524,6 +530,43 @@ def test_a_limit_of_ones_own_below_that_of_a_policy_may_be_raised(under, cell):
     said = f"{error.message} {error.cure}" if error is not None else shell.page.text
     assert re.search(r"or raise (--max-cost|max_cost=)\.", said)
     assert "claude-policy.toml" not in said
+
+
+@pytest.mark.parametrize("section", ["limits", "locks"])
+def test_a_journal_of_the_environment_does_not_begin_the_day_anew(under, monkeypatch, section):
+    """It is overruled with a note, as any variable is, and the page of the settings says by which file."""
+    shell = under(f"[{section}]\nmax_daily_cost = 0.002\n")
+    shell.ok("%%claude -m haiku -n 300 -q\nHi")
+    monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", "other.sqlite3")
+    shell.ok("%claude")
+    row = next(line for line in shell.page.text.splitlines() if line.startswith("journal"))
+    assert row.endswith("(claude-policy.toml)")
+    assert "other" not in row
+    shell.ok("%%claude -m haiku -n 100\nHi")
+    assert (
+        "VERTEX_CLAUDE_JOURNAL is overruled: journal is locked by claude-policy.toml, because it could undo "
+        "max_daily_cost." in shell.page.text
+    )
+    assert not Path("other.sqlite3").exists()
+
+
+def test_the_command_line_shows_any_journal_where_questions_keep_to_one(under, capsys):
+    """Nothing is asked with it."""
+    shell = under("[limits]\nmax_daily_cost = 1\n")
+    shell.ok("%%claude -q\nHi")
+    shell.magics.session().close()
+    default_path().rename("other.sqlite3")
+    capsys.readouterr()
+    assert main(["journal", "show", "--journal", "other.sqlite3"]) == 0
+    assert "claude-sonnet-5-5" in capsys.readouterr().out
+
+
+def test_where_only_other_sums_are_limited_the_journal_is_the_users(under):
+    """The one that the setting names is used."""
+    shell = under("[limits]\nmax_cost = 0.5\nmax_session_cost = 1\n")
+    shell.ok("%config ClaudeMagics.journal = 'other.sqlite3'")
+    shell.ok("%%claude -q\nHi")
+    assert Path("other.sqlite3").exists()
 
 
 def test_without_a_journal_a_limit_of_the_day_names_who_set_it(under):

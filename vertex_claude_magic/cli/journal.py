@@ -18,6 +18,7 @@ from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
@@ -79,8 +80,13 @@ def main(argv: Sequence[str]) -> int:
     imports = command("import", _import, "add the answers of a recording, for --replay")
     imports.add_argument("file", type=Path, metavar="FILE", help="the recording")
     options = parser.parse_args(argv)
-    session = open_session(journal=options.journal)
-    journal = journal_of(session.target(), session.records.stores)
+    session = open_session()
+    target = session.target()
+    if options.journal is not None:
+        # Not as a setting: a policy that keeps questions to one journal keeps nobody from looking into another.
+        check_value(OPTIONS["journal"], options.journal)
+        target = target.replace(journal=options.journal)
+    journal = journal_of(target, session.records.stores)
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Give its path with --journal PATH."

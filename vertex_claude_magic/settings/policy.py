@@ -25,8 +25,12 @@ T = TypeVar("T")
 _NONE = MappingProxyType[str, Any]({})
 # The places whose value is the user's own choice, and is refused; of any other place it is overruled.
 _CHOSEN = frozenset({"option", "setting", "saved prompt"})
-# What decides what a model is and what it costs could undo a lock of the model and every limit in USD.
-_DECIDING = frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"})
+# What an option of the user's own could undo: a table of models decides what a model is and what it costs, and
+# in another journal nothing is spent today.
+_UNDOING: Mapping[str, frozenset[str]] = {
+    "models_file": frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"}),
+    "journal": frozenset({"max_daily_cost"}),
+}
 # The options that a body field given by hand replaces; fields of the same name as their option are not listed.
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "anthropic_beta": ("beta",),
@@ -45,8 +49,8 @@ _HEADERS = {
     "anthropic-version": "anthropic_version",
     "x-vertex-ai-labels": "label",
 }
-# The switch that decides the value of an option.
-_SWITCHED = {"tools": "tools", "attach": "attachments", "replay": "live"}
+# The switch or the limit that decides the value of an option.
+_SWITCHED = {"tools": "tools", "attach": "attachments", "replay": "live", "journal": "max_daily_cost"}
 _ATTACHED = frozenset({"container_upload", "document", "file", "image"})
 
 
@@ -108,9 +112,10 @@ class Policy(NamedTuple):
         fixed = len(self.locks.get(name, ())) == 1
         if origin != "policy" and not fixed:
             return origin
-        if not fixed and value == self.defaults.get(name):
+        if not fixed and name in self.defaults and value == self.defaults[name]:
             return self.who(name, "defaults")
-        return self.who(_SWITCHED.get(name, name), "locks" if self._allows(name, value) else "limits")
+        sections = ("locks",) if self._allows(name, value) else ("limits", "locks")
+        return self.who(_SWITCHED.get(name, name), *sections)
 
     def holder(self, name: str, value: float) -> str:
         """Return who holds an option at a value that the user cannot raise; empty where nobody does.
@@ -174,13 +179,12 @@ class Policy(NamedTuple):
         # Where no `max_tokens` is given the model's own limit may be lower, which `resolve_target` knows.
         elif most is not None and value is None and name != "max_tokens":
             value = most
-        if name == "models_file" and value and origin in _CHOSEN:
-            fixed = sorted(_DECIDING & {*self.locks, *self.ceilings})
-            if fixed:
-                by = self.who(fixed[0])
-                _refuse_chosen(
-                    name, f"models_file is locked by {by}, because it could undo {fixed[0]}", origin
-                )
+        undone = sorted(_UNDOING.get(name, frozenset()) & {*self.locks, *self.ceilings})
+        # Without any journal a limit for the day refuses every question.
+        is_off = name == "journal" and str(value).strip().lower() == "off"
+        if undone and value and origin not in {"default", "policy"} and not is_off:
+            said = f"{name} is locked by {self.who(undone[0])}, because it could undo {undone[0]}"
+            value, notice = None, _overruled(name, said, origin)
         switch = _SWITCHED.get(name, "")
         if switch in self.forbids and switch != "live" and value:
             value = ()
