@@ -394,6 +394,7 @@ def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> C
         retry_policy=policy,
         clock=made.clock,
         stores=made.records.stores,
+        budget=made.records.budget,
     )
     return client
 

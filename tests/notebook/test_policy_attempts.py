@@ -532,6 +532,34 @@ def test_a_limit_of_ones_own_below_that_of_a_policy_may_be_raised(under, cell):
     assert "claude-policy.toml" not in said
 
 
+# Ways to ask again, once a client of this kernel has spent what the session may.
+AGAIN = {
+    "another client": "Claude().ask('Hi', model='haiku', max_tokens=1_000)",
+    "a client from before": "former.ask('Hi', model='haiku', max_tokens=1_000)",
+    "a client that was pickled": "import pickle\npickle.loads(pickle.dumps(former)).ask('Hi', model='haiku', max_tokens=1_000)",
+    "a client with another login": "Claude(access_token='emulator').ask('Hi', model='haiku', max_tokens=1_000)",
+    "a conversation": "Claude().chat('a').ask('Hi', model='haiku', max_tokens=1_000)",
+    "a comparison": "Claude().compare('Hi', models=['haiku', 'sonnet'], max_tokens=1_000)",
+    "a cell": "%%claude -m haiku -n 1000\nHi",
+    "a cell after the extension was loaded again": (
+        "%reload_ext vertex_claude_magic\nget_ipython().run_cell_magic('claude', '-m haiku -n 1000', 'Hi')"
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", AGAIN.values(), ids=AGAIN.keys())
+def test_all_that_asks_in_a_kernel_adds_to_the_sum_of_its_session(cell, under):
+    """Each by itself is below the limit; what is shown is the sum that holds."""
+    shell = under("[limits]\nmax_session_cost = 0.00051\n")
+    shell.emulator.answer("word " * 500)
+    shell.ok(f"{PYTHON}former = Claude()\nspent = Claude().ask('Hi', model='haiku', max_tokens=1_000).cost")
+    assert "session" in str(shell.error(cell))
+    assert len(shell.asked) == 1
+    report = shell.ok("%claude_usage --session")
+    assert report.usage.spending.session_local.cost == pytest.approx(shell.ip.user_ns["spent"])
+    assert sum(row.cost for row in report.rows) == pytest.approx(shell.ip.user_ns["spent"])
+
+
 @pytest.mark.parametrize("section", ["limits", "locks"])
 def test_a_journal_of_the_environment_does_not_begin_the_day_anew(under, monkeypatch, section):
     """It is overruled with a note, as any variable is, and the page of the settings says by which file."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from IPython.core.magic import (
     Magics,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.notebook.troubles import Troubles
     from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.options import AskOptions
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
+
+_budgets: WeakKeyDictionary[InteractiveShell, Budget] = WeakKeyDictionary()
 
 
 @magics_class
@@ -499,7 +503,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         set_origin(self.cells.origin)
         if self._session is None:
             self._session = Session(
-                super().options, ApplicationDefault(), stores=self.stores, follows_demo=True
+                super().options,
+                ApplicationDefault(),
+                stores=self.stores,
+                budget=self.budget,
+                follows_demo=True,
             )
         return self._session.present()
 
@@ -507,6 +515,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def status(self) -> SessionStatus:
         """What checks have found, now and earlier, and what was shown in this session already."""
         return self.session().status
+
+    @property
+    def budget(self) -> Budget:
+        """The sums of what this kernel has spent, also before the extension was loaded again."""
+        from vertex_claude_magic.records.budget import Budget
+
+        if self.shell not in _budgets:
+            _budgets[self.shell] = Budget()
+        return _budgets[self.shell]
 
     @property
     def demo(self) -> Demo | None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.budget import count_or_bound, read_count
+from vertex_claude_magic.records.budget import Budget, count_or_bound, read_count
 from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
 from vertex_claude_magic.records.stores import Stores
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.loaded import Demo
     from vertex_claude_magic.settings.options import AskOptions
@@ -323,9 +322,10 @@ def open_session(
     clock: Callable[[], float] = time.monotonic,
     **options: Any,
 ) -> Session:
-    """Return a session of its own; what is not given comes from the loaded magics, if there are any.
+    """Return a session with settings of its own; what is not given comes from the loaded magics, if there are any.
 
-    Unless an argument says who is asked (credentials, a token, a base URL), it follows their demo.
+    What it spends is added to the sum of these magics. Unless an argument says who is asked (credentials, a token, a
+    base URL), it follows their demo.
 
     Args:
         credentials: As for `authorizer_of`.
@@ -342,12 +342,15 @@ def open_session(
     known = loaded()
     # All clients of a kernel share its open files, so that repeats come in one order and a notice comes once.
     stores = known.stores if known is not None and isinstance(known.stores, Stores) else Stores()
+    # And one sum, because a limit for the session is one for the kernel.
+    budget = known.budget if known is not None and isinstance(known.budget, Budget) else Budget()
     return Session(
         lambda: settings,
         authorizer_of(credentials, access_token),
         retry_policy=retry_policy,
         clock=clock,
         stores=stores,
+        budget=budget,
         follows_demo=not elsewhere,
     )
 

@@ -62,6 +62,10 @@ class Loaded(Protocol):
     def stores(self) -> OpenFiles:
         """The files that all sessions of the kernel share."""
 
+    @property
+    def budget(self) -> object:
+        """The sums of what all sessions of the kernel have spent (`records.budget.Budget`)."""
+
     def options(self) -> AskOptions:
         """Return the settings as they are now."""
 
