@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ BROKEN = {
     "not closed": ("[locks\n", "p.toml, line 1: "),
     "given twice": ("[locks]\nmodel = 'a'\nmodel = 'b'\n", "p.toml, line 3: "),
     "unknown section": ("\n[lock]\nmodel = 'haiku'\n", "p.toml, line 2: there is no section [lock]."),
+    "above all sections": ("model = 'haiku'\n\n[limits]\n", "p.toml, line 1: model is in no section."),
     "no section": ("locks = 5\n", "p.toml, line 1: locks is not a section."),
     "array of tables": ("[[locks]]\nmodel = 'haiku'\n", "p.toml, line 1: locks is not a section."),
     "unknown option": ("[locks]\n\nmodell = 'haiku'\n", "p.toml, line 3: there is no option 'modell'."),
@@ -146,6 +148,38 @@ def test_a_broken_policy_names_the_line(text, begins):
         parse_policy(text, "p.toml", Path())
     assert caught.value.message.startswith(begins)
     assert "invented" not in str(caught.value)
+
+
+# The text of a file, and the cure for its mistake.
+CURES = {
+    "a section nearly right": ("[lock]\nmodel = 'haiku'\n", "Did you mean locks?"),
+    "a section": ("[students]\nmodel = 'haiku'\n", "Sections are defaults, locks, hints, limits."),
+    "an option nearly right": ("[locks]\nmodell = 'haiku'\n", "Did you mean model?"),
+    "an option of two words": ("[defaults]\nmax-token = 5\n", "Did you mean max_tokens?"),
+    "an option that no file may set is not offered": ("[locks]\nprojekt = 'p'\n", "See %%claude --help all."),
+    "a limit nearly right": ("[limits]\nmax_costs = 5\n", "Did you mean max_cost?"),
+    "a hint nearly right": ("[hints]\nhigest = 1\n", "Did you mean highest?"),
+    "a number as text": ("[limits]\nmax_cost = '0.05'\n", "Give a number."),
+    "an option above all sections": ("model = 'haiku'\n", "Put it under [locks] or [defaults]."),
+    "a limit above all sections": ("max_cost = 1\n", "Put it under [limits]."),
+    "a name above all sections": ("week = 3\n", "Remove the line."),
+    "an option among the limits": ("[limits]\nmodel = 'haiku'\n", "Put it under [locks] or [defaults]."),
+    "a switch among the locks": ("[locks]\nattachments = false\n", "Put it under [limits]."),
+    "a switch with the name of an option": ("[locks]\ntools = false\n", "Put it under [limits]."),
+    "a hint among the defaults": ("[defaults]\nhighest = 2\n", "Put it under [hints]."),
+    "no TOML": ("[locks]\nmodel = haiku\n", "Correct the TOML."),
+}
+
+
+@pytest.mark.parametrize(("text", "cure"), CURES.values(), ids=CURES.keys())
+def test_a_broken_policy_says_what_to_write_and_that_nothing_is_sent(text, cure, tmp_path):
+    """To its author the one, to everybody the other."""
+    file = tmp_path / "claude-policy.toml"
+    file.write_text(text)
+    with pytest.raises(OptionError) as caught:
+        read_policies([file]).check_open()
+    assert re.search(r", line \d: ", caught.value.message)
+    assert caught.value.cure == f"{cure} No request is sent until it is fixed; ask the author of the file."
 
 
 # What lies in the place of the file, and what is said of it.

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
+from vertex_claude_magic.settings.found_options import did_you_mean, read_option, read_options, read_toml
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote, quote_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 __all__ = ["parse_policy", "read_policies"]
@@ -26,6 +27,8 @@ __all__ = ["parse_policy", "read_policies"]
 _SECTIONS = ("defaults", "locks", "hints", "limits")
 _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
+# What the sections of these names have; the others have options.
+_NAMES = {"limits": (*_CEILINGS, *_SWITCHES, "off"), "hints": ("highest",)}
 _CURE = "No request is sent until it is fixed; ask the author of the file."
 
 
@@ -47,7 +50,7 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
             parts.append(_read(path, f"{quote_path(path.name)} ({variable})"))
         return _together([*parts, *(_read(path, _label(path)) for path in paths)])
     except OptionError as error:
-        return Policy(closed=(error.message, _CURE))
+        return Policy(closed=(error.message, spelled("{} {}", error.cure, _CURE)))
     except (OSError, RuntimeError) as error:
         return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _CURE))
 
@@ -63,14 +66,15 @@ def _label(path: Path) -> str:
 def _read(path: Path, label: str) -> Policy:
     if not path.is_file():
         # Opening a pipe would wait for ever.
-        raise OptionError(f"{label} is not a readable file.", cure=_CURE)
+        raise OptionError(f"{label} is not a readable file.", cure="Put a text file in its place.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = (
-            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-        )
-        raise OptionError(f"{label} {why}.", cure=_CURE) from None
+        if isinstance(error, UnicodeDecodeError):
+            raise OptionError(f"{label} is not UTF-8.", cure="Save it as UTF-8 text.") from None
+        raise OptionError(
+            f"{label} cannot be read ({error.strerror}).", cure="Check its permissions."
+        ) from None
     return parse_policy(text, label, path.parent)
 
 
@@ -93,14 +97,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
     def where(section: str, name: str = "") -> str:
         return f"{label}, line {_line_of(text, section, name)}"
 
-    for section, content in table.items():
-        if section not in _SECTIONS:
-            raise OptionError(
-                f"{where(section)}: there is no section [{quote(section, 40)}].",
-                cure=f"Sections are {', '.join(_SECTIONS)}.",
-            )
-        if not isinstance(content, dict):
-            raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
+    _check_names(table, where)
     locks: dict[str, tuple[Any, ...]] = {}
     # Tools need it beside them, in whichever of the two sections it is.
     confirmed = any(table.get(each, {}).get("confirm") is True for each in ("locks", "defaults"))
@@ -127,21 +124,49 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         if name in limits
     }
     forbids = frozenset([name for name in _SWITCHES if _switch(limits, name, where, value=False)])
-    hints = dict(table.get("hints", {}))
-    highest = hints.pop("highest", 4)
+    highest = table.get("hints", {}).get("highest", 4)
     if type(highest) is not int or not 1 <= highest <= 4:
         raise OptionError(
             f"{where('hints', 'highest')}: highest is not 1 to 4.", cure="Use a number from 1 to 4."
         )
-    for section, rest in (("limits", limits), ("hints", hints)):
-        if rest:
-            name = next(iter(rest))
-            raise OptionError(
-                f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}.", cure="Remove the line."
-            )
     closed = (f"Claude is turned off here by {label}.", "Ask the author of the file.") if off else ()
     return Policy(locks=locks, defaults=defaults, origin=label, ceilings=ceilings, forbids=forbids,
                   hints=highest, closed=closed)  # fmt: skip
+
+
+def _check_names(table: Mapping[str, Any], where: Callable[..., str]) -> None:
+    """Refuse a section that does not exist, and a name in the wrong one; options are checked as they are read."""
+
+    def cure_for(name: str, otherwise: str) -> str:
+        named = next((section for section, names in _NAMES.items() if name in names), "")
+        is_option = any(name.replace("-", "_") == each.rstrip("_") for each in OPTIONS)
+        place = f"[{named}]" if named else "[locks] or [defaults]" if is_option else ""
+        return f"Put it under {place}." if place else otherwise
+
+    for section, content in table.items():
+        shown = quote(section, 40)
+        if section in _SECTIONS and not isinstance(content, dict):
+            raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
+        if section not in _SECTIONS and isinstance(content, dict):
+            cure = did_you_mean(section, _SECTIONS, f"Sections are {', '.join(_SECTIONS)}.")
+            raise OptionError(f"{where(section)}: there is no section [{shown}].", cure=cure)
+        if section not in _SECTIONS:
+            cure = cure_for(section, "Remove the line.")
+            raise OptionError(f"{where(section)}: {shown} is in no section.", cure=cure)
+        for name, value in content.items():
+            if section in _NAMES:
+                wrong, otherwise = (
+                    name not in _NAMES[section],
+                    did_you_mean(name, _NAMES[section], "Remove the line."),
+                )
+            else:
+                # An option may have the name of a limit or a switch.
+                switch = name in _SWITCHES and isinstance(value, bool)
+                wrong = any(name in names for names in _NAMES.values()) and (switch or name not in OPTIONS)
+                otherwise = ""
+            if wrong:
+                message = f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}."
+                raise OptionError(message, cure=cure_for(name, otherwise))
 
 
 def _same(where: str, name: str) -> str:  # noqa: ARG001 - what `read_options` calls
@@ -189,7 +214,8 @@ def _together(parts: Sequence[Policy]) -> Policy:
             both = allowed if known is None else tuple(each for each in known if each in allowed)
             if not both:
                 raise OptionError(
-                    f"{origins['locks', name]} and {part.origin} allow no common value of {name}.", cure=_CURE
+                    f"{origins['locks', name]} and {part.origin} allow no common value of {name}.",
+                    cure="Change one of them.",
                 )
             if both != known:
                 locks[name], origins["locks", name] = both, part.origin
