@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.session.question import prepare
 from vertex_claude_magic.settings.loaded import policies, present_policy, set_policy
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.policy import OPEN
@@ -168,6 +169,20 @@ CURES = {
     "a switch with the name of an option": ("[locks]\ntools = false\n", "Put it under [limits]."),
     "a hint among the defaults": ("[defaults]\nhighest = 2\n", "Put it under [hints]."),
     "no TOML": ("[locks]\nmodel = haiku\n", "Correct the TOML."),
+    "a model nearly right": ("[locks]\nmodel = 'haku'\n", "Did you mean haiku?"),
+    "one of several models": ("[locks]\nmodel = ['haiku', 'sonet']\n", "Did you mean sonnet?"),
+    "a model by default": ("[defaults]\nmodel = 'Opuss'\n", "Did you mean opus?"),
+    "a continent": ("[locks]\nregion = 'europe'\n", "Use global, us, eu, or a region such as europe-west1."),
+    "a region in capitals": (
+        "[defaults]\nregion = 'EU'\n",
+        "Use global, us, eu, or a region such as us-east5.",
+    ),
+    "no name of a host": ("[locks]\nregion = 'U S'\n", "Use global, us, eu, or a region such as us-east5."),
+    "an effort level nearly right": ("[defaults]\neffort = 'lo'\n", "Use low, medium, high, xhigh or max."),
+    "a thinking mode": (
+        "[locks]\nthinking = ['off', 'on']\n",
+        "Use adaptive, off, between_tools, or a budget in tokens.",
+    ),
 }
 
 
@@ -180,6 +195,54 @@ def test_a_broken_policy_says_what_to_write_and_that_nothing_is_sent(text, cure,
         read_policies([file]).check_open()
     assert re.search(r", line \d: ", caught.value.message)
     assert caught.value.cure == f"{cure} No request is sent until it is fixed; ask the author of the file."
+
+
+# What the table does not know, and a policy may say all the same.
+NEWER = [
+    "[locks]\nmodel = ['claude-haiku-9', 'HAIKU', 'claude-sonnet-4-5@20250929']\nregion = ['europe-north2', 'au']\n",
+    "[defaults]\neffort = ''\nthinking = '2000'\n",
+    "[defaults]\nmodel = 'haku'\nmodels_file = 'ours.json'\n",
+]
+
+
+@pytest.mark.parametrize("text", NEWER)
+def test_a_policy_may_name_what_is_newer_than_the_table(text):
+    """An id, a location, and whatever a table of its own has."""
+    assert parse_policy(text, "p.toml", Path())
+
+
+# A policy, what is asked for, and the cure where the model does not take a value of the policy's.
+NOT_TAKEN = {
+    "locked": (
+        "[locks]\nthinking = 'off'\n", {"model": "opus"},
+        "Use another model, or ask the author of p.toml, which locks thinking."),
+    "locked, and given too": (
+        "[locks]\nthinking = 'off'\n", {"model": "opus", "thinking": "off"},
+        "Use another model, or ask the author of p.toml, which locks thinking."),
+    "locked beside the model": (
+        "[locks]\nthinking = 'off'\nmodel = 'opus'\n", {}, "Ask the author of p.toml, which locks thinking."),
+    "one of several": (
+        "[locks]\nthinking = ['off', 'adaptive', 2000]\n", {"model": "opus"},
+        "Use --thinking adaptive or 2000, or ask the author of p.toml, which locks thinking."),
+    "a default": (
+        "[defaults]\nthinking = 'off'\n", {"model": "opus"},
+        "Use --thinking with adaptive, or add --force to send it anyway. thinking is a default of p.toml."),
+    "a region that serves no such model": (
+        "[locks]\nregion = 'asia-southeast1'\n", {"model": "haiku"},
+        "Use another model, or ask the author of p.toml, which locks region."),
+    "a model that is retired": (
+        "[locks]\nmodel = 'claude-3-7-sonnet@20250219'\n", {}, "Ask the author of p.toml, which locks model."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "given", "cure"), NOT_TAKEN.values(), ids=NOT_TAKEN.keys())
+def test_the_cure_for_a_value_of_a_policy_is_one_that_its_user_can_follow(text, given, cure):
+    """No lock can be changed on the line; whoever wrote it can, and a default may be replaced."""
+    set_policy(parse_policy(text, "p.toml", Path()))
+    target = resolve_target(AskOptions(project="p"), given)
+    with pytest.raises(OptionError) as caught:
+        prepare("Hi", target, project=lambda: "p")
+    assert caught.value.cure == cure
 
 
 # What lies in the place of the file, and what is said of it.

@@ -9,6 +9,8 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.transport.failures import (
     RequestNames,
     error_from_event,
@@ -109,6 +111,38 @@ def test_every_message_that_users_meet_has_its_class_and_its_cure(status, body, 
     assert len(str(error)) < 700
     assert error.status == status
     assert error.details["project"] == "my-project"
+
+
+@pytest.fixture
+def lock_regions():
+    """What has a policy allow only these regions, until the test is over."""
+    yield lambda *allowed: set_policy(Policy(locks={"region": allowed}, origin="the course"))
+    set_policy(None)
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "_words"), ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("region", ["us-central1", "eu"])
+def test_no_cure_names_another_region_where_a_policy_locks_it(
+    status, body, kind, _words, region, lock_regions
+):
+    """It would be refused; in one that the table does not have for the model, and in one that it does."""
+    lock_regions(region)
+    error = error_from_response(status, body, asked(region=region, model="claude-haiku-5-5"))
+    assert type(error) is kind
+    assert error.cure
+    assert "--region" not in error.cure
+
+
+def test_the_cure_for_a_location_of_a_policy_names_the_others_that_it_allows_and_its_author(lock_regions):
+    failure = google(400, "Publisher Model is not servable in region us-central1.", "FAILED_PRECONDITION")
+    lock_regions("us-central1")
+    assert error_from_response(400, failure, asked()).cure == (
+        "Use another model, or ask the author of the course, which locks region."
+    )
+    lock_regions("us-central1", "eu")
+    assert error_from_response(400, failure, asked()).cure == (
+        "Use --region eu, or ask the author of the course, which locks region."
+    )
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "_words"), ROWS.values(), ids=ROWS)

@@ -128,6 +128,29 @@ class Policy(NamedTuple):
             return self.who(name, "limits")
         return self.who(name) if name in self.locks else ""
 
+    def cure_for(self, name: str, value: Json, origin: str, cure: str) -> str:
+        """Return the cure for a value that is refused, where this policy gives it or allows few others.
+
+        Args:
+            name: The option.
+            value: The value that holds.
+            origin: As for `giver`.
+            cure: What helps where there is no policy.
+
+        >>> Policy(locks={"effort": ("max",)}, origin="the course").cure_for("effort", "max", "policy", "Use low.")
+        'Use another model, or ask the author of the course, which locks effort.'
+        >>> Policy(defaults={"effort": "max"}, origin="the course").cure_for("effort", "max", "policy", "Use low.")
+        'Use low. effort is a default of the course.'
+        """
+        if name not in self.locks:
+            return spelled("{} {} is a default of {}.", cure, name, self.giver(name, value, origin))
+        by = f"the author of {self.who(name)}, which locks {name}"
+        others = [each for each in self.locks[name] if str(each) != str(value)]
+        if others:
+            return spelled("Use {}, or ask {}.", named(name, *others), by)
+        is_free = name != "model" and len(self.locks.get("model", ())) != 1
+        return f"Use another model, or ask {by}." if is_free else f"Ask {by}."
+
     def check_open(self) -> None:
         """Refuse everything where nothing may be asked, or the policy cannot be read.
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.settings.found_options import did_you_mean, read_option, read_options, read_toml
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 __all__ = ["parse_policy", "read_policies"]
@@ -29,6 +31,7 @@ _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
 # What the sections of these names have; the others have options.
 _NAMES = {"limits": (*_CEILINGS, *_SWITCHES, "off"), "hints": ("highest",)}
+_REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _CURE = "No request is sent until it is fixed; ask the author of the file."
 
 
@@ -129,6 +132,10 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         raise OptionError(
             f"{where('hints', 'highest')}: highest is not 1 to 4.", cure="Use a number from 1 to 4."
         )
+    # A table of its own may have other names.
+    if "models_file" not in {*locks, *defaults}:
+        values = [("locks", name, each) for name, allowed in locks.items() for each in allowed]
+        _check_known([*values, *(("defaults", *each) for each in defaults.items())], where)
     closed = (f"Claude is turned off here by {label}.", "Ask the author of the file.") if off else ()
     return Policy(locks=locks, defaults=defaults, origin=label, ceilings=ceilings, forbids=forbids,
                   hints=highest, closed=closed)  # fmt: skip
@@ -167,6 +174,30 @@ def _check_names(table: Mapping[str, Any], where: Callable[..., str]) -> None:
             if wrong:
                 message = f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}."
                 raise OptionError(message, cure=cure_for(name, otherwise))
+
+
+def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., str]) -> None:
+    """Refuse a value that no model and no location takes, as far as names and the table tell that."""
+    catalog, levels = Catalog.load(), allowed_efforts(None)
+    for section, name, value in values:
+        shown, message, cure = quote(str(value), 40), "", ""
+        if name == "model" and value.strip().lower() not in catalog.families():
+            if alias := catalog.nearest_alias(value):
+                message, cure = f"there is no model {shown!r}.", f"Did you mean {alias}?"
+        elif name == "region" and value not in catalog.locations() and not _REGION.fullmatch(value):
+            # A word that is like no other may be newer than the table, as may every region.
+            near = catalog.nearest_location(value) or ""
+            if near or not re.fullmatch(r"[a-z0-9-]+", value):
+                message = f"there is no location {shown!r}."
+                cure = f"Use global, us, eu, or a region such as {near if '-' in near else 'us-east5'}."
+        elif name == "effort" and value and value not in levels:
+            message = f"there is no effort level {shown!r}."
+            cure = f"Use {', '.join(levels[:-1])} or {levels[-1]}."
+        elif name == "thinking" and value and thinking_type(value) is None:
+            message = f"{shown!r} is not a thinking mode."
+            cure = "Use adaptive, off, between_tools, or a budget in tokens."
+        if message:
+            raise OptionError(f"{where(section, name)}: {message}", cure=cure)
 
 
 def _same(where: str, name: str) -> str:  # noqa: ARG001 - what `read_options` calls

@@ -93,8 +93,10 @@ class Target(AskOptions):
         'Did you mean opus? model is a setting: %config ClaudeMagics.model = "" clears it.'
         """
         name = error.details.pop("option", "")
-        origin = self.origins.get(name, "")
-        if origin.isupper():
+        origin, policy = self.origins.get(name, ""), present_policy()
+        if name in policy.locks or origin == "policy":
+            error.cure = policy.cure_for(name, getattr(self, name), origin, error.cure)
+        elif origin.isupper():
             error.message = spelled("{}: {}", origin, error.message)
         elif origin == "setting":
             unset = {"number": "None", "integer": "None", "texts": "[]"}.get(OPTIONS[name].kind, '""')

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import word_of
 from vertex_claude_magic.models.observed import Sightings
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 
@@ -189,13 +190,18 @@ def _error(failure: ErrorResponse, asked: RequestNames) -> errors.ClaudeError:
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and failure.shape != "page":
+    if row.error in _ELSEWHERE and failure.shape != "page" and not _is_region_locked():
         model = asked.catalog.find(asked.model)
         name = model.id if model is not None else asked.model
         answered = row.error is errors.QuotaExceeded
         hint = asked.seen().hint(name, asked.project, but=asked.region, answered=answered)
         cure = spelled("{} {}", cure, hint) if hint else cure
     return row.error(message, cure=cure, details=details)
+
+
+def _is_region_locked() -> bool:
+    """Tell whether a policy keeps questions to a location, so that no cure can be to ask elsewhere."""
+    return "region" in present_policy().locks
 
 
 # Errors that another location may not have.
@@ -217,6 +223,8 @@ def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
 
 
 def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
+    if _is_region_locked():
+        return present_policy().cure_for("region", asked.region, "policy", "")
     row = asked.catalog.find(asked.model)
     served = [place for place in (row.locations or () if row else ()) if place != asked.region]
     near = asked.catalog.nearest_location(asked.region)
@@ -228,6 +236,8 @@ def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
 
 def _cure_count(_: ErrorResponse, asked: RequestNames) -> str:
     places = asked.catalog.services["count_tokens"]["locations"]
+    if _is_region_locked():
+        return f"It is served in {', '.join(places)}; ask without counting."
     return spelled(
         "It is served in {}; ask without counting, or choose such a {} (the prompt goes there then).",
         ", ".join(places),
@@ -249,10 +259,10 @@ def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
     if row.lifecycle == "deprecated":
         return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
     return spelled(
-        "Enable {} for project {} on its Model Garden card, or try {}; {} shows what is served where.",
+        "Enable {} for project {} on its Model Garden card{}; {} shows what is served where.",
         row.name,
         asked.project,
-        option("region", "global"),
+        "" if _is_region_locked() else spelled(", or try {}", option("region", "global")),
         _MODELS,
     )
 
@@ -270,7 +280,7 @@ def _cure_quota(failure: ErrorResponse, asked: RequestNames) -> str:
         "Quotas, for project {}, or try another model{}.",
         f" of {metric}" if metric else "",
         asked.project,
-        "" if asked.region == "global" else elsewhere,
+        "" if asked.region == "global" or _is_region_locked() else elsewhere,
     )
 
 
@@ -288,7 +298,12 @@ _ENABLE = (
     "Open the model's card in the Model Garden of project {project}, press Enable and accept the terms "
     "(role roles/consumerprocurement.entitlementManager)."
 )
-_RETRY = _fixed("Ask again in a moment, or try another {} or model.", option("region"))
+
+
+def _cure_retry(_: ErrorResponse, __: RequestNames) -> str:
+    elsewhere = "" if _is_region_locked() else spelled("{} or ", option("region"))
+    return spelled("Ask again in a moment, or try another {}model.", elsewhere)
+
 
 # What the service says with these statuses, it says in an object: a page is a proxy's or a portal's (RFC 9110; 451 is
 # RFC 7725, 511 is RFC 6585). A page with 400 or 413
@@ -344,11 +359,11 @@ _TABLE: tuple[_Row, ...] = (
          error=errors.QuotaExceeded, what="A quota of project {project} for {model} in {region} is used up (429).",
          cure=_cure_quota),
     _Row(when=lambda f: f.status == 429 or f.kind == "rate_limit_error", error=errors.RateLimited,
-         what="Too many requests for {model} in {region} at the moment (429).", cure=_RETRY),
+         what="Too many requests for {model} in {region} at the moment (429).", cure=_cure_retry),
     _Row(when=lambda f: f.status == 529 or f.kind == "overloaded_error", error=errors.Overloaded,
-         what="{model} is overloaded in {region} ({status}).", cure=_RETRY),
+         what="{model} is overloaded in {region} ({status}).", cure=_cure_retry),
     _Row(when=lambda f: f.status >= 500, error=errors.ServerError,
-         what="The service failed for {model} in {region} ({status}).", cure=_RETRY),
+         what="The service failed for {model} in {region} ({status}).", cure=_cure_retry),
     _Row(when=lambda f: f.status == 400 or f.kind == "invalid_request_error", error=errors.BadRequest,
          what="Vertex AI did not accept the request for {model} (400).", cure=_cure_bad_request),
     _Row(when=lambda _: True, error=errors.APIError, what="Vertex AI answered {status} for {model}.",
