@@ -389,7 +389,7 @@ def test_what_a_policy_allows_is_sent_as_it_says(under):
     assert "/locations/eu/" in shell.asked[-1].path
     assert (shell.body["max_tokens"], shell.body["system"]) == (400, "Be kind.")
     shell.ok("%%claude -q\nHi")
-    assert (shell.body["max_tokens"], "sonnet" in shell.asked[-1].path) == (500, True)
+    assert (shell.body["max_tokens"], "haiku" in shell.asked[-1].path) == (500, True)
 
 
 def test_a_variable_of_the_environment_is_overruled_with_a_note(under, monkeypatch):

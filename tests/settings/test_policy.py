@@ -413,6 +413,30 @@ def test_a_value_is_attributed_to_the_place_that_gives_it(
     assert policy.giver(name, value, target.origins[name]) == (files[by] if isinstance(by, int) else by)
 
 
+# A lock of several values, an option, and the value that holds where nobody gives one.
+FIRSTS = [
+    ("model = ['haiku', 'sonnet']", "model", "haiku"),
+    ("model = ['opus', 'sonnet', 'haiku']", "model", "opus"),
+    ("region = ['eu', 'global']", "region", "eu"),
+    ("format = ['text', 'markdown']", "format", "text"),
+    ("timeout = [60, 600]", "timeout", 60),
+    ("replay = ['only', 'off']", "replay", "only"),
+    ("effort = ['high', 'low']", "effort", "high"),
+]
+
+
+@pytest.mark.parametrize(("line", "name", "first"), FIRSTS, ids=[row[0] for row in FIRSTS])
+def test_the_first_of_several_values_holds_where_nothing_is_given(line, name, first):
+    """Also where the package's own default is among them; any choice of the user's may be another one."""
+    policy = parse_policy(f"[locks]\n{line}\n", "p.toml", Path())
+    target = resolve_target(AskOptions(), policy=policy, environment={})
+    assert (getattr(target, name), target.origins[name]) == (first, "policy")
+    for other in policy.locks[name]:
+        assert getattr(resolve_target(AskOptions(), {name: other}, policy=policy), name) == other
+        by_default = policy._replace(defaults={name: other})
+        assert getattr(resolve_target(AskOptions(), policy=by_default, environment={}), name) == other
+
+
 def test_policies_that_allow_no_common_value_close_everything(tmp_path):
     """Nobody can say which of them was meant."""
     policy = several(tmp_path, "[locks]\nmodel = 'haiku'\n", "[locks]\nmodel = 'opus'\n")

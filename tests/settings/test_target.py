@@ -77,7 +77,7 @@ def test_an_empty_system_text_of_a_question_is_none_at_all():
 # The gate of a policy. What is locked, what is given, and what comes of it: the value and its origin, or the error.
 LOCKED = [
     ({"model": ("haiku",)}, {}, {}, {}, ("haiku", "policy")),
-    ({"model": ("haiku", "sonnet")}, {}, {}, {}, ("sonnet", "default")),
+    ({"model": ("haiku", "sonnet")}, {}, {}, {}, ("haiku", "policy")),
     ({"model": ("haiku", "opus")}, {"model": "opus"}, {}, {}, ("opus", "setting")),
     ({"model": ("haiku",)}, {}, {"model": "haiku"}, {}, ("haiku", "option")),
     ({"region": ("eu",)}, {}, {}, {"CLOUD_ML_REGION": "us-east5"}, ("eu", "policy")),

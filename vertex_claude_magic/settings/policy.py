@@ -173,7 +173,8 @@ class Policy(NamedTuple):
         Raises:
             OptionError: an option, a setting or a saved prompt gives what is not allowed.
         """
-        if self._allows(name, value):
+        # Our own default is nobody's choice, also where it is among several that are allowed.
+        if self._allows(name, value) and origin != "default":
             return value, ""
         allowed = self.locks[name]
         words = " or ".join(quote(str(each), 40) for each in allowed)
