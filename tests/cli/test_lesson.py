@@ -423,6 +423,29 @@ def test_the_policy_of_a_lesson_is_one():
     assert parse_policy(POLICY, "claude-policy.toml", Path()).defaults == {"replay": "only"}
 
 
+# A policy of a lesson, in which of its folders it is, and how its readers may ask.
+READERS = {
+    "as built": ("", "", "--replay auto"),
+    "live calls are off": (f"{POLICY}[limits]\nlive = false\n", "out", ""),
+    "off beside the notebooks": ("[limits]\nlive = false\n", "course", ""),
+    "replay is locked": ("[locks]\nreplay = 'only'\n", "out", ""),
+    "replay is locked to two": ("[locks]\nreplay = ['only', 'refresh']\n", "out", "--replay refresh"),
+}
+
+
+@pytest.mark.parametrize(("policy", "folder", "way"), READERS.values(), ids=READERS.keys())
+def test_the_page_of_a_lesson_tells_how_to_ask_where_its_policy_allows_it(course, policy, folder, way):
+    out = course.parent / "out"
+    if folder == "out":
+        assert build(course) == 0
+    if folder:
+        (course.parent / folder / "claude-policy.toml").write_text(policy)
+    assert build(course) == 0
+    text = (out / "README.md").read_text()
+    assert ("## Ask Claude yourself" in text) == bool(way)
+    assert re.findall("--replay [a-z]+", text) == ([way] if way else [])
+
+
 WAYS_TO_SEND = {
     "%config": "%config ClaudeMagics.replay = 'auto'",
     "an option": "%%claude --replay auto\nName three rivers of Norway.",
@@ -514,7 +537,9 @@ def test_pages_say_what_the_browser_does_not_have_and_escape_names():
     )
     assert "table.ipynb: not in the browser, because it needs pandas" in page
     assert "Answers are recorded" in page
-    text = readme(imports, date="2026-12-01", package="1.0", github=None, browser=["a <b> & c.ipynb"])
+    text = readme(
+        imports, date="2026-12-01", package="1.0", github=None, browser=["a <b> & c.ipynb"], mode="auto"
+    )
     assert "Not there: table.ipynb" in text
     assert "OWNER/REPOSITORY" in text
 

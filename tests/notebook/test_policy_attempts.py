@@ -318,6 +318,40 @@ def test_where_live_calls_are_off_nothing_goes_out(cell, under):
         assert "claude-policy.toml" in f"{error} {error.cure}"
 
 
+# What has no record, in every place that tells what to do about it.
+NOT_RECORDED = {
+    "a question": "%%claude\nHi",
+    "a question of Python code": f"{PYTHON}Claude().ask('Hi')",
+    "a count": f"{PYTHON}Claude().count('Hi')",
+    "a comparison": "%%claude_compare -m haiku,sonnet\nHi",
+    "a turn of a conversation": "%%claude -c a\nHi",
+    "a question with tools": "def f(x: int):\n    return x\nget_ipython().run_cell_magic('claude', '--tools f', 'Hi')",
+    "a fix": f"{FAIL}get_ipython().run_line_magic('claude_fix', '')",
+    "a hint": f"{FAIL}get_ipython().run_line_magic('claude_hint', '')",
+    "the rows of a table": f"{PYTHON}raise Claude().map(['a'], '{{{{ item }}}}', on_error='stop')",
+}
+
+
+@pytest.mark.parametrize("text", [LIVE, "[locks]\nreplay = 'only'\n"], ids=["live", "replay"])
+@pytest.mark.parametrize("cell", NOT_RECORDED.values(), ids=NOT_RECORDED.keys())
+def test_where_only_records_are_allowed_no_cure_is_to_ask_anew(cell, text, under):
+    """It would be refused; the file is named instead."""
+    shell = under(text)
+    error = shell.error(cell)
+    assert isinstance(error, ClaudeError), repr(error)
+    said = f"{error.message} {error.cure}"
+    assert "claude-policy.toml" in said
+    assert "only recorded answers are available here." in said.lower()
+    assert not re.search(r"replay[ =]\"?(auto|off|refresh)", said)
+
+
+def test_the_cure_names_a_way_to_ask_that_the_policy_allows(under):
+    shell = under("[locks]\nreplay = ['only', 'refresh']\n")
+    cure = "Ask with --replay refresh to send it and keep the answer, or change it back."
+    assert shell.error("%%claude\nHi").cure == cure
+    assert shell.error(NOT_RECORDED["a hint"]).cure.startswith("Run %claude_hint --replay refresh to send it")
+
+
 def test_where_live_calls_are_off_the_doctor_looks_at_this_machine_only(under):
     """What needs no request is checked; the rest names the policy, and what depends on it."""
     shell = under(LIVE)

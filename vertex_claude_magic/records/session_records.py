@@ -58,6 +58,7 @@ def sources_of(target: Target, stores: Stores) -> ReplaySources:
         recording=stores.recording(target.recording) if target.recording else None,
         errors=target.replay_errors,
         origin=target.origins["replay"],
+        cure=target.miss_cure,
     )
 
 

@@ -29,7 +29,6 @@ _SHOWN_PARTS = 4
 # What was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _SENDS_NOTHING = spelled(", and {} sends nothing", option("replay", "only"))
-_CURE = spelled("Ask with {} to send it and keep the answer, or change it back.", option("replay", "auto"))
 
 
 class RecordedAnswer(NamedTuple):
@@ -49,6 +48,7 @@ class ReplaySources:
         recording: The recording, None where none is named.
         errors: Whether an error that is recorded counts as an answer.
         origin: The place that gave the mode, as in `Target.origins`; an error names it if it is a variable.
+        cure: What to do where nothing is recorded, and nothing may be sent.
 
     Raises:
         OptionError: the mode is none of these.
@@ -62,11 +62,13 @@ class ReplaySources:
         recording: Recording | None = None,
         errors: bool = False,
         origin: str = "",
+        cure: str = "",
     ) -> None:
         self.mode = mode
         self.journal = journal
         self.recording = recording
         self.errors = errors
+        self.cure = cure
         modes = OPTIONS["replay"].words
         if mode not in modes:
             variable = f"{origin}: " if origin.isupper() else ""
@@ -133,7 +135,7 @@ class ReplaySources:
             known = sum(part for part in parts if type(part) is int and part >= 0) or None
         if known is None and self.mode == "only":
             raise ReplayMiss(
-                spelled("The token count of this request is not recorded{}.", _SENDS_NOTHING), cure=_CURE
+                spelled("The token count of this request is not recorded{}.", _SENDS_NOTHING), cure=self.cure
             )
         return known
 
@@ -172,18 +174,18 @@ class ReplaySources:
             searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
             searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
-            return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=_CURE)
+            return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=self.cure)
         parts = differences(request.canonical, stored.canonical)
         if not parts:
             # The same request, answered by an error or by a server on this machine.
             return ReplayMiss(
                 "For this request only an error is recorded.",
-                cure=spelled("Set replay_errors, or: {}", _CURE),
+                cure=spelled("Set replay_errors, or: {}", self.cure),
             )
         more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
         listed = "; ".join(parts[:_SHOWN_PARTS])
         return ReplayMiss(
             f"Nothing is recorded for this request. The nearest ({stored.recorded[:10]}) differs in {listed}{more}.",
-            cure=_CURE,
+            cure=self.cure,
             details={"differences": parts, "recorded": stored.recorded},
         )

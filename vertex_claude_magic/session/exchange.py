@@ -21,7 +21,7 @@ from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
-from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
+from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, prepare_recorded
 from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
@@ -447,7 +447,7 @@ class Exchange:
             )
             return Stream(played, context)
         if sources.mode == "only":
-            raise missed(sources, request, target)
+            raise sources.miss(request)
         if sources.answers:
             context = context._replace(without_login=partial(sources.miss_without_login, request))
         if request.project == NO_PROJECT:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NO_PROJECT", "Question", "missed", "prepare", "prepare_recorded"]
+__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -176,17 +176,8 @@ def prepare_recorded(
         raise first or errors.OptionError("There is no question.", cure="Write one.")
     if sources.mode == "only":
         note_question(first.request, sources, found=False)
-        raise missed(sources, first.request, target)
+        raise sources.miss(first.request)
     return first
-
-
-def missed(sources: ReplaySources, request: Request, target: Target) -> errors.ClaudeError:
-    """Return the error of a question that nothing is recorded for, where nothing may be sent."""
-    error = sources.miss(request)
-    if by := target.forbids.get("live"):
-        cure = f"Live calls are switched off by {by}; only recorded answers are available here."
-        return errors.ReplayMiss(error.message, cure=cure, details=error.details)
-    return error
 
 
 def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestion | None:

@@ -239,6 +239,16 @@ class Policy(NamedTuple):
         said = f"Live calls are switched off by {self.who('live')}, so replay is only"
         return "only", _overruled("replay", said, origin)
 
+    @property
+    def sending_mode(self) -> str:
+        """The way to replay that sends what is not recorded, empty where a lock allows none.
+
+        >>> Policy().sending_mode, Policy(locks={"replay": ("only", "refresh")}).sending_mode
+        ('auto', 'refresh')
+        """
+        modes = ("auto", "refresh", "off")
+        return next((mode for mode in modes if mode in self.locks.get("replay", modes)), "")
+
     def check_hint(self, level: int) -> None:
         """Refuse a hint above the highest level.
 

@@ -20,7 +20,7 @@ from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
-from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
@@ -102,6 +102,18 @@ class Target(AskOptions):
             unset = {"number": "None", "integer": "None", "texts": "[]"}.get(OPTIONS[name].kind, '""')
             cell = f"{name} is a setting: %config ClaudeMagics.{name} = {unset} clears it."
             error.cure = spelled("{} {}", error.cure, Spelling(cell, f"{name} is a setting of the client."))
+
+    @property
+    def miss_cure(self) -> str:
+        """What to do where nothing is recorded: ask for it, where the user may."""
+        if by := self.forbids.get("live"):
+            return f"Live calls are switched off by {by}; only recorded answers are available here."
+        policy = present_policy()
+        if mode := policy.sending_mode:
+            way = option("replay", mode)
+            return spelled("Ask with {} to send it and keep the answer, or change it back.", way)
+        by = policy.who("replay", "locks")
+        return f"replay is locked to only by {by}; only recorded answers are available here."
 
     @property
     def is_standalone(self) -> bool:

@@ -272,7 +272,7 @@ class TableRun:
                     spelled(
                         "Nothing is recorded for this row, and {} sends nothing.", option("replay", "only")
                     ),
-                    cure=spelled("Ask with {}.", option("replay", "auto")),
+                    cure=self._sources.cure,
                 )
                 if self._missed
                 else self._sources.miss(question.request)

@@ -146,7 +146,7 @@ class FunctionTools:
                     "The results of the tools are not recorded, and {} sends nothing.",
                     option("replay", "only"),
                 ),
-                cure=spelled("Ask with {}.", option("replay", "auto")),
+                cure=self._target.miss_cure,
             )
         done = list[ToolCall]()
         for block in calls:

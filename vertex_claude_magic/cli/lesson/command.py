@@ -33,6 +33,7 @@ from vertex_claude_magic.cli.lesson.private import known_here
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
 from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.policy_files import read_policies
 from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
@@ -186,7 +187,11 @@ def _finish(staged: Path, lesson: Lesson, options: argparse.Namespace, work: Pat
         )  # fmt: skip
         page = index_page(lesson.imports, date=day, browser=browser)
         (staged / SITE / "index.html").write_text(page, encoding="utf-8")
-    text = readme(lesson.imports, date=day, package=package, github=options.github, browser=browser)
+    policy = read_policies(sorted(staged.rglob(POLICY_FILE)))
+    mode = "" if "live" in policy.forbids else policy.sending_mode
+    text = readme(
+        lesson.imports, date=day, package=package, github=options.github, browser=browser, mode=mode
+    )
     (staged / "README.md").write_text(text, encoding="utf-8")
     write_manifest(staged, manifest_of(staged, lesson, date=day, package=package, browser=browser or ()))
 

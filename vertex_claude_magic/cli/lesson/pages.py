@@ -38,6 +38,12 @@ python3 -m http.server -d {site}
 
 Then open <http://localhost:8000>. Any web server can serve `{site}` over https; no other host is asked.{limits}
 """
+_LIVE = """\
+
+## Ask Claude yourself
+
+With a Google Cloud project that has Claude, add `--replay {mode}` to a cell. This costs.
+"""
 
 
 def requirements(
@@ -67,6 +73,7 @@ def readme(
     package: str,
     github: str | None,
     browser: Sequence[str] | None,
+    mode: str,
 ) -> str:
     """Return the README of a lesson.
 
@@ -76,6 +83,7 @@ def readme(
         package: The version of this package.
         github: OWNER/REPOSITORY, None where it is not known.
         browser: The notebooks of the browser edition, None where there is none.
+        mode: The way to replay that sends what is not recorded, empty where the lesson's policy allows none.
     """
     place = github or _PLACEHOLDER
     first = next(iter(imports))
@@ -97,6 +105,7 @@ def readme(
         needs = "needs" if len(without) == 1 else "need"
         limits = f" Not there: {', '.join(without)}, which {needs} other packages."
     edition = "" if browser is None else _BROWSER_EDITION.format(site=SITE, limits=limits)
+    live = _LIVE.format(mode=mode) if mode else ""
     return f"""\
 # Lesson
 
@@ -128,11 +137,7 @@ Open a notebook with its badge, and run this as the first cell.{later}
 ## Binder
 
 [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{place}/HEAD?labpath={NOTEBOOKS})
-{edition}
-## Ask Claude yourself
-
-With a Google Cloud project that has Claude, add `--replay auto` to a cell. This costs.
-"""
+{edition}{live}"""
 
 
 def index_page(imports: Mapping[str, Sequence[str]], *, date: str, browser: Sequence[str]) -> str:

@@ -178,10 +178,13 @@ class _Hint:
         except ReplayMiss as miss:
             # How the request differs from a recorded one is of no use to a student, who did not write it.
             about = "error" if isinstance(self._about, FailedCell) else "check"
-            sends = target.replay == "only" and not target.forbids.get("live")
+            live = target.replay == "only" and not target.forbids.get("live")
+            mode = self._policy.sending_mode if live else ""
             raise ReplayMiss(
                 f"Hint {level} of {self._policy.hints} on this {about} is not recorded.",
-                cure="Run %claude_hint --replay auto to send it and keep the answer." if sends else miss.cure,
+                cure=f"Run %claude_hint --replay {mode} to send it and keep the answer."
+                if mode
+                else miss.cure,
                 details=miss.details,
             ) from None
         except (ClaudeError, ClaudeInterrupt) as error:
