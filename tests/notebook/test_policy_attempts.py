@@ -15,6 +15,7 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.errors import ClaudeError, SettingRefused
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
 LOCKS = """
@@ -444,6 +445,23 @@ def test_the_settings_page_names_the_file_beside_what_it_fixes(under):
     assert lines["region"].split()[1:] == ["eu", "(claude-policy.toml)"]
     assert "(claude-policy.toml)" in lines["max_tokens"]
     assert "(claude-policy.toml)" not in lines["timeout"]
+
+
+def test_the_settings_page_names_the_policies_that_hold(under, monkeypatch, tmp_path):
+    """All of them, the one that the variable names first; where there is none, nothing is said of any."""
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", str(tmp_path / "school.toml"))
+    (tmp_path / "school.toml").write_text("[hints]\nhighest = 3\n")
+    shell = under("[limits]\nmax_tokens = 500\n")
+    shell.ok("%claude")
+    (row,) = [
+        line.split(maxsplit=1)[1] for line in shell.page.text.splitlines() if line.startswith("policy ")
+    ]
+    assert row.startswith("school.toml (VERTEX_CLAUDE_POLICY), claude-policy.toml ")
+    monkeypatch.delenv("VERTEX_CLAUDE_POLICY")
+    Path("claude-policy.toml").unlink()
+    set_policy(None)
+    shell.ok("%claude")
+    assert "policy" not in shell.page.text
 
 
 def test_the_panel_shows_what_is_locked_and_by_whom(under):

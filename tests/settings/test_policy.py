@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from shells import ROOT
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.question import prepare
@@ -292,6 +295,41 @@ def test_policies_are_found_beside_the_notebook_and_above_it(tmp_path, monkeypat
         file.write_text("")
     monkeypatch.chdir(other)
     assert list(policies([nearest]).paths) == files
+
+
+# How a program is started from another folder, and whether the policy beside it is found.
+STARTED = {
+    "a script": (["course/t.py"], True),
+    "a script below the policy": (["course/week/t.py"], True),
+    "a script that changes the folder": (["course/moves.py"], True),
+    "no file": (["-c", "from t import *"], False),
+    # Such as a kernel: the program is somebody else's, and no part of the course.
+    "a module": (["-m", "t"], False),
+    "a command": (["course/command"], False),
+}
+
+
+@pytest.mark.parametrize(("arguments", "is_found"), STARTED.values(), ids=STARTED.keys())
+def test_a_policy_is_found_beside_the_script_that_runs_and_above_it(arguments, is_found, tmp_path):
+    """Wherever it is started."""
+    code = "from vertex_claude_magic.settings.loaded import policies\nprint(*policies().paths)\n"
+    (tmp_path / "course/week").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("t.py", "week/t.py", "command"):
+        (tmp_path / "course" / name).write_text(code)
+    (tmp_path / "course/moves.py").write_text(f"import os\nos.chdir('elsewhere')\n{code}")
+    policy = tmp_path / "course/claude-policy.toml"
+    policy.write_text("")
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path / "course")])}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ([str(policy)] if is_found else [])
 
 
 def test_a_policy_that_is_changed_or_left_behind_still_holds(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ that `%load_ext` needs of policies where there is none.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -124,11 +125,18 @@ _policies: list[PolicyFiles] = []
 def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
     """Return the policy files of this process; they are looked for once.
 
+    They are looked for in the working folder, in that of the script that runs, and in all folders above each.
+
     Args:
-        folders: Where to look beside the working folder, at the first call; the folders above each are looked through.
+        folders: Where else to look, at the first call.
     """
     if not _policies:
         starts = [*folders]
+        main = sys.modules.get("__main__")
+        script = getattr(main, "__file__", None) or ""
+        # A kernel, a server or a command is somebody else's program: a module, or without the ending.
+        if script.endswith(".py") and getattr(main, "__spec__", None) is None:
+            starts.append(Path(script).parent)
         try:
             starts.append(Path.cwd())
         except OSError:

@@ -66,6 +66,7 @@ class Policy(NamedTuple):
         forbids: What is off: "tools", "attachments", "live".
         hints: The highest level of hints that students may see, 1 to 4.
         closed: Why nothing works at all, as message and cure; empty where something does.
+        files: What names each file that was read: that of the variable, then the nearest to the notebook first.
 
     >>> Policy(locks={"model": ("haiku",)}, origin="the course").locked("model", "opus", "option")
     Traceback (most recent call last):
@@ -80,6 +81,7 @@ class Policy(NamedTuple):
     forbids: frozenset[str] = frozenset()
     hints: int = 4
     closed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def who(self, name: str, *sections: str) -> str:
         """Return who fixed an option or a limit.

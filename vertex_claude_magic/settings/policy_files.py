@@ -138,7 +138,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         _check_known([*values, *(("defaults", *each) for each in defaults.items())], where)
     closed = (f"Claude is turned off here by {label}.", "Ask the author of the file.") if off else ()
     return Policy(locks=locks, defaults=defaults, origin=label, ceilings=ceilings, forbids=forbids,
-                  hints=highest, closed=closed)  # fmt: skip
+                  hints=highest, closed=closed, files=(label,))  # fmt: skip
 
 
 def _check_names(table: Mapping[str, Any], where: Callable[..., str]) -> None:
@@ -264,4 +264,4 @@ def _together(parts: Sequence[Policy]) -> Policy:
     closed = next((part.closed for part in parts if part.closed), ())
     return Policy(locks=locks, defaults=defaults, origin=parts[0].origin, origins=origins, ceilings=ceilings,
                   forbids=frozenset().union(*(part.forbids for part in parts)), hints=strictest.hints,
-                  closed=closed)  # fmt: skip
+                  closed=closed, files=tuple([name for part in parts for name in part.files]))  # fmt: skip

@@ -31,6 +31,8 @@ def show_settings(host: Host, options: Mapping[str, Any]) -> None:
             for name, value, origin in rows
         ]
         rows.insert(0, ("answers from", "the emulator, not Claude", _DEMO))
+    if files := present_policy().files:
+        rows.insert(0, ("policy", ", ".join(files), "read when the extension was loaded"))
     width = max(len(name) for name, _, _ in rows)
     plain = "\n".join(f"{name:<{width}}  {value}  ({origin})" for name, value, origin in rows)
     table = Table(
