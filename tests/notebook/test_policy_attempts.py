@@ -447,6 +447,38 @@ def test_the_settings_page_names_the_file_beside_what_it_fixes(under):
     assert "(claude-policy.toml)" not in lines["timeout"]
 
 
+def settings_shown(shell) -> dict[str, tuple[str, str]]:
+    """The value of each row of the page of the settings, and where it is from."""
+    shell.ok("%claude")
+    rows = re.findall(r"^(\S+(?: \S+)*)  +(.*)  \((.*)\)$", shell.page.text, re.MULTILINE)
+    return {name: (value, origin) for name, value, origin in rows}
+
+
+LIMITED = ("max_cost", "max_session_cost", "max_daily_cost", "tools", "attachments", "live calls")
+
+
+def test_the_settings_page_shows_the_limits_that_are_set_and_what_is_switched_off(under):
+    """By whom, so that no refusal is the first that is heard of them."""
+    shown = settings_shown(under(f"{LOCKS}live = false\n".replace("[hints]\nhighest = 2\n", "")))
+    file = "claude-policy.toml"
+    assert {name: shown.get(name) for name in LIMITED} == {
+        "max_cost": ("0.5 USD", file), "max_session_cost": ("5 USD", file), "max_daily_cost": ("10 USD", file),
+        "tools": ("switched off", file), "attachments": ("switched off", file), "live calls": ("switched off", file),
+    }  # fmt: skip
+
+
+def test_the_settings_page_shows_only_the_limits_that_are_set(under):
+    """A user's own too, and what holds in the demo."""
+    shell = under("[limits]\nmax_cost = 0.5\nlive = false\n")
+    shell.ok("%config ClaudeMagics.max_cost = 0.00001")
+    shell.ok("%config ClaudeMagics.max_daily_cost = 1.5")
+    shell.ok("%claude_demo")
+    shown = settings_shown(shell)
+    assert {name: shown[name] for name in LIMITED if name in shown} == {
+        "max_cost": ("0.00001 USD", "setting"), "max_daily_cost": ("1.5 USD", "setting"),
+    }  # fmt: skip
+
+
 def test_the_settings_page_names_the_policies_that_hold(under, monkeypatch, tmp_path):
     """All of them, the one that the variable names first; where there is none, nothing is said of any."""
     monkeypatch.setenv("VERTEX_CLAUDE_POLICY", str(tmp_path / "school.toml"))

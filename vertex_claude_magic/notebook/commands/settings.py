@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.settings.loaded import present_policy
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["settings_rows", "show_settings"]
 
 _DEMO = "%claude_demo"
+# Shown where they are set.
+_LIMITS = frozenset({"max_cost", "max_session_cost", "max_daily_cost"})
 
 
 def show_settings(host: Host, options: Mapping[str, Any]) -> None:
@@ -53,13 +56,15 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     """
     rows, policy = [], present_policy()
     for name, row in OPTIONS.items():
-        if "page" not in row.places:
+        value = getattr(target, name, None)
+        if "page" not in row.places and (name not in _LIMITS or value is None):
             continue
-        value = getattr(target, name)
         text = quote(str(value), 100) if value is not None else row.unset
         if row.unit and value is not None:
             text = f"{value:g} {row.unit}"
-        if name == "model":
+        if name in _LIMITS:
+            text = f"{usd(value, 'price')} USD"
+        elif name == "model":
             try:
                 model_id = target.model_id
             except OptionError as error:
@@ -70,5 +75,6 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             from vertex_claude_magic.records.journal.location import default_path
 
             text = quote(without_home(str(default_path())), 100)
-        rows.append((name, text, policy.giver(name, getattr(target, name), target.origins[name])))
-    return rows
+        rows.append((name, text, policy.giver(name, value, target.origins[name])))
+    names = {"live": "live calls"}
+    return rows + [(names.get(name, name), "switched off", by) for name, by in sorted(target.forbids.items())]
