@@ -142,7 +142,8 @@ def test_a_small_limit_is_written_as_it_was_given(claude_emulator, limit, amount
     said = str(caught.value)
     assert f"{amount:.7f}".rstrip("0") in said
     assert not BADLY_WRITTEN.search(said), said
-    assert (" cost $0, and " in said) == (limit != "max_cost")
+    sums = {"max_cost": False, "max_session_cost": "$0 for this session", "max_daily_cost": "$0 for today"}
+    assert not sums[limit] or f"; with {sums[limit]} so far, that exceeds the" in said
 
 
 def test_the_limits_of_a_table_and_of_a_comparison_are_written_so_too(claude_emulator):
@@ -314,22 +315,26 @@ def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator)
         next(event for event in stream if event.text)
     # Stopped: it counts with 10,000 tokens at 10 a million.
     other = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
-    with pytest.raises(errors.CostLimitExceeded, match=r"At Google today's questions would cost ≈ \$0.10"):
+    with pytest.raises(errors.CostLimitExceeded, match=r"with ≈ \$0.10 for today so far"):
         other.ask("Hello", max_daily_cost=0.15)
     assert other.ask("Hello", max_daily_cost=0.25).complete
 
 
 def test_a_session_limit_does_not_say_that_an_emulator_was_paid():
     """It refuses there too, so that it can be tried; the sum is one that Google would have billed."""
+    ends = "that exceeds the session limit of $1 (estimates)."
     for local, said in (
-        (True, "At Google this session would have cost ≈ $0.50"),
-        (False, "This session has cost ≈ $0.50"),
+        (
+            True,
+            f"At Google's prices this question may cost up to ≈ $0.75; with ≈ $0.50 for this session so far, {ends}",
+        ),
+        (False, f"This question may cost up to ≈ $0.75; with ≈ $0.50 spent this session, {ends}"),
     ):
         budget = Budget()
         budget.commit(budget.reserve(0.5, local=local), 0.5)
         with pytest.raises(errors.CostLimitExceeded) as caught:
             budget.reserve(0.75, local=local, limit=1.0)
-        assert caught.value.message.startswith(said)
+        assert caught.value.message == said
 
 
 def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):

@@ -219,10 +219,11 @@ class Budget:
                         cure=or_priced("max_session_cost", limit),
                     )
                 # What this machine answers has cost nothing; a limit can be tried with it all the same.
-                cost = "At Google this session would have cost" if local else "This session has cost"
+                what = "At Google's prices this" if local else "This"
+                so_far = "for this session so far" if local else "spent this session"
                 raise errors.CostLimitExceeded(
-                    f"{cost} {usd_estimate(spent)}, and this question may cost up to {usd_estimate(held)}: "
-                    f"together more than its limit of {usd_limit(limit)} (estimates).",
+                    f"{what} question may cost up to {usd_estimate(held)}; with {usd_estimate(spent)} {so_far}, "
+                    f"that exceeds the session limit of {usd_limit(limit)} (estimates).",
                     cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_session_cost", limit)),
                 )
             self._next += 1

@@ -475,10 +475,11 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         )
     if spent.usd + most > limit:
         # What this machine answers costs nothing; a limit can be tried with it all the same.
-        cost = "At Google today's questions would cost" if local else "Today's questions cost"
+        what = "At Google's prices this" if local else "This"
+        so_far = "for today so far" if local else "spent today"
         raise CostLimitExceeded(
-            f"{cost} {usd_estimate(spent.usd)}, and this one up to {usd_estimate(most)}: together more than the "
-            f"daily limit of {usd_limit(limit)} (estimates).",
+            f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(spent.usd)} {so_far}, "
+            f"that exceeds the daily limit of {usd_limit(limit)} (estimates).",
             cure=spelled(
                 "Lower {}, wait for tomorrow, {}", option("max_tokens"), or_more("max_daily_cost", limit)
             ),
