@@ -146,6 +146,18 @@ def test_without_cell_ids_the_same_text_takes_the_place_of_its_turn(shell):
     assert "Turn 2 of talk is stale: earlier content has changed. Run its cell again." in shell.page.text
 
 
+def test_a_turn_that_is_asked_on_top_of_stale_ones_says_so(shell):
+    """They go with it, and answer what is no longer there."""
+    shell.emulator.answer("1", "2", "1 again", "3", "2 again")
+    for text in ("One", "Two", "One"):
+        shell.ok(f"%%claude -c talk\n{text}")
+    shell.ok("%%claude -c talk\nThree")
+    stale = "Turn 2 of talk is stale: earlier content has changed. Run its cell again."
+    assert stale in shell.page.outputs[-1]["text/markdown"]
+    shell.ok("%%claude -c talk\nTwo")
+    assert "Turn 3 of talk is stale" in shell.page.outputs[-1]["text/markdown"]
+
+
 def test_a_rebuilt_conversation_is_not_stale(shell):
     """The same answer to the same prompt changes nothing for the turns behind it."""
     shell.emulator.answer("1", "2", "1")

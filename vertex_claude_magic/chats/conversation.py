@@ -291,14 +291,15 @@ class NamedChat:
                 f"Turn {number} of {name} had the same prompt, so this answer replaces it (this front end gives "
                 "cells no id)."
             )
-        stale = []
+        # Those before it were sent with it as they are; for those behind it the chain has changed now.
+        states = zip(self._before, self._digests, strict=False)
         if number < len(entries):
             states = zip(entries, chain(entries), strict=False)
-            stale = [
-                at
-                for at, (entry, before) in enumerate(states, start=1)
-                if at > number and entry.state == "ok" and entry.before != before
-            ]
+        stale = [
+            at
+            for at, (entry, before) in enumerate(states, start=1)
+            if at != number and entry.state == "ok" and entry.before != before
+        ]
         if stale:
             what, verb, cells = (
                 ("Turn", "is", "its cell") if len(stale) == 1 else ("Turns", "are", "their cells")
