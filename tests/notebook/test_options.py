@@ -289,7 +289,10 @@ def test_every_option_has_its_name_in_python():
         **numbers,
     }
     shown = {"quiet", "dry_run", "help"}
-    asked = {row.name: samples.get(row.name, "x") for row in ON_THE_LINE if row.name not in shown}
+    flags = {row.name: True for row in ON_THE_LINE if row.kind == "flag"}
+    asked = {
+        row.name: {**samples, **flags}.get(row.name, "x") for row in ON_THE_LINE if row.name not in shown
+    }
     assert isinstance(merge(AskOptions(), asked), AskOptions)
 
 

@@ -120,6 +120,30 @@ def test_allow_secrets_sends_it_all_the_same(shell):
     assert KEY in shell.body["messages"][0]["content"]
 
 
+WAYS = {
+    "Claude": lambda claude, no: Claude(allow_secrets=no).ask(KEY),
+    "ask": lambda claude, no: claude.ask(KEY, allow_secrets=no),
+    "stream": lambda claude, no: claude.stream(KEY, allow_secrets=no).reply,
+    "count": lambda claude, no: claude.count(KEY, allow_secrets=no),
+    "chat": lambda claude, no: claude.chat("keys").ask(KEY, allow_secrets=no),
+    "map": lambda claude, no: claude.map([KEY], "{{ item }}", allow_secrets=no, progress=False),
+    "batch": lambda claude, no: claude.batch([KEY], "{{ item }}", to="gs://rows/run", allow_secrets=no),
+    "compare": lambda claude, no: claude.compare(KEY, ["haiku", "sonnet"], allow_secrets=no),
+    "vary": lambda claude, no: claude.compare(KEY, vary={"allow_secrets": [no, False]}),
+}
+
+
+@pytest.mark.parametrize("no", ["no", "False"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_text_that_says_no_allows_nothing(claude_emulator, monkeypatch, way, no):
+    """Whatever Python takes a text for."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(errors.OptionError, match=f"^allow_secrets is '{no}'\\. Give True or False"):
+        way(Claude(), no)
+    assert claude_emulator.requests == []
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

@@ -10,8 +10,10 @@ from types import MappingProxyType
 import pytest
 
 from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.settings.options import AskOptions, check_value, merge
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.tables.options import MAP_OPTIONS
 
 MERGED = [
     ({}, {}, "model", None),
@@ -90,6 +92,19 @@ def test_a_value_that_an_option_cannot_take_is_refused_by_name(name, value):
     assert name in caught.value.message
     assert caught.value.cure
     assert isinstance(caught.value, ValueError)
+
+
+FLAGS = [row for row in (*OPTIONS.values(), *MAP_OPTIONS) if row.kind == "flag"]
+
+
+@pytest.mark.parametrize("value", ["no", "False", "true", "", 0, 1, []], ids=repr)
+@pytest.mark.parametrize("row", FLAGS, ids=lambda row: row.name)
+def test_a_flag_is_true_or_false_and_nothing_that_python_takes_for_it(row, value):
+    """A text that says no is true for Python. As for `%config`, a number is no flag."""
+    with pytest.raises(errors.OptionError) as caught:
+        check_value(row, value)
+    caught.value.spell_for_python()
+    assert str(caught.value) == f"{row.name} is {value!r}. Give True or False."
 
 
 def test_python_code_is_told_the_keyword():

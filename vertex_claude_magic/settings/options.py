@@ -216,6 +216,7 @@ def _joined(old: Any, new: Any, row: Option) -> Any:
 
 # What a value of a kind must be; `bool` is a number of Python and none of ours.
 _TYPES: Mapping[str, tuple[type, str]] = {
+    "flag": (bool, "True or False"),
     "text": (str, "a text"),
     "number": (Real, "a number"),
     "integer": (Integral, "a whole number"),
@@ -256,7 +257,7 @@ def check_value(row: Option, value: Any) -> None:
     if row.kind == "confirm" and not isinstance(value, bool) and not callable(value):
         raise _unfit(row, value, "True, False, or a function (name, arguments) -> bool")
     kind, wanted = _TYPES.get(row.kind, (object, ""))
-    if (isinstance(value, bool) and wanted) or not isinstance(value, kind):
+    if not isinstance(value, kind) or (isinstance(value, bool) and row.kind in {"number", "integer"}):
         raise _unfit(row, value, wanted)
     if row.kind == "texts" and not _has_texts_only(value):
         raise _unfit(row, value, "a text or a list of strings")
