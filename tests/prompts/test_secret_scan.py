@@ -120,6 +120,56 @@ def test_allow_secrets_sends_it_all_the_same(shell):
     assert KEY in shell.body["messages"][0]["content"]
 
 
+ISSUED = ["an Anthropic key", "a Google access token", "a Google refresh token", "a Google API key",
+          "a Google client secret"]  # fmt: skip
+CARRIERS = {
+    "header": ("the header 'x-api-key'", lambda key: {"header": {"x-api-key": key}}),
+    "label": ("the billing label 'team'", lambda key: {"label": {"team": key}}),
+    "beta": ("a beta", lambda key: {"beta": ["context-1m-2025-08-07", key]}),
+}
+
+
+@pytest.mark.parametrize("kind", ISSUED)
+@pytest.mark.parametrize(("named", "given"), CARRIERS.values(), ids=CARRIERS)
+def test_a_key_of_anthropic_or_google_in_a_header_is_not_sent(claude_emulator, named, given, kind):
+    """Vertex AI takes the Google login, and whoever pastes a key there follows the manual of another service."""
+    key = SECRETS[kind]
+    claude = client(claude_emulator, journal="off")
+    for ask in (claude.ask, claude.count, lambda _, **options: claude.map(["a"], "{{ item }}", **options)):
+        with pytest.raises(errors.SecretFound) as caught:
+            ask("Hi", **given(key))
+        assert caught.value.message == f"{named.capitalize()} looks like {kind}, so no request was sent."
+        assert "allow_secrets=True" in caught.value.cure
+        assert key not in repr([caught.value, vars(caught.value)])
+    assert claude_emulator.requests == []
+
+
+def test_a_key_in_a_header_of_a_cell_is_not_sent(shell):
+    """The message names the option as a line writes it."""
+    error = shell.error(f"%%claude --header 'x-api-key: {SECRETS['an Anthropic key']}'\nHi")
+    assert str(error).startswith(
+        "The header 'x-api-key' looks like an Anthropic key, so no request was sent."
+    )
+    assert error.cure.endswith("For a gateway that needs it, add --allow-secrets.")
+    assert not shell.emulator.requests
+
+
+@pytest.mark.parametrize(
+    ("header", "allowed"),
+    [
+        ({"x-api-key": SECRETS["an Anthropic key"]}, True),
+        ({"X-Serverless-Authorization": f"Bearer {SECRETS['a signed web token']}"}, False),
+        ({"x-gateway-key": SECRETS["an OpenAI key"]}, False),
+    ],
+    ids=["allowed", "a gateway on Cloud Run", "a gateway with keys of its own"],
+)
+def test_a_header_with_what_a_gateway_wants_is_sent(claude_emulator, header, allowed):
+    """A header is the place for it; only a key that is of no use on Vertex AI has to be allowed."""
+    client(claude_emulator).ask("Hi", header=header, allow_secrets=allowed)
+    (sent,) = claude_emulator.requests
+    assert {name: sent.headers[name.lower()] for name in header} == header
+
+
 WAYS = {
     "Claude": lambda claude, no: Claude(allow_secrets=no).ask(KEY),
     "ask": lambda claude, no: claude.ask(KEY, allow_secrets=no),

@@ -167,7 +167,7 @@ def test_no_secret_is_in_a_notebook_that_asked_replayed_and_summed_up(claude_emu
     for name, value in claude_emulator.environment.items():
         monkeypatch.setenv(name, value)
     shell, stored = loaded_shell(claude_emulator), []
-    cells = [f"%%claude a --header 'X-Api-Key: {HEADER}'\nHello", "%%claude b --replay auto\nHello", "a", "%claude_usage",
+    cells = [f"%%claude a --allow-secrets --header 'X-Api-Key: {HEADER}'\nHello", "%%claude b --replay auto\nHello", "a", "%claude_usage",
              "%claude_doctor", "%claude_logging", "%claude_models --check", "%claude_panel"]  # fmt: skip
     for cell in cells:
         shell.ok(cell)

@@ -17,9 +17,11 @@ from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["SearchedText", "check_secrets", "find_secret", "searchable"]
+__all__ = ["SearchedText", "check_headers", "check_secrets", "find_secret", "searchable"]
 
 # What it is, words of which one is there in any case, and the form. No form repeats without bound, so that
 # no text takes long.
@@ -129,4 +131,32 @@ def check_secrets(places: list[SearchedText]) -> None:
                 f"Line {line} of {quote(name, 80)} looks like {kind}, so no request was sent.",
                 cure=spelled("Remove it, or add {} to send it anyway.", flag("allow_secrets")),
                 details={"kind": kind, "line": line},
+            )
+
+
+def check_headers(
+    header: Mapping[str, str], label: Mapping[str, str], beta: Sequence[str], *, allowed: bool
+) -> None:
+    """Stop where what goes into headers contains a key of Anthropic or Google, unless that is allowed.
+
+    Vertex AI needs none. Keys of other issuers pass: a gateway may want its own, and a header is the place for it.
+
+    Raises:
+        SecretFound: it names the header, and not what is in it.
+    """
+    if allowed:
+        return
+    texts = [(f"The header {quote(name, 60)!r}", value) for name, value in header.items()]
+    texts += [(f"The billing label {quote(name, 60)!r}", value) for name, value in label.items()]
+    texts += [("A beta", name) for name in beta]
+    for place, text in texts:
+        kind, _ = find_secret(text) or ("", 0)
+        if "Anthropic" in kind or "Google" in kind:
+            raise SecretFound(
+                f"{place} looks like {kind}, so no request was sent.",
+                cure=spelled(
+                    "Leave it out: your Google login is enough for Vertex AI. For a gateway that needs it, add {}.",
+                    flag("allow_secrets"),
+                ),
+                details={"kind": kind},
             )

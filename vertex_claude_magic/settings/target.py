@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.prompts.secrets import check_headers
 from vertex_claude_magic.settings.environment import environment_notices, with_version
 from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, merge
@@ -217,6 +218,7 @@ def resolve_target(
         raise OptionError("Saved prompts work only in the magics.", cure="Give the text as the prompt.")
     if values["context"]:
         raise OptionError("Only the magics know which cells ran.", cure="Put their content into the prompt.")
+    check_headers(values["header"], values["label"], values["beta"], allowed=values["allow_secrets"])
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known
