@@ -53,6 +53,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.secret_forms import without_secrets
 from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
@@ -136,7 +137,10 @@ class ClaudeError(Exception):
         super().__init__(message)
         self.message = message
         self.cure = cure
-        self.details: dict[str, Any] = dict(details or {})
+        self.details: dict[str, Any] = {
+            name: without_secrets(value) if isinstance(value, str) else value
+            for name, value in (details or {}).items()
+        }
         self.reply = reply
         # What `spell_for_python` has replaced.
         self._in_cell: tuple[str, str] | None = None

@@ -1,9 +1,11 @@
-"""Text for one line: numbers with their noun; foreign text without control characters, home folder or great length."""
+"""Text for one line: numbers with their noun; foreign text without secrets, control characters or great length."""
 
 from __future__ import annotations
 
 import os
 import re
+
+from vertex_claude_magic.secret_forms import without_secrets
 
 __all__ = ["message_of", "number_of", "on_line", "quote", "quote_path", "trimmed", "without_home"]
 
@@ -18,14 +20,14 @@ _UNPRINTABLE = (
 
 
 def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
-    """Make foreign text fit for one line of an error: no control characters, at most `limit` characters.
+    """Make foreign text fit for one line of an error: no secret, no control characters, at most `limit` characters.
 
-    >>> quote("first\\nsecond \\x1b[31mred")
-    'first second [31mred'
+    >>> quote("first\\nsecond \\x1b[31mred"), quote("AKIAIOSFODNN7EXAMPLE")
+    ('first second [31mred', '[an AWS access key, not shown]')
     >>> quote("x" * 300)[-3:]
     'xx…'
     """
-    flat = " ".join(re.sub(_UNPRINTABLE, " ", text[: limit * 8]).split())
+    flat = " ".join(re.sub(_UNPRINTABLE, " ", without_secrets(text[: limit * 8])).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

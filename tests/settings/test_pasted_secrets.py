@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from contextlib import suppress
+from functools import partial
+from traceback import format_exception
 
 import pytest
+from journals import client
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS
+from vertex_claude_magic.tables.options import MAP_OPTIONS
 from vertex_claude_magic.transport.auth import ApplicationDefault
 
 # Invented, in the shapes of what Google and others issue; put together here so that no scanner takes them for real.
@@ -118,11 +124,66 @@ def test_a_cell_shows_one_line_without_it(shell, monkeypatch, secret):
     assert not is_shown(everything_about(caught.value))
 
 
+ROWS = {row.name: row for row in (*OPTIONS.values(), *MAP_OPTIONS, *BATCH_OPTIONS)}
+SHAPES = {"alone": lambda key: key, "in a list": lambda key: [key], "in a dict": lambda key: {key: key}}
+ARGUMENTS = {
+    "chat": lambda claude, key: claude.chat(key),
+    "fork": lambda claude, key: claude.chat("a").fork(key),
+    "remove": lambda claude, key: claude.chat("a").remove(key),
+    "a name in a prompt": lambda claude, key: claude.ask("{{ " + key + " }}", names={}),
+    "a column": lambda claude, key: claude.map([{"a": 1}], "{{ row['" + key + "'] }}", progress=False),
+    "a table": lambda claude, key: claude.map(key, "{{ item }}", progress=False),
+    "what varies": lambda claude, key: claude.compare("Hi", vary={key: ["a", "b"]}),
+    "models": lambda claude, key: claude.compare("Hi", [key, key]),
+    "an unknown option": lambda claude, key: claude.ask("Hi", **{key: 1}),
+    "the name of a header": lambda claude, key: claude.ask("Hi", header={key: "x"}),
+}
+
+
+# A client secret of the old form has no prefix that it could be known by.
+PREFIXED = {name: secret for name, secret in SECRETS.items() if name != "JSON in quotes"}
+
+
+@pytest.mark.parametrize("secret", PREFIXED.values(), ids=PREFIXED)
+def test_no_error_quotes_a_secret_whatever_it_was_given_for(claude_emulator, secret):
+    """Every option, in each shape that a value has, and what is no option; nothing stands behind the error either."""
+    claude = client(claude_emulator, journal="off")
+    given = [{row: shape(secret)} for row in ROWS for shape in SHAPES.values()]
+    asked = [partial(claude.ask, "Hi", **each) for each in given if not each.keys() & {"set", "stop"}]
+    asked += [partial(claude.map, ["a"], "{{ item }}", **{row.name: secret}) for row in MAP_OPTIONS]
+    asked += [
+        partial(claude.batch, ["a"], "{{ item }}", **{"to": "gs://rows/run", row.name: secret})
+        for row in BATCH_OPTIONS
+    ]
+    refused = []
+    for ask in (*asked, *(partial(ask, claude, secret) for ask in ARGUMENTS.values())):
+        with suppress(Exception):
+            try:
+                ask()
+            except errors.ClaudeError as error:
+                refused.append(error)
+                raise
+    assert len(refused) > 100
+    assert [
+        str(error) for error in refused if is_shown("".join(format_exception(error)) + repr(vars(error)))
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["tools", "attach", "as_", "chat", "after"])
+def test_a_secret_in_place_of_a_name_is_named_by_its_option(name):
+    """With the words that a setting has for it."""
+    with pytest.raises(errors.OptionError) as caught:
+        merge(AskOptions(), {name: SECRETS["a key of another service"]})
+    assert caught.value.message == f"{name} seems to contain an Anthropic key."
+    assert caught.value.cure.endswith("; its current value is not shown.")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("project", "my-project-1"), ("project", "example.com:my-project"), ("project", "123456789012"),
      ("region", "us-east5"), ("region", "us east5"), ("model", "claude-haiku-4-5@20251001"), ("model", "sonet"),
      ("base_url", "https://gateway.example:8443/vertex/v1"), ("journal", "/home/me/a {b}/journal.db"),
+     ("as_", '{"type": "object", "properties": {' + '"a": 1,\n' * 80), ("attach", "long/" * 80 + "page.pdf"),
      ("journal", "~/" + "long/" * 80 + "journal.db"), ("recording", "lesson one.jsonl"), ("replay", "atuo")],
 )  # fmt: skip
 def test_a_usual_value_and_a_slip_of_the_hand_are_not_taken_for_a_secret(name, value):

@@ -226,7 +226,7 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     if placeholder.name not in names:
         what = f"No variable named {quote(placeholder.name, 60)!r}"
         error = _unknown(placeholder, what, own_names(names), placeholder.name)
-        error.details["name"] = placeholder.name
+        error.details["name"] = quote(placeholder.name)
         raise error
     value = names[placeholder.name]
     for step in placeholder.steps:

@@ -253,7 +253,8 @@ def check_value(row: Option, value: Any) -> None:
     vertex_claude_magic.errors.OptionError: journal_days is 0. Give a number of days above 0.
     """
     if row.secret_free:
-        refuse_pasted(row.name, value)
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            refuse_pasted(row.name, each)
     if row.kind == "confirm" and not isinstance(value, bool) and not callable(value):
         raise _unfit(row, value, "True, False, or a function (name, arguments) -> bool")
     kind, wanted = _TYPES.get(row.kind, (object, ""))

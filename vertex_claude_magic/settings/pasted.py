@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.secret_forms import BEGINNINGS, find_secret
 
 __all__ = ["refuse_pasted"]
 
-# How keys and tokens begin, also those that are too short or too cut for the forms of `secret_scan`.
-_BEGINNINGS = {
-    "-----BEGIN": "a private key",
-    "ya29.": "a Google access token",
-    "1//0": "a Google refresh token",
-    "AIza": "a Google API key",
-    "GOCSPX-": "a Google client secret",
-    "sk-ant-": "an Anthropic key",
-    "eyJ": "a signed web token",
-    "Bearer ": "an access token",
-    "{": "JSON, as in a credentials file",
-}
 _AROUND = " \t\r\n\"'\N{NO-BREAK SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{ZERO WIDTH SPACE}"
-# What the user writes there goes to the model, and has a check of its own before it does (`secret_scan`).
+# What the user writes there goes to the model, and has a check of its own before it does (`check_secrets`).
 _FREE_TEXT = frozenset({"system"})
 _PATHS = frozenset({"journal", "recording", "models_file"})
+# These may be long and have lines; a type may be a JSON schema.
+_LONG = _PATHS | {"attach", "as_"}
 # Names of projects, models, locations and hosts are shorter (RFC 1035: 253 letters of a host), and have no line ends.
 _LONGEST = 300
 _WANTED = {
@@ -31,6 +21,11 @@ _WANTED = {
     "model": "a model id or an alias",
     "base_url": "an https address that ends in /v1",
     **dict.fromkeys(_PATHS, "the path of a file"),
+    "attach": "a variable or the path of a file",
+    "after": "a reply",
+    "as_": "a type or a JSON schema",
+    "chat": "a name such as stats",
+    "tools": "functions, or their names",
 }
 
 
@@ -53,12 +48,14 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     if not isinstance(value, str) or name in _FREE_TEXT:
         return
     bare = value.strip(_AROUND)
-    held = next((what for start, what in _BEGINNINGS.items() if bare.startswith(start)), "")
+    held = next((what for start, what in BEGINNINGS.items() if bare.startswith(start)), "")
     if not held and (found := find_secret(bare)) is not None:
         held = found[0]
-    if not held and name not in _PATHS and "\n" in bare:
+    if not held and name != "as_" and bare.startswith("{"):
+        held = "JSON, as in a credentials file"
+    if not held and name not in _LONG and "\n" in bare:
         held = "something else, with line ends"
-    if not held and name not in _PATHS and len(bare) > _LONGEST:
+    if not held and name not in _LONG and len(bare) > _LONGEST:
         held = f"something else, of {len(bare)} characters"
     if held:
         setting, wanted = origin or name, _WANTED.get(name, "one of its values")

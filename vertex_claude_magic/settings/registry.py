@@ -55,7 +55,7 @@ class Option(NamedTuple):
             values); empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
-        secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
+        secret_free: Whether a text that looks like a secret is refused, because it was pasted there by mistake.
     """
 
     name: str
@@ -154,15 +154,15 @@ _ROWS = (
     Option("header", "fields", places=_QUESTION, value="'Name: value'", help="an extra HTTP header"),
     Option("label", "fields", value="KEY=VALUE", help="a billing label",
            setting="Billing labels, key to value."),
-    Option("attach", "objects", places=_QUESTION, short="-a", value="X", candidates="attachments",
+    Option("attach", "objects", places=_QUESTION, short="-a", value="X", secret_free=True, candidates="attachments",
            help="a variable, or the path of an image, PDF or text file"),
     Option("cache", "flag", places=_QUESTION, help="mark system prompt, tools and attachments for the prompt cache"),
     Option("chat", places=_QUESTION, short="-c", value="NAME", candidates="chats", secret_free=True,
            help="ask as a turn of this conversation; %claude_chat lists them"),
     Option("new", "flag", places=_QUESTION, help="with -c: start the conversation over"),
-    Option("after", "any", places=_QUESTION, value="NAME", candidates="replies",
+    Option("after", "any", places=_QUESTION, value="NAME", secret_free=True, candidates="replies",
            help="a follow-up to the Reply in NAME, sent with the messages that led to it"),
-    Option("tools", "objects", places=_QUESTION, value="NAMES", candidates="tools",
+    Option("tools", "objects", places=_QUESTION, value="NAMES", secret_free=True, candidates="tools",
            help="functions that Claude may call, such as load,plot; or web_search"),
     Option("confirm", "confirm", places=_QUESTION, help="ask before each call of a function"),
     Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_QUESTION,
@@ -174,7 +174,7 @@ _ROWS = (
            help="a saved prompt: prompts/NAME.md beside the notebook"),
     Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
            help="a value for {{ KEY }} in a saved prompt"),
-    Option("as_", "any", places=_QUESTION, value="TYPE", candidates="types",
+    Option("as_", "any", places=_QUESTION, value="TYPE", secret_free=True, candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),
     Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
            value="FORMAT", candidates="words", secret_free=True,

@@ -101,7 +101,9 @@ def tools_of(
         confirm=(ask or ask_on_the_line) if confirm is True else confirm or None,
         target=target,
         around=around,
-        notices=[f"No function named {name!r} here, so Claude cannot call it any more." for name in gone],
+        notices=[
+            f"No function named {quote(name, 40)!r} here, so Claude cannot call it any more." for name in gone
+        ],
     )
 
 
@@ -139,7 +141,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
         )
     if hasattr(builtins, name) or name in names:
         raise OptionError(
-            f"{name!r} is a function of Python or IPython itself, not one of yours.",
+            f"{quote(name, 40)!r} is a function of Python or IPython itself, not one of yours.",
             cure="Write a function that calls it, with types and a docstring.",
         )
     from difflib import get_close_matches
@@ -147,7 +149,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
     callables = [each for each in own_names(names) if callable(names[each])]
     near = get_close_matches(name, [*callables, WEB_SEARCH], n=1)
     raise OptionError(
-        f"No function named {name!r}.",
+        f"No function named {quote(name, 40)!r}.",
         cure=f"Did you mean {near[0]}?" if near else "Define it in a cell above, or use web_search.",
     )
 
