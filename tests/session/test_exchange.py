@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from journals import client
 from shells import interrupt_while_waiting
 
 from vertex_claude_magic import Claude, errors
@@ -171,6 +173,51 @@ def test_an_exchange_that_failed_fails_again_when_its_reply_is_read_again(sessio
             with pytest.raises(errors.StreamInterrupted):
                 _ = asked.reply
     assert asked.wait(60) == []
+
+
+READS = {
+    "iterates it": list,
+    "asks for its reply": lambda stream: stream.reply,
+    "waits for its events": lambda stream: stream.wait(60),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_a_second_thread_that_reads_an_answer_gets_an_error_and_the_first_gets_the_answer(
+    claude_emulator, read
+):
+    """Each event goes to one of them, so that one of two would wait for an end that the other took."""
+    claude_emulator.fail(Fault(status=429))
+    claude_emulator.answer("Four.")
+    refused = []
+
+    def second() -> None:
+        try:
+            read(stream)
+        except errors.StreamInterrupted as error:
+            refused.append(str(error))
+
+    stream = client(claude_emulator).stream("Hello", notify=lambda _: in_a_thread(second))
+    assert [event.type for event in stream][-1] == "message_stop"
+    assert stream.reply.text == "Four."
+    cure = "Read it in one thread, and give its events or its reply to the others."
+    assert refused == [f"Another thread is reading this answer. {cure}"]
+
+
+def test_threads_may_read_an_answer_one_after_the_other(claude_emulator):
+    """As `asyncio.to_thread(next, iterator)` does; a thread that asks for the reply then has it at once."""
+    claude_emulator.answer("Four.")
+    stream = client(claude_emulator).stream("Hello")
+    events, types = iter(stream), []
+    while (event := in_a_thread(lambda: next(events, None))) is not None:
+        types.append(event.type)
+    assert (types[0], types[-1]) == ("message_start", "message_stop")
+    assert in_a_thread(lambda: stream.reply).text == "Four."
+
+
+def in_a_thread(run):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
 
 
 def test_an_exchange_that_was_closed_unsent_has_no_reply(session, claude_emulator):

@@ -8,6 +8,7 @@ exchange itself, and only what it draws differs.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
@@ -117,7 +118,7 @@ class Exchange:
 
     Making it prepares the question; it is sent by `start`, or when the first event is wanted. An interrupt (Ctrl-C,
     kernel stop) closes the connection and raises `ClaudeInterrupt`, which keeps what had arrived. Leaving the `with`
-    block closes the connection too.
+    block closes the connection too. Only one thread at a time may read it.
 
     Args:
         session: The session that asks.
@@ -168,6 +169,8 @@ class Exchange:
     ) -> None:
         self._session = session
         self._notify = notify
+        # Held while events are awaited.
+        self._reading = threading.Lock()
         self._part = part
         self._budget = budget
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
@@ -285,11 +288,17 @@ class Exchange:
 
         Raises:
             ClaudeError: the service refused the request, the answer broke off, or it is not the data that were
-                asked for.
+                asked for; or another thread waits for it.
             ClaudeInterrupt: the user stopped it.
         """
         if self.done:
             return []
+        # Each event goes to whoever takes it, so another reader would miss some, and wait for an end that came already.
+        if not self._reading.acquire(blocking=False):
+            raise errors.StreamInterrupted(
+                "Another thread is reading this answer.",
+                cure="Read it in one thread, and give its events or its reply to the others.",
+            )
         try:
             self.start()
             events: list[Event] = []
@@ -324,6 +333,8 @@ class Exchange:
             partial = self.partial()
             self._leave(partial)
             raise errors.ClaudeInterrupt(self._left or partial) from None
+        finally:
+            self._reading.release()
         return events
 
     def _spelled(self, error: errors.ClaudeError) -> errors.ClaudeError:
