@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from vertex_claude_magic.chats.chat import Chat
+    from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.settings.keywords import (
         AskKeywords,
         BatchKeywords,
@@ -154,7 +155,7 @@ class Claude:
         vary: Mapping[str, Sequence[Any]] | None = None,
         names: Mapping[str, Any] | None = None,
         **options: Unpack[QuestionKeywords],
-    ) -> list[Reply]:
+    ) -> Replies:
         """Ask the same question of several models at once, or with several values of other options.
 
         Args:
@@ -165,7 +166,7 @@ class Claude:
             options: As for `ask`, the same for all; `max_cost` holds for all together.
 
         Returns:
-            The replies in order, with `.df`, `.labels` and `.errors`; one that failed holds what had arrived.
+            The replies in order, a list with `.df`, `.labels` and `.errors`; one that failed holds what had arrived.
 
         Raises:
             CostLimitExceeded: all together may cost more than `max_cost`.

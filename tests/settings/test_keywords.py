@@ -6,6 +6,7 @@ import inspect
 import typing
 
 import pytest
+from journals import client
 from typing_extensions import get_type_hints
 
 from vertex_claude_magic import Claude
@@ -61,3 +62,11 @@ def test_words_and_types_are_those_of_the_registry(function, kind):
         words = [typing.get_args(part) for part in taken if typing.get_origin(part) is typing.Literal]
         assert words == ([row.words] if row.words else []), name
         assert row.kind not in types or taken == (types[row.kind], type(None)), name
+
+
+def test_a_comparison_is_typed_as_what_it_returns(claude_emulator):
+    """So that an editor knows `df`, `labels` and `errors`, and a type checker takes them."""
+    replies = client(claude_emulator).compare("Hi", ["haiku", "sonnet"])
+    assert inspect.signature(Claude.compare).return_annotation == type(replies).__name__
+    assert isinstance(replies, list)
+    assert (replies.labels, replies.errors, len(replies.df)) == (("haiku", "sonnet"), (None, None), 2)
