@@ -61,6 +61,8 @@ class Claude:
     (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION` and so on), then from the credentials. While `%claude_demo` is on,
     its emulator is asked, unless credentials, a token or a base URL is given here.
 
+    Leaving a `with` block calls `close`.
+
     Raises:
         OptionError: a setting has a name that does not exist, or a value that it cannot take.
 
@@ -337,6 +339,12 @@ class Claude:
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
         self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, failure: object, trace: object) -> None:
+        self.close()
 
     def _exchange(
         self,

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -407,6 +408,16 @@ def test_a_closed_object_can_be_used_again(claude_emulator):
     claude = client(claude_emulator)
     claude.ask("Hello")
     claude.close()
+    assert claude.ask("Hello").complete
+
+
+def test_a_with_block_closes_it(claude_emulator):
+    """Also one that fails; the object can be used again here too."""
+    with suppress(LookupError), client(claude_emulator) as claude:
+        assert claude.ask("Hello").complete
+        assert claude._session.transport._sessions
+        raise LookupError
+    assert not claude._session.transport._sessions
     assert claude.ask("Hello").complete
 
 
