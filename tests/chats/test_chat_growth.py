@@ -84,6 +84,6 @@ def test_a_turn_of_a_notebook_that_is_loaded_costs_the_same_however_many_there_a
         notebook["cells"] = [first, *({**turn, "id": f"turn-{number}"} for number in range(many))]
         path = tmp_path / f"{many}.ipynb"
         path.write_text(json.dumps(notebook), encoding="utf-8")
-        calls.append(calls_of(partial(Chat.load, path, session=claude._session)))
+        calls.append(calls_of(partial(Chat.load, path, session=claude)))
         assert [each.state for each in claude.chat(str(many)).turns] == ["ok"] * many
     assert (calls[2] - calls[1]) < 1.1 * (calls[1] - calls[0])

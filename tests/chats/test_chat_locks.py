@@ -24,16 +24,16 @@ def prompts(claude, name: str) -> list[str]:
     return [turn.prompt for turn in claude.chat(name).turns]
 
 
-def load(chat: Chat, path) -> None:
+def load(chat: Chat, claude, path) -> None:
     chat.save(path)
-    Chat.load(path, session=chat._session)
+    Chat.load(path, session=claude)
 
 
 MOVES = {
-    "rename": lambda chat, _: chat.rename("new"),
-    "fork": lambda chat, _: chat.fork("new"),
-    "fork with a summary": lambda chat, _: chat.fork_with_summary("new", "Sum up", chat.turns[0].reply),
-    "load": lambda chat, folder: load(chat, folder / "new.ipynb"),
+    "rename": lambda chat, *_: chat.rename("new"),
+    "fork": lambda chat, *_: chat.fork("new"),
+    "fork with a summary": lambda chat, *_: chat.fork_with_summary("new", "Sum up", chat.turns[0].reply),
+    "load": lambda chat, claude, folder: load(chat, claude, folder / "new.ipynb"),
 }
 
 
@@ -46,7 +46,7 @@ def test_a_name_in_which_a_first_question_is_under_way_is_taken(claude, claude_e
         old.ask(text)
     with new.stream("First") as stream:
         with pytest.raises(errors.OptionError, match="A question in 'new' is still running in this thread"):
-            move(old, tmp_path)
+            move(old, claude, tmp_path)
         assert stream.reply.turn == 1
     assert (prompts(claude, "old"), prompts(claude, "new")) == (["One", "Two"], ["First"])
 

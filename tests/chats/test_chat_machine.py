@@ -258,7 +258,7 @@ class Conversations(RuleBasedStateMachine):
         if not said:
             return
         self.chat.save(path)
-        self.chat = Chat.load(path, session=self.claude._session)
+        self.chat = Chat.load(path, session=self.claude)
         assert [turn.reply.text for turn in self.chat.turns] == said
         assert [turn.prompt for turn in self.chat.turns] == prompts
         left = [turn for turn, was in zip(self.turns, prompts_of(self.turns), strict=True) if was in prompts]

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from journals import NOON, client, opened, rows
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Chat, errors
 from vertex_claude_magic.records.journal import chats, review, upkeep
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
@@ -132,3 +132,21 @@ def test_without_what_was_said_before_nothing_is_asked(claude_emulator, tmp_path
     assert claude_emulator.requests == []
     assert chat.ask("One", journal="off").turn == 1
     claude.close()
+
+
+def test_a_conversation_that_is_loaded_asks_with_the_client_that_is_given(claude_emulator, tmp_path):
+    """Its project, address and login, where the environment has none."""
+    claude = client(claude_emulator)
+    claude.chat("talk").ask("One")
+    claude.chat("talk").save(tmp_path / "again.ipynb")
+    assert Chat.load(tmp_path / "again.ipynb", session=claude).ask("Two").turn == 2
+    sent = claude_emulator.requests[-1]
+    assert f"/projects/{claude_emulator.project}/" in sent.path
+    assert [message["role"] for message in sent.body["messages"]] == ["user", "assistant", "user"]
+
+
+def test_what_is_no_client_is_refused_in_one_line(tmp_path):
+    """With how it is given."""
+    with pytest.raises(errors.OptionError) as caught:
+        Chat.load(tmp_path / "again.ipynb", session="default")
+    assert str(caught.value) == "session is of the type str. Give the client that asks: session=Claude()."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.chats.conversation import NamedChat, store_of
 from vertex_claude_magic.chats.entry import TurnEntry, entry_of, is_sent, stored_turn, turns_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from vertex_claude_magic.chats.entry import Turn
     from vertex_claude_magic.records.chats import ChatStore
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Chat"]
+
+
+class _Client(Protocol):
+    """A `Claude`, whose module lies above this one."""
+
+    def chat(self, name: str) -> Chat: ...
 
 
 class Chat:
@@ -247,22 +253,45 @@ class Chat:
         write_notebook(Path(path), notebook_of(self.name, self._entries()))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, session: Session | None = None) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, session: _Client | None = None) -> Chat:
         """Make a conversation of a notebook that `save` wrote, or of any with our answers, under the file's name.
 
         Only prompts and answers are taken. No option, system text or tool of the file holds for the next question.
 
         Args:
             path: The notebook.
-            session: The session that asks; by default one with the settings of the loaded magics.
+            session: The client that asks, a `Claude`; by default one with the settings of the loaded magics, or of the
+                environment.
 
         Raises:
             OptionError: it cannot be read, holds no answer, or a conversation of this name is there.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from vertex_claude_magic import Claude
+        >>> from vertex_claude_magic.emulator import Emulator
+        >>> with Emulator() as emulator, TemporaryDirectory() as folder:
+        ...     emulator.answer("Four.", "Eight.")
+        ...     given = {"project": emulator.project, "base_url": emulator.base_url, "access_token": "emulator"}
+        ...     claude = Claude(**given, journal="off")
+        ...     first = claude.chat("sums").ask("What is 2 + 2?")
+        ...     claude.chat("sums").save(f"{folder}/again.ipynb")
+        ...     chat = Chat.load(f"{folder}/again.ipynb", session=claude)
+        ...     second = chat.ask("And twice that?")
+        >>> chat.name, second.text, second.turn
+        ('again', 'Eight.', 2)
         """
         from vertex_claude_magic.chats.notebook_file import read_notebook
 
         file = Path(path)
-        chat = cls(session if session is not None else open_session(), file.stem)
+        if session is None:
+            chat = cls(open_session(), file.stem)
+        elif callable(getattr(session, "chat", None)):
+            chat = session.chat(file.stem)
+        else:
+            raise OptionError(
+                f"session is of the type {quote(type(session).__name__, 40)}.",
+                cure="Give the client that asks: session=Claude().",
+            )
         chat.begin_with(read_notebook(file))
         return chat
 
