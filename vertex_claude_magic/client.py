@@ -5,20 +5,21 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import PickleRefused
-from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.errors import OptionError, PickleRefused
 from vertex_claude_magic.records.session_records import missing_recording
-from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
+from vertex_claude_magic.session.asking import answer_of, scope_of, scope_with, spelled_for_python, started
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
 from vertex_claude_magic.spelling import in_python
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from google.auth.credentials import Credentials
     from typing_extensions import Self, Unpack
@@ -184,6 +185,11 @@ class Claude:
         )
 
         with spelled_for_python():
+            if vary is not None and not isinstance(vary, Mapping):
+                raise OptionError(
+                    f"vary is of the type {quote(type(vary).__name__, 40)}.",
+                    cure='Give a dict of options and their values, such as vary={"effort": ["low", "high"]}.',
+                )
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
@@ -236,7 +242,7 @@ class Claude:
                 table,
                 prompt,
                 options,
-                scope=_scope(names),
+                scope=scope_with(names),
                 progress=progress,
                 log=_log,
             )
@@ -275,7 +281,7 @@ class Claude:
             named = table if isinstance(table, str) else ""
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
             session = self._session.present(asked)
-            made = submit(session, table, prompt, session.target(asked), own, name=name, scope=_scope(names),
+            made = submit(session, table, prompt, session.target(asked), own, name=name, scope=scope_with(names),
                           warn=lambda text: _log.warning("%s", in_python(text)))  # fmt: skip
             if waiting := made.waiting:
                 _log.warning("%s", in_python(waiting))
@@ -421,7 +427,3 @@ def _request(
     from vertex_claude_magic.chats.opening import request_of
 
     return request_of(session, prompt, target, scope=scope, notify=notify)[1]
-
-
-def _scope(names: Mapping[str, Any] | None) -> Scope | None:
-    return None if names is None else Scope(names=names)

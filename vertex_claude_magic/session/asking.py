@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,14 @@ from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vertex_claude_magic.session.exchange import Exchange, Notice
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["answer_of", "log_notices", "scope_of", "spelled_for_python", "started"]
+__all__ = ["answer_of", "log_notices", "scope_of", "scope_with", "spelled_for_python", "started"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # What a program hears of in its log; the rest is about one answer, and is on the Reply.
@@ -42,9 +43,13 @@ def answer_of(exchange: Exchange) -> Reply:
 def scope_of(
     session: Session, prompt: str | Sequence[Any], names: Mapping[str, Any] | None, target: Target
 ) -> Scope | None:
-    """Return where templates of a prompt find their values; without names, log once that they are sent as written."""
+    """Return where templates of a prompt find their values; without names, log once that they are sent as written.
+
+    Raises:
+        OptionError: the names are no mapping.
+    """
     if names is not None:
-        return Scope(names=names)
+        return scope_with(names)
     parts = prompt if isinstance(prompt, (list, tuple)) else [prompt]
     braced = [part for part in parts if isinstance(part, str) and "{{" in part]
     if braced and not target.literal:
@@ -61,6 +66,20 @@ def scope_of(
                 quote(found[0], 60),
             )
     return None
+
+
+def scope_with(names: Mapping[str, Any] | None) -> Scope | None:
+    """Return where names that are given in Python are looked up, None where none are.
+
+    Raises:
+        OptionError: they are no mapping.
+    """
+    if names is not None and not isinstance(names, Mapping):
+        raise OptionError(
+            f"names is of the type {quote(type(names).__name__, 40)}.",
+            cure='Give a dict of names and values, such as names={"n": n}.',
+        )
+    return None if names is None else Scope(names=names)
 
 
 def started(exchange: Exchange) -> Exchange:

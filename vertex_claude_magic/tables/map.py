@@ -133,7 +133,19 @@ def map_in_python(
     for notice in notes_of(session, questions):
         log.warning("%s", in_python(notice))
     bar = Bar(sys.stderr) if progress is True else None
-    show = progress if callable(progress) else bar or (lambda _: None)
+    draw = progress if callable(progress) else bar
+    failures: list[Exception] = []
+
+    def show(present: Progress) -> None:
+        if draw is None or failures:
+            return
+        try:
+            draw(present)
+        # The answers are paid for, whatever code of the user raises.
+        except Exception as failure:
+            failures.append(failure)
+            log.warning("progress= failed, so it is not called again: %r", failure, exc_info=True)
+
     run = TableRun(session, questions, own, place=place_of(), show=show)
     try:
         result = finished_table(run)

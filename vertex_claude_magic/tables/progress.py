@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Bar", "Progress", "Show"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a run is.
 

@@ -177,6 +177,11 @@ def read_row_prompt(
         OptionError: it names no column, a column twice, or what is not there.
     """
     scope = scope or Scope()
+    if not isinstance(template, str):
+        raise OptionError(
+            f"The prompt of a table is of the type {quote(type(template).__name__, 40)}.",
+            cure='Give one text for all rows, such as "Sum up {{ text }}."',
+        )
     if not template.strip():
         raise OptionError("The prompt is empty.", cure="Write a question about a row.")
     pieces: list[_Piece] = []

@@ -149,6 +149,11 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
     vertex_claude_magic.errors.UntrustedHost: ...
     """
     host, trusted = _trusted(url, frozenset(trusted_hosts))
+    if not host:
+        raise errors.UntrustedHost(
+            "The base URL names no host, so no Google token is sent there.",
+            cure="Write it as https://HOST/v1, with a host of googleapis.com, a loopback address or a trusted host.",
+        )
     if not trusted:
         raise errors.UntrustedHost(
             f"A Google token is not sent to {quote(host, 80)!r}.",

@@ -51,7 +51,7 @@ class OutputTokensDetails(NamedTuple):
 _Counts = TypeVar("_Counts", CacheCreation, OutputTokensDetails, ServerToolUse)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Usage:
     """Tokens of one reply, under the names that the Messages API uses.
 
@@ -135,7 +135,7 @@ def _merged(first: Mapping[str, Json], second: Mapping[str, Json]) -> dict[str, 
     return merged
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Reply:
     """One answer.
 

@@ -77,7 +77,7 @@ class RequestOptions(NamedTuple):
     force: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One HTTP request, complete but for the token.
 

@@ -15,7 +15,7 @@ REFUSED = "The user did not allow this call."
 NOBODY = "Nobody could be asked to allow this call, because there is no input here, so it was not run."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class ToolCall:
     """One call of a Python function by the model.
 

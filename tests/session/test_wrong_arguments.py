@@ -1,0 +1,114 @@
+"""What is given to the Python interface and cannot be taken is refused in one line that names it, with a cure."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+from itertools import count
+
+import pytest
+from journals import client
+
+from vertex_claude_magic import Claude, Reply, Request, Usage, errors
+from vertex_claude_magic.chats.entry import Turn
+from vertex_claude_magic.tables.progress import Progress
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.vertex.tool_call import ToolCall
+
+NAMED = {
+    "ask": lambda claude, names: claude.ask("{{ n }}", names=names),
+    "stream": lambda claude, names: claude.stream("{{ n }}", names=names),
+    "count": lambda claude, names: claude.count("{{ n }}", names=names),
+    "request": lambda claude, names: claude.request("{{ n }}", names=names),
+    "chat": lambda claude, names: claude.chat("talk").ask("{{ n }}", names=names),
+    "compare": lambda claude, names: claude.compare("{{ n }}", ["haiku", "sonnet"], names=names),
+    "map": lambda claude, names: claude.map(["a"], "{{ item }}", names=names, progress=False),
+    "batch": lambda claude, names: claude.batch(["a"], "{{ item }}", to="gs://rows/run", names=names),
+}
+
+
+@pytest.mark.parametrize("names", [[1], "n", {"n"}, 5], ids=repr)
+@pytest.mark.parametrize("ask", NAMED.values(), ids=NAMED)
+def test_names_are_a_mapping(claude_emulator, ask, names):
+    """Whether a template asks for one or not."""
+    with pytest.raises(errors.OptionError) as caught:
+        ask(client(claude_emulator), names)
+    kind = type(names).__name__
+    assert str(caught.value) == (
+        f'names is of the type {kind}. Give a dict of names and values, such as names={{"n": n}}.'
+    )
+    assert claude_emulator.requests == []
+
+
+@pytest.mark.parametrize("prompt", [["{{ item }}"], None, 5], ids=repr)
+def test_the_prompt_of_a_table_is_one_text(claude_emulator, prompt):
+    """Where `ask` takes a list of parts, too."""
+    claude = client(claude_emulator)
+    for ask in (
+        lambda: claude.map(["a"], prompt, progress=False),
+        lambda: claude.batch(["a"], prompt, to="gs://rows/run"),
+    ):
+        with pytest.raises(
+            errors.OptionError, match=r"^The prompt of a table is of the type .* Give one text"
+        ):
+            ask()
+    assert claude_emulator.requests == []
+
+
+def test_a_policy_of_retries_is_no_file():
+    """There is another policy, that of files, which is named elsewhere."""
+    with pytest.raises(
+        errors.OptionError, match=r"^policy is of the type str\. .*VERTEX_CLAUDE_POLICY names"
+    ):
+        Claude(policy="claude-policy.toml")
+
+
+def test_what_varies_is_a_mapping(claude_emulator):
+    """From the name of an option to its values."""
+    with pytest.raises(errors.OptionError, match=r'^vary is of the type list\. .*vary={"effort"'):
+        client(claude_emulator).compare("Hi", vary=["effort"])
+
+
+@pytest.mark.parametrize("url", ["foo", "foo.example", "localhost:8000", "/v1", "https://"])
+def test_an_address_without_a_host_is_told_as_that(url):
+    """An empty host is no host that a token could have been meant for."""
+    with pytest.raises(
+        errors.UntrustedHost, match=r"^The base URL names no host, .*Write it as https://HOST/v1"
+    ):
+        Claude(base_url=url, access_token="emulator", project="p").ask("Hi")
+
+
+@pytest.mark.parametrize(
+    "kind", [Reply, Usage, Request, Turn, ToolCall, Progress], ids=lambda kind: kind.__name__
+)
+def test_a_value_refuses_to_be_changed_in_the_words_of_python(kind):
+    """A field, a property and a name that it does not have; data classes with slots have no words for the last two."""
+    value = object.__new__(kind)
+    fields = [each.name for each in dataclasses.fields(kind)]
+    properties = [name for name, _ in inspect.getmembers(kind, lambda each: isinstance(each, property))]
+    for name in (*fields, *properties, "something"):
+        for change in (lambda name=name: setattr(value, name, "x"), lambda name=name: delattr(value, name)):
+            with pytest.raises(AttributeError, match=f"cannot (assign to|delete) field '{name}'"):
+                change()
+
+
+def test_a_progress_function_that_fails_is_told_once_and_the_run_goes_on(claude_emulator, caplog):
+    """The answers are paid for. Where it fails is in the log."""
+    calls = []
+
+    def draw(progress: Progress) -> None:
+        calls.append(progress)
+        raise ZeroDivisionError("division by zero")
+
+    # Each look at this clock is a second later, so that there is always something to draw.
+    patient = RetryPolicy(credentials=1e9, connect=20)
+    claude = client(claude_emulator, clock=count().__next__, policy=patient, timeout=1e9)
+    table = claude.map([f"row {number}" for number in range(4)], "{{ item }}", progress=draw)
+    assert [row["error"] for row in table] == [None] * 4
+    assert len(calls) == 1
+    told = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert [each.getMessage() for each in told] == [
+        "progress= failed, so it is not called again: ZeroDivisionError('division by zero')"
+    ]
+    assert told[0].exc_info
