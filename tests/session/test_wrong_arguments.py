@@ -7,6 +7,7 @@ import inspect
 import logging
 from itertools import count
 
+import pandas as pd
 import pytest
 from journals import client
 
@@ -112,3 +113,29 @@ def test_a_progress_function_that_fails_is_told_once_and_the_run_goes_on(claude_
         "progress= failed, so it is not called again: ZeroDivisionError('division by zero')"
     ]
     assert told[0].exc_info
+
+
+NO_REPLY = [
+    (5, "after is 5. Give the reply that this question follows: after=reply."),
+    (["A text."], "after is ['A text.']. Give the reply that this question follows: after=reply."),
+    (pd.DataFrame({"a": [1]}), "after is a 0 1. Give the reply that this question follows: after=reply."),
+    ("first", "No variable named 'first'. Ask with Claude.ask first, then follow with after=reply."),
+    ("n", "n is of the type int, not a Reply. Use what Claude.ask has returned: after=reply."),
+]
+
+
+@pytest.mark.parametrize(("after", "says"), NO_REPLY, ids=[type(row[0]).__name__ for row in NO_REPLY])
+def test_what_is_no_reply_cannot_be_followed(claude_emulator, after, says):
+    """Python gives the reply itself; a name is found among `names`."""
+    with pytest.raises(errors.OptionError) as caught:
+        client(claude_emulator).ask("Go on.", after=after, names={"n": 3})
+    assert str(caught.value) == says
+    assert claude_emulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["as_", "after", "system", "thinking", "model", "stop", "set"])
+def test_a_table_in_place_of_a_value_is_refused_as_anything_else_is(claude_emulator, name):
+    """Compared with anything, it is a table of answers, which is neither true nor false."""
+    with pytest.raises(errors.OptionError):
+        client(claude_emulator).ask("Hi", **{name: pd.DataFrame({"a": [1, 2]})})
+    assert claude_emulator.requests == []

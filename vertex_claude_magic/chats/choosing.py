@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["conversation_of", "look_at"]
 
 _FIRST = Spelling("%%claude NAME", "Claude.ask")
+_FOLLOWED = Spelling("--after NAME", "after=reply")
+_A_REPLY = Spelling("a variable that %%claude NAME has set", "what Claude.ask has returned: after=reply")
 
 
 def conversation_of(
@@ -64,7 +66,7 @@ def conversation_of(
 
         known = [name for name in own_names(names) if isinstance(names[name], Reply)]
         near = difflib.get_close_matches(str(after), known, n=1)
-        cure = spelled("Ask with {} first, then follow with {}.", _FIRST, option("after", "NAME"))
+        cure = spelled("Ask with {} first, then follow with {}.", _FIRST, _FOLLOWED)
         if near:
             cure = spelled("Did you mean {}?", near[0])
         elif known:
@@ -73,7 +75,7 @@ def conversation_of(
     if not isinstance(names[after], Reply):
         raise errors.OptionError(
             f"{quote(after, 40)} is of the type {type(names[after]).__name__}, not a Reply.",
-            cure="Use a variable that %%claude NAME has set.",
+            cure=spelled("Use {}.", _A_REPLY),
         )
     return Following(after, names[after])
 

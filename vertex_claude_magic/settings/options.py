@@ -16,6 +16,7 @@ from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.headers import Headers
+from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
@@ -135,7 +136,10 @@ class AskOptions:
         return {
             name: value
             for name, empty in EMPTY.items()
-            if (value := mine.get(name)) is not empty and value not in (None, "", empty)
+            if (value := mine.get(name)) is not empty
+            and value is not None
+            # A table as a value would be compared with each of its elements.
+            and not (isinstance(value, (str, tuple, Mapping)) and value in ("", empty))
         }
 
     @property
@@ -223,6 +227,10 @@ _TYPES: Mapping[str, tuple[type, str]] = {
 }
 # Those of several types: what they take, as a test and in words.
 _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "after": (
+        lambda value: isinstance(value, (str, Reply)),
+        "the reply that this question follows: after=reply",
+    ),
     "thinking": (
         lambda value: isinstance(value, (str, Integral)) and not isinstance(value, bool),
         "adaptive, off, between_tools, or a budget in tokens",
