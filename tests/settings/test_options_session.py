@@ -13,6 +13,8 @@ from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.options import AskOptions, check_value, merge
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.settings.unknown_options import _ALSO_CALLED, _OF_TABLES, unknown_option
+from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS
 from vertex_claude_magic.tables.options import MAP_OPTIONS
 
 MERGED = [
@@ -56,9 +58,25 @@ UNKNOWN = [
     ("max-tokens", "Did you mean max_tokens?"),
     ("temprature", "Did you mean temperature?"),
     ("systen", "Did you mean system?"),
-    ("zzz", "Known are after, allow_secrets, anthropic_version,"),
-    ("__class__", "Known are"),
-    ("x" * 500, "Known are"),
+    ("max_activ", "Did you mean max_active?"),
+    ("acess_token", "Did you mean access_token?"),
+    ("zzz", "The page Options of the documentation lists all of them."),
+    ("promt", "The page Options of the documentation lists all of them."),
+    ("__class__", "The page Options"),
+    ("x" * 500, "The page Options"),
+    ("stop_sequences", "Use stop=."),
+    ("max_output_tokens", "Use max_tokens=."),
+    ("system_prompt", "Use system=."),
+    ("response_format", "Use as_=."),
+    ("extra_headers", "Use header=."),
+    ("thinking_budget", "Use thinking=2000, a number of tokens."),
+    ("tool_choice", 'Use set={"tool_choice": ...}.'),
+    ("api_key", "Claude(access_token=...) takes a ready access token."),
+    ("messages", "Give them as the prompt."),
+    ("dry_run", "Claude.request returns what would be sent"),
+    ("stream", "Call Claude.stream"),
+    ("max_workers", "Claude.map(..., max_active=...)"),
+    ("max_retries", "Claude(policy=RetryPolicy(retries=...))"),
 ]
 
 
@@ -69,7 +87,35 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(name, cure):
         with pytest.raises(errors.OptionError) as caught:
             work()
         assert cure in caught.value.cure
-        assert len(str(caught.value)) < 500
+        assert len(str(caught.value)) < 200
+
+
+def test_only_what_python_takes_is_offered():
+    """Not what is given on a line alone, and each name that other software has leads to an option that is there."""
+    takes = {row.name for row in OPTIONS.values() if "python" in row.places}
+    only_on_a_line = {row.name for row in OPTIONS.values()} - takes
+    for name in only_on_a_line:
+        for misspelt in (f"{name}s", f"x{name}", name[1:], name[:-1]):
+            assert not only_on_a_line & set(re.findall(r"\w+", unknown_option(misspelt).cure)), misspelt
+    assert set(_ALSO_CALLED) <= takes
+    assert not {name for names in _ALSO_CALLED.values() for name in names} & takes
+
+
+@pytest.mark.parametrize(("name", "method"), [("max_active", "Claude.map"), ("rows_per_job", "Claude.batch")])
+def test_an_option_of_a_table_is_none_of_a_question(name, method):
+    """The other method is named."""
+    with pytest.raises(errors.OptionError) as caught:
+        Claude().ask("Hello", **{name: 1})
+    assert str(caught.value) == f"{name} is an option of {method}. Leave it out here."
+
+
+def test_the_options_of_tables_are_those_that_they_take():
+    """Their modules lie below the one that names them."""
+    taken = {row.name: "Claude.map" for row in MAP_OPTIONS} | {
+        row.name: "Claude.batch" for row in BATCH_OPTIONS
+    }
+    assert {*taken, "progress"} == {*_OF_TABLES}
+    assert all(taken.get(name, "") in method for name, method in _OF_TABLES.items())
 
 
 UNFIT = [

@@ -165,10 +165,6 @@ def _restore(kind: type[AskOptions], given: Mapping[str, Any]) -> AskOptions:
     return kind(**given)
 
 
-# Arguments of `Claude` that are no options.
-_OF_CLAUDE = ("access_token", "clock", "credentials", "policy")
-
-
 def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
     """Lay the options of one question over those of the session; mappings and lists add up, values replace.
 
@@ -187,16 +183,10 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
         # `as` and `with` are the options' names and keywords of Python.
         name = f"{name}_" if name in {"as", "with"} else name  # noqa: PLW2901
         if name not in EMPTY:
-            # Imported only here, because it takes time that no other question needs.
-            import difflib
+            # Imported only here, because most questions have no such option.
+            from vertex_claude_magic.settings.unknown_options import unknown_option
 
-            if name in _OF_CLAUDE:
-                raise OptionError(
-                    f"{name} is not an option of a question.", cure=f"Give it to Claude({name}=...)."
-                )
-            near = difflib.get_close_matches(name, [*EMPTY, *_OF_CLAUDE], n=1)
-            cure = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(EMPTY))}."
-            raise OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)
+            raise unknown_option(name)
         if value is not None:
             changes[name] = _joined(getattr(session, name), value, OPTIONS[name])
             check_value(OPTIONS[name], changes[name])
