@@ -14,6 +14,7 @@ import pytest
 from shells import EXTENSION, ROOT, Shell, bare_shell, loaded_shell, run_python
 
 import vertex_claude_magic
+from vertex_claude_magic import errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,6 +209,23 @@ def test_the_public_names_are_kept():
     assert set(vertex_claude_magic.__all__) <= set(dir(vertex_claude_magic))
     with pytest.raises(AttributeError, match="no attribute 'Cloude'"):
         vertex_claude_magic.Cloude  # noqa: B018
+
+
+def test_every_public_name_is_in_the_reference():
+    """And what each error is that is no ClaudeError."""
+    pages = {
+        page: (ROOT / "docs/reference" / page).read_text(encoding="utf-8")
+        for page in ("python.md", "errors.md")
+    }
+    for name in vertex_claude_magic.__all__:
+        if isinstance(public := getattr(vertex_claude_magic, name), type):
+            page = "errors.md" if issubclass(public, BaseException) else "python.md"
+            assert (f"autoclass:: {EXTENSION}.{name}\n" if page == "python.md" else f"`{name}`") in pages[
+                page
+            ]
+    others = [name for name in errors.__all__ if not issubclass(getattr(errors, name), errors.ClaudeError)]
+    assert all(f"`{name}`" in pages["errors.md"] for name in others)
+    assert "`claude_emulator`" in pages["python.md"]
 
 
 @pytest.mark.parametrize("path", LAID_OUT, ids=named)

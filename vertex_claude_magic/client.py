@@ -226,9 +226,9 @@ class Claude:
                 whole run.
 
         Returns:
-            A table of the same kind (pyarrow for a DuckDB relation, dicts for strings): its own columns, those of the
-            answer, `error`, `stop_reason`, `input_tokens`, `output_tokens` and `cost` (USD). A row that was answered by
-            an earlier call in the same working folder is not asked again.
+            A table of the same kind (pyarrow for a DuckDB relation, dicts for strings) with its own columns, those of
+            the answer, `error`, `stop_reason`, `input_tokens`, `output_tokens` and `cost` (USD). A row that was
+            answered by an earlier call in the same working folder is not asked again.
 
         Raises:
             ClaudeError: something that concerns every row; what is done is in `.details["table"]`.
