@@ -326,7 +326,7 @@ class Claude:
         """Return the conversation of this name, with its turns if it has any; it belongs to the notebook or folder.
 
         Args:
-            name: A word, such as "stats".
+            name: Such as "stats": at most 80 visible characters, with single blanks between them. It is no path.
 
         >>> from vertex_claude_magic.emulator import Emulator
         >>> with Emulator() as emulator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import pytest
 from journals import NOON, client, opened, rows
@@ -150,3 +151,34 @@ def test_what_is_no_client_is_refused_in_one_line(tmp_path):
     with pytest.raises(errors.OptionError) as caught:
         Chat.load(tmp_path / "again.ipynb", session="default")
     assert str(caught.value) == "session is of the type str. Give the client that asks: session=Claude()."
+
+
+@pytest.mark.parametrize("name", ["stats", "my stats", "../a", "Müller & Söhne", "統計", "x" * 80])
+def test_a_name_is_what_can_be_read_in_one_line(claude_emulator, name):
+    """It is the name of a record and no path: no file is made of it."""
+    reply = client(claude_emulator).chat(name).ask("One")
+    assert (reply.chat, reply.turn) == (name, 1)
+    assert not Path(name).exists()
+
+
+NO_NAMES = {
+    "": "''",
+    " ": "' '",
+    " a": "' a'",
+    "a\nb": r"'a\nb'",
+    "a\u202eb": r"'a\u202eb'",
+    "x" * 81: "'xxx",
+    5: "5",
+    None: "None",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), NO_NAMES.items(), ids=map(ascii, NO_NAMES))
+def test_what_cannot_be_read_in_one_line_is_no_name(claude_emulator, name, shown):
+    """The message shows what nobody sees in it."""
+    with pytest.raises(errors.OptionError) as caught:
+        client(claude_emulator).chat(name)
+    assert caught.value.message.startswith(shown)
+    assert caught.value.cure == (
+        "Use at most 80 visible characters with single blanks between them, such as my stats."
+    )

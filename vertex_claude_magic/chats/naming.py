@@ -19,15 +19,15 @@ def check_name(name: str) -> str:
     """Return the name of a conversation, if it can be one.
 
     Raises:
-        OptionError: it is empty, too long, or holds what nobody sees.
+        OptionError: it is empty, too long, or holds what nobody sees, such as a line end or two blanks in a row.
 
-    >>> check_name("stats")
-    'stats'
+    >>> check_name("stats"), check_name("week 3/a")
+    ('stats', 'week 3/a')
     """
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or quote(name, 200) != name:
         raise errors.OptionError(
-            f"{quote(str(name), 40)!r} is not a valid conversation name.",
-            cure=f"Use a word of at most {_LONGEST_NAME} characters, such as stats.",
+            f"{quote(repr(name), 40)} is not a valid conversation name.",
+            cure=f"Use at most {_LONGEST_NAME} visible characters with single blanks between them, such as my stats.",
         )
     return safe_plain(name)
 
