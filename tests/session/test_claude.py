@@ -71,8 +71,27 @@ def test_a_template_without_names_is_sent_as_it_stands_and_logged_once(claude_em
     ask(claude)
     assert "{{ n" in json.dumps(body(claude_emulator)["messages"][-1])
     (line,) = [record.getMessage() for record in caplog.records]
-    assert re.match(r"\{\{ n(.total)? \}\} is sent as written\. ", line)
-    assert "names=globals()" in line
+    path = re.match(r"\{\{ (n|n\.total) \}\} ", line)[1]
+    assert line == (
+        f'{{{{ {path} }}}} is sent as written. To send the value, give names={{"n": n}}; '
+        "literal=True sends the braces as they are."
+    )
+
+
+def test_a_script_has_a_prompt_and_no_body(claude_emulator):
+    """The word for a cell is another one."""
+    claude = client(claude_emulator)
+    for ask in (
+        lambda: claude.ask("Sum {{ n }}.", names={}),
+        lambda: claude.ask("Sum {{ f(n) }}.", names={}),
+        lambda: claude.map(["a"], "Sum {{ n }}.", progress=False),
+    ):
+        with pytest.raises(
+            errors.OptionError, match="literal=True sends the whole prompt unchanged"
+        ) as caught:
+            ask()
+        caught.value.spell_for_cell()
+        assert "--literal sends the whole body unchanged" in caught.value.cure
 
 
 @pytest.mark.parametrize("ask", NO_TEMPLATES.values(), ids=NO_TEMPLATES)

@@ -22,7 +22,7 @@ from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.prompts.scope import own_names
-from vertex_claude_magic.spelling import flag, spelled
+from vertex_claude_magic.spelling import Spelling, flag, spelled
 from vertex_claude_magic.text import message_of, quote
 
 __all__ = [
@@ -63,7 +63,9 @@ _COMPILED_METHODS = frozenset(
 )
 # How braces are sent that are no template, for the cure of an error.
 LITERALLY = spelled(
-    r"\{{{{ sends the braces themselves, and {} sends the whole body unchanged", flag("literal")
+    r"\{{{{ sends the braces themselves, and {} sends the whole {} unchanged",
+    flag("literal"),
+    Spelling("body", "prompt"),
 )
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
 

@@ -55,15 +55,19 @@ def scope_of(
     if braced and not target.literal:
         from vertex_claude_magic.prompts.template import Placeholder, parse_template
 
-        found = list[str]()
+        found = list[Placeholder]()
         for text in braced:
             # What is no template there is none here.
             with suppress(OptionError):
-                found += [part.written for part in parse_template(text) if isinstance(part, Placeholder)]
+                found += [part for part in parse_template(text) if isinstance(part, Placeholder)]
         if found and session.status.first_time("templates without names"):
+            name = quote(found[0].name, 40)
             _log.warning(
-                "%s is sent as written. To send the value, give names=globals(); literal=True means the braces.",
-                quote(found[0], 60),
+                '%s is sent as written. To send the value, give names={"%s": %s}; '
+                "literal=True sends the braces as they are.",
+                quote(found[0].written, 60),
+                name,
+                name,
             )
     return None
 
