@@ -36,6 +36,13 @@ _FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("a SendGrid key", ("SG.",), r"\bSG\.[\w-]{20,30}\.[\w-]{40}"),
     ("a storage account key", ("AccountKey=",), r"AccountKey=[A-Za-z0-9+/]{60}"),
     ("a signed web token", ("eyJ",), r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,8000}\.[\w-]{20}"),
+    ("a signed URL", ("-Signature=",), r"(?i:[?&]x-(?:goog|amz)-signature=)[0-9A-Fa-f]{64}"),
+    # Short passwords and words are those of examples, such as postgres://user:password@localhost.
+    (
+        "a password in a URL",
+        ("://",),
+        r"://[^\s/:@]{0,64}:(?=[^\s/:@]{0,15}\d)(?=[^\s/:@]{0,15}[A-Z])(?=[^\s/:@]{0,15}[a-z])[\w.~!*+%-]{16,200}@[\w-]",
+    ),
     (
         "an Authorization header",
         ("uthorization", "UTHORIZATION"),

@@ -44,6 +44,11 @@ SECRETS = {
     "a SendGrid key": "SG" + "." + WORD[:22] + "." + WORD + WORD[:11],
     "a storage account key": "Account" + "Key=" + WORD + WORD + "==",
     "a signed web token": "eyJ" + WORD + "." + "eyJ" + WORD + "." + WORD,
+    "a signed URL of Google": "https://storage.googleapis.com/b/o.png?X-Goog-Signature="
+    + "0123456789abcdef" * 32,
+    "a signed URL of Amazon": "https://b.s3.amazonaws.com/o?X-Amz-Date=1&X-Amz-Signature="
+    + "0123456789abcdef" * 4,
+    "a password in a URL": "postgres" + "://bob:" + WORD + "@db.example/x",
     "an Authorization header": "Authorization" + ": Bearer " + WORD,
 }
 HARMLESS = [
@@ -54,6 +59,9 @@ HARMLESS = [
     "1//0", "desk-lamp-with-a-very-long-name-that-goes-on", "AccountKey=abc", "glpat-short", "the key is under the mat",
     str(uuid.UUID(int=7)), hashlib.sha256(b"x").hexdigest(), base64.b64encode(b"some long text " * 30).decode(),
     "https://example.com/?q=" + "a" * 100, "GOCSPX", "password = getpass()", "risk-adjusted-returns-of-2019-and-2020-for-all",
+    "postgres://user:password@localhost:5432/db", "postgres://bob:hunter2@db", "https://<user>:<password>@host", "git@host:a/b",
+    "postgresql://${DB_USER}:${DB_PASSWORD_OF_2026}@host", "https://example.com:8443/@Name2026InMixedCase", "ssh://git@host:22/x",
+    "https://mail.example/?to=Bob.Example2026@example.com", "x-goog-signature=SIGNATURE", "mongodb://user:a-long-password@host",
 ]  # fmt: skip
 
 

@@ -179,3 +179,71 @@ def test_no_secret_is_in_a_notebook_that_asked_replayed_and_summed_up(claude_emu
     text = json.dumps(stored, default=str)
     assert [secret for secret in (*tokens, HEADER, "BEGIN PRIVATE KEY") if secret in text] == []
     shell.magics.close()
+
+
+OF_USER = "u7Qm-s3cret-of-mine-42"
+FIELDS = {
+    "the token of an MCP server": {"mcp_servers": [{"type": "url", "url": "https://mcp.example/sse", "name": "tracker",
+                                                    "authorization_token": OF_USER}]},
+    "a header of a tool": {"tools": [{"type": "remote", "name": "tracker", "headers": {"Authorization": OF_USER}}]},
+    "a key of a gateway": {"gateway": {"api_key": OF_USER, "apiKey": OF_USER, "X-Api-Key": OF_USER}},
+    "a login": {"login": {"user": "bob", "password": OF_USER, "client_secret": OF_USER}},
+    "a token of a gateway": {"access_token": OF_USER},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [None, Fault(status=400)], ids=["answered", "refused"])
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_value_of_a_secret_field_is_sent_and_neither_kept_nor_shown(
+    claude_emulator, recording, name, fault
+):
+    """Its form tells nobody that it is a secret; its name does."""
+    asking = claude(claude_emulator, recording)
+    claude_emulator.fail(*[fault or answered("yes")] * 2)
+    given = {"set": FIELDS[name], "force": True, "max_tokens": 100}
+    failed = None
+    try:
+        asking.ask("Hello", **given)
+    except errors.ClaudeError as error:
+        failed = error
+    assert (failed is None) is (fault is None)
+    assert OF_USER in json.dumps(claude_emulator.requests[-1].body)
+    assert OF_USER.encode() not in kept(recording)
+    [row] = rows_of("contents")
+    assert bool(row["answer"]) is True
+    shown = repr(asking.request("Hello", **given)) + repr(asking._session.target(given))
+    assert OF_USER not in shown + ("" if failed is None else repr(failed) + repr(vars(failed)))
+    assert "[not shown]" in shown
+
+
+def test_a_question_is_found_again_whatever_its_token_is_now(claude_emulator, recording):
+    """Tokens run out; whoever has a recording without them gets its answers all the same."""
+    asking = claude(claude_emulator, recording)
+    claude_emulator.fail(answered("yes"))
+    server = {"type": "url", "url": "https://mcp.example/sse", "name": "tracker"}
+    for token, mode in ((OF_USER, "off"), ("another", "only")):
+        given = {"set": {"mcp_servers": [{**server, "authorization_token": token}]}, "force": True}
+        assert asking.ask("Hello", replay=mode, journal="off", **given).text == "yes"
+    assert len(claude_emulator.requests) == 1
+
+
+def test_a_schema_with_the_name_of_a_secret_is_kept_whole(claude_emulator, recording):
+    """Only a text is a secret: a tool may take a password, and its schema says so."""
+    asking = claude(claude_emulator, recording)
+    schema = {"type": "object", "properties": {"password": {"type": "string"}}, "required": ["password"]}
+    tools = [{"name": "login", "input_schema": schema}]
+    request = asking.request("Hello", set={"tools": tools})
+    assert request.canonical["body"]["tools"] == tools
+
+
+def test_a_dry_run_shows_no_secret_field(claude_emulator):
+    """Neither among the blocks, nor in the body, nor in the curl command."""
+    shell = loaded_shell(claude_emulator)
+    for name, fields in FIELDS.items():
+        shell.page.outputs.clear()
+        options = " ".join(f"--set '{field}={json.dumps(value)}'" for field, value in fields.items())
+        shell.ok(f"%%claude --dry-run --force {options}\nHello")
+        text = json.dumps(shell.page.outputs, default=str)
+        assert "[not shown]" in text, name
+        assert OF_USER not in text, name
+    shell.magics.close()

@@ -15,6 +15,7 @@ from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import without_secrets
 from vertex_claude_magic.vertex.headers import Headers
 from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import RequestOptions
@@ -114,7 +115,8 @@ class AskOptions:
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        given = [f"{name}={value!r}" for name, value in self._options().items() if value != EMPTY[name]]
+        options = {**self._options(), "set": without_secrets(self.set or {})}
+        given = [f"{name}={value!r}" for name, value in options.items() if value != EMPTY[name]]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,8 +2,9 @@
 
 It is model, betas and body. What only says how the answer travels (`stream`), what the service may cache on the way
 (`cache_control`) or who pays and where (URL, project, location, labels, other headers) is not part of it. Attachments
-are represented by their SHA-256, so that comparing, storing and reading a request does not need their bytes. The order
-of keys does not count; everything else does, white space included.
+are represented by their SHA-256, so that comparing, storing and reading a request does not need their bytes. The value
+of a field that holds a secret is left out, because all that is here is stored, and what is stored must have the same
+digest. The order of keys does not count; everything else does, white space included.
 
 The digest of a conversation is a chain: that of its first messages and the hash of the next one. So what a turn costs
 does not grow with all that was said before, and two conversations with the same beginning share it.
@@ -42,6 +43,7 @@ __all__ = [
     "with_attachments",
     "with_messages",
     "without_marks",
+    "without_secrets",
 ]
 
 BETA_HEADER = "anthropic-beta"
@@ -55,6 +57,10 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # Hashes of texts that this process met, so that a long conversation is not hashed again with each turn.
 _hashes: dict[Any, bytes] = {}
 _MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
+# How the names of fields end whose value is a secret, such as the token of an MCP server; a `key` alone may be any.
+_SECRET = ("authorization", "cookie", "credential", "passphrase", "password", "passwd", "secret", "token",
+           "apikey", "accesskey", "authkey", "privatekey", "secretkey")  # fmt: skip
+_LEFT_OUT = "[not shown]"
 # How a body shows that it holds more than texts.
 _TOLD = (b'"base64"', b'"url"', b'"file"', b'"cache_control"')
 
@@ -101,11 +107,33 @@ def canonical(
     betas = sorted({name.strip() for name in named.split(",")} - {""})
     kept = {
         name: _hashed(value) if isinstance(value, (Mapping, list, tuple)) else value
-        for name, value in body.items()
+        for name, value in without_secrets(body).items()
         if name != "stream"
     }
     content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
     return content if keep_marks else dict(unmarked(content))
+
+
+def without_secrets(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without the values of fields that are named as secrets are.
+
+    Messages stay as they are: what they hold is content, and the check for secrets looks at it.
+
+    >>> server = {"url": "https://mcp.example", "authorization_token": "abc"}
+    >>> without_secrets({"max_tokens": 9, "mcp_servers": [server]})["mcp_servers"]
+    [{'url': 'https://mcp.example', 'authorization_token': '[not shown]'}]
+    """
+    return {name: value if name == "messages" else _shown(name, value) for name, value in body.items()}
+
+
+def _shown(name: str, value: Json) -> Json:
+    if isinstance(value, str):
+        return (
+            _LEFT_OUT if value and name.lower().replace("-", "").replace("_", "").endswith(_SECRET) else value
+        )
+    if isinstance(value, Mapping):
+        return {inner: _shown(str(inner), part) for inner, part in value.items()}
+    return [_shown(name, part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:

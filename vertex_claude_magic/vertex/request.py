@@ -8,7 +8,7 @@ and keeps the model in the body.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from vertex_claude_magic.vertex.digest import (
     former_digest_of,
     parts_of,
     with_messages,
+    without_secrets,
 )
 from vertex_claude_magic.vertex.encoding import clean, encoded
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
@@ -105,6 +106,11 @@ class Request:
         payload, telling = (b"", b"") if self.method == "GET" else encoded(self.body)
         object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "_telling", telling)
+
+    def __repr__(self) -> str:
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+        shown["body"] = without_secrets(self.body)
+        return f"Request({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def mentions(self, *words: bytes) -> bool:
         """Tell whether one of the words stands in the payload, such as `b'"cache_control"'`.

@@ -22,6 +22,7 @@ from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.budget import count_or_bound, worst_case
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.text import message_of
+from vertex_claude_magic.vertex.digest import without_secrets
 from vertex_claude_magic.vertex.headers import shown_headers
 from vertex_claude_magic.vertex.reply import Usage
 
@@ -76,7 +77,8 @@ def show_dry_run(
     price = "the price is unknown."
     if result.least is not None and result.most is not None:
         price = f"between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."
-    rows = block_rows(request.body, int(target.catalog.limits["image"]["tokens"]))
+    shown = without_secrets(request.body)
+    rows = block_rows(shown, int(target.catalog.limits["image"]["tokens"]))
     lines = [
         f"{counted}, {limit}; {price}",
         *missing,
@@ -84,7 +86,7 @@ def show_dry_run(
         *_recorded(request, target, session.records.stores),
         *request.notices,
     ]
-    body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
+    body = json.dumps(shown_body(shown), indent=2, ensure_ascii=False)
     headers = shown_headers(request.headers).items()
     head = "\n".join([f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in headers)])
     curl = curl_command(request, target.trusted_hosts)
@@ -181,7 +183,11 @@ def _request_text(label: str, request: Request, first: Request | None) -> tuple[
         body = {name: body.get(name) for name in names}
     shown = sorted(shown_headers(dict(headers)).items())
     lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in shown)]
-    return title, "\n".join(lines), json.dumps(shown_body(body), indent=2, ensure_ascii=False)
+    return (
+        title,
+        "\n".join(lines),
+        json.dumps(shown_body(without_secrets(body)), indent=2, ensure_ascii=False),
+    )
 
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:

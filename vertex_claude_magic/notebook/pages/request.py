@@ -17,6 +17,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
 from vertex_claude_magic.text import number_of
+from vertex_claude_magic.vertex.digest import without_secrets
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.headers import shown_headers
 
@@ -179,7 +180,8 @@ def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     """Return a shell command that sends the request; it asks gcloud for a token and contains none.
 
     For a host that gets no Google token the variable `$TOKEN` takes its place, and for the value of a header of the
-    user's a variable with the name of the header. A long body is read from the file `request.json`.
+    user's a variable with the name of the header. Of a field that holds a secret the value is left out. A long body is
+    read from the file `request.json`.
     """
     bearer = "$TOKEN"
     with suppress(ClaudeError):
@@ -188,7 +190,7 @@ def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     data = "--data-binary @request.json"
     if len(request.payload) <= _LONGEST_INLINE:
         # In ASCII, so that what is pasted is what goes out.
-        data = f"-d {shlex.quote(json.dumps(json.loads(request.payload), separators=(',', ':')))}"
+        data = f"-d {shlex.quote(json.dumps(without_secrets(json.loads(request.payload)), separators=(',', ':')))}"
     headers = []
     for name, value in shown_headers(request.headers).items():
         if value == request.headers[name]:
