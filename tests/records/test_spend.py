@@ -386,6 +386,27 @@ def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, c
     assert opened(default_path()).spent(row["day"], local=True).usd == spent
 
 
+UNKNOWN_BEFORE = {
+    "a search": {"tools": SEARCH},
+    "a search of tools": {
+        "tools": [{"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}]
+    },
+}
+
+
+@pytest.mark.parametrize("fields", UNKNOWN_BEFORE.values(), ids=UNKNOWN_BEFORE)
+def test_what_was_unknown_before_stays_unknown_where_the_answer_breaks_off(claude_emulator, fields):
+    """The tokens of its first event are not those of what the service read on the way."""
+    claude_emulator.answer("word " * 100)
+    claude_emulator.fail(*[Fault(cut_after=1200, ending="reset")] * 5)
+    claude = client(claude_emulator)
+    with pytest.raises(errors.ClaudeError):
+        claude.ask("Hello", set=fields, force=True)
+    [row] = rows()
+    assert (row["state"], row["input_tokens"] > 0, row["cost_most"]) == ("failed", True, None)
+    assert claude._session.records.budget.spent(local=True) == float("inf")
+
+
 UNREACHED = [
     ("nobody listens", {"base_url": "http://127.0.0.1:1/v1", "access_token": "t"}),
     ("no name", {"access_token": "t"}),

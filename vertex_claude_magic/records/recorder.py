@@ -217,7 +217,8 @@ class CallRecorder:
         ):
             # What the service refuses, or never saw, it does not bill.
             usd = most = 0.0
-        elif counted and row is not None:
+        elif counted and row is not None and most is not None:
+            # Where the worst case is unknown, the tokens so far are not all there is to pay.
             longest = replace(usage, output_tokens=self.max_tokens, speed=usage.speed or self.speed)
             most = cost(row, self.call.region, longest)
         return Ending(
