@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -384,6 +385,49 @@ def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, c
         assert spent == (reply.cost if counts == "cost" else 0)
     assert spent == (row["cost"] if row["cost"] is not None else row["cost_most"])
     assert opened(default_path()).spent(row["day"], local=True).usd == spent
+
+
+UNCOUNTED = {
+    "no usage": None,
+    "an empty one": {},
+    "only the prompt": {"input_tokens": 3},
+    "only the answer": {"output_tokens": 3},
+    "nulls": {"input_tokens": None, "output_tokens": None},
+    "no numbers": {"input_tokens": 3, "output_tokens": "many"},
+}
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("usage", UNCOUNTED.values(), ids=UNCOUNTED)
+def test_an_answer_without_its_tokens_counts_for_its_worst_case(claude_emulator, usage, streamed):
+    """Some gateways report none; if that were free of charge, no limit would ever be reached."""
+    reported = {} if usage is None else {"usage": usage}
+    message = {
+        "id": "m",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5-5",
+        "content": [],
+        **reported,
+    }
+    if streamed:
+        events = [
+            {"type": "message_start", "message": message},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, **reported},
+            {"type": "message_stop"},
+        ]
+        body, kind = "".join(f"data: {json.dumps(event)}\n\n" for event in events), "text/event-stream"
+    else:
+        body, kind = json.dumps({**message, "stop_reason": "end_turn"}), "application/json"
+    claude_emulator.fail(*[Fault(status=200, body=body.encode(), content_type=kind)] * 9)
+    claude = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K, no_stream=not streamed)
+    reply = claude.ask("Hello")
+    assert (reply.complete, reply.cost) == (True, None)
+    [row] = rows()
+    assert (row["state"], row["cost"], row["cost_most"]) == ("done", None, pytest.approx(0.1, rel=0.06))
+    assert claude._session.records.budget.spent(local=True) == row["cost_most"]
+    with pytest.raises(errors.CostLimitExceeded):
+        claude.ask("Hello", max_session_cost=0.15)
 
 
 UNKNOWN_BEFORE = {

@@ -211,7 +211,9 @@ class CallRecorder:
         # In USD: what the call cost, and what it may have cost at most.
         usd, most = None, self.call.cost_most
         if reply.complete:
-            usd = most = reply.cost
+            # An answer whose tokens the service did not report stays at the worst case.
+            usd = reply.cost
+            most = most if usd is None else usd
         elif not sent or (
             not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError)))
         ):

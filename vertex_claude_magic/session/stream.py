@@ -226,7 +226,7 @@ class Stream:
 
     def _price(self, model: str, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
-        if not self._builder.complete:
+        if not (self._builder.complete and usage.counted):
             return None
         from vertex_claude_magic.models.prices import cost
 

@@ -76,6 +76,11 @@ class Usage:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def counted(self) -> bool:
+        """Whether the service has said how many tokens it read and wrote; some gateways do not."""
+        return len(_counts(self.raw, ("input_tokens", "output_tokens"))) == 2
+
+    @property
     def total_input_tokens(self) -> int:
         """All tokens of the prompt, cached or not."""
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens

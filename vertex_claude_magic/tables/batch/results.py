@@ -157,7 +157,9 @@ class Results:
         builder.add_message(message)
         reply = builder.reply(region=self.location)
         usage = reply.usage
-        price = cost(self.model, self.location, usage, batch=True) if self.model is not None else None
+        price = None
+        if self.model is not None and usage.counted:
+            price = cost(self.model, self.location, usage, batch=True)
         whole = replace(reply, cost=price)
         shape = self.typed.shape if self.typed is not None else None
         why = UNANSWERED.get(reply.stop_reason or "")
