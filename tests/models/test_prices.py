@@ -11,7 +11,7 @@ import vertex_claude_magic
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
 from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate, usd_limit
-from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
+from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage, usage_from
 
 CATALOG = Catalog.load()
 K, M = 1_000, 1_000_000
@@ -69,6 +69,43 @@ COSTS = [
     ("claude-3-opus@20240229", "global", use(inp=1 * K, out=1 * K), 0.09),
     ("claude-mythos-preview", "global", use(), 0.0),  # nothing used, nothing to pay
 ]  # fmt: skip
+
+
+def steps(*each, inp=0, out=0, **fields):
+    return usage_from({"input_tokens": inp, "output_tokens": out, "iterations": list(each), **fields})
+
+
+def step(kind, inp, out, **fields):
+    return {"type": kind, "input_tokens": inp, "output_tokens": out, **fields}
+
+
+# What a compaction took is in no other field of the usage object, what a message took is (anthropic 2.14.0).
+COMPACTED = [
+    ("claude-opus-5-5", "global", steps(step("compaction", 180 * K, 3_500), step("message", 20 * K, 1 * K), inp=20 * K, out=1 * K),
+     0.89),  # .72 + .07 + .08 + .02
+    ("claude-opus-5-5", "us", steps(step("compaction", 180 * K, 3_500), inp=20 * K, out=1 * K), 0.979),  # 10 % more
+    ("claude-opus-5-5", "global", steps(*[step("compaction", 100 * K, 0)] * 3, inp=0, out=0), 1.2),  # 3 x .4
+    ("claude-opus-5-5", "global", steps(step("message", 1, 1), inp=10 * K, out=2 * K), 0.08),
+    # Each falls into a tier of its own: .01 + .10
+    ("claude-haiku-5-5", "global", steps(step("compaction", 200 * K, 0), inp=100 * K), 0.11),
+    ("claude-sonnet-5-5", "global", steps(step("compaction", 0, 0, cache_creation_input_tokens=100 * K,
+     cache_creation={"ephemeral_1h_input_tokens": 60 * K})), 0.34),  # .04x2.5 + .06x4
+    ("claude-opus-5-5", "global", steps(None, 5, "compaction", inp=10 * K, out=2 * K), 0.08),
+    # The price of another model is not known here.
+    ("claude-opus-5-5", "global", steps(step("advisor_message", 9, 9, model="claude-fable-5"), inp=9), None),
+    ("claude-opus-5-5", "global", steps(step("fallback_message", 9, 9, model="claude-fable-5"), inp=9), None),
+    ("claude-opus-5-5", "global", steps(step("news", 9, 9), inp=9), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "location", "usage", "usd"), COMPACTED)
+def test_what_the_service_did_beside_the_answer_is_paid_too(model, location, usage, usd):
+    """Also in a sum over rounds and in batch prediction."""
+    assert cost(row(model), location, usage) == (None if usd is None else pytest.approx(usd, rel=1e-9))
+    half = cost(row(model), location, usage, batch=True)
+    assert half == (None if usd is None else pytest.approx(usd / 2, rel=1e-9))
+    assert (usage + usage).iterations == usage.iterations * 2
+
 
 BATCH = [
     ("claude-opus-5-5", "global", use(inp=1 * M, out=1 * M), 12.0),  # 2 + 10

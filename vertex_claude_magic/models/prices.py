@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vertex_claude_magic.models.model import Model, Tier
 
@@ -46,8 +46,10 @@ class _ServerTools(Protocol):
     def web_search_requests(self) -> int: ...
 
 
-class TokenUsage(Protocol):
-    """The part of the usage object of the Messages API that decides the cost."""
+class _TokenCounts(Protocol):
+    @property
+    def type(self) -> str | None:
+        """Of a step of the service what it did, such as "message" or "compaction"."""
 
     @property
     def input_tokens(self) -> int:
@@ -68,6 +70,14 @@ class TokenUsage(Protocol):
     @property
     def cache_creation(self) -> _CacheWrites | None:
         """The cache writes by lifetime, where the service reports it."""
+
+
+class TokenUsage(_TokenCounts, Protocol):
+    """The part of the usage object of the Messages API that decides the cost."""
+
+    @property
+    def iterations(self) -> Sequence[_TokenCounts]:
+        """What the steps of the service took, where it reports them."""
 
     @property
     def speed(self) -> str | None:
@@ -140,25 +150,30 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     >>> cost(sonnet, "global", Usage(input_tokens=1_000, output_tokens=500))
     0.007
     """
-    detail, tools = usage.cache_creation, usage.server_tool_use
-    one_hour = detail.ephemeral_1h_input_tokens if detail else 0
-    counts = {
-        "input": usage.input_tokens,
-        "output": usage.output_tokens,
-        # What the detail leaves unexplained was written for five minutes, the default of the API.
-        "cache_write_5m": max(usage.cache_creation_input_tokens - one_hour, 0),
-        "cache_write_1h": one_hour,
-        "cache_read": usage.cache_read_input_tokens,
-    }
-    prompt = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
-    tier = rate(model, location, prompt)
+    # A step that is no message is not in the other numbers (anthropic 2.14.0, `BetaUsage.iterations`).
+    beside = [step for step in usage.iterations if step.type != "message"]
+    # What an advisor or a fallback took has the price of another model.
+    if {step.type for step in beside} - {"compaction"}:
+        return None
+    parts: list[tuple[int, float | None]] = []
+    for used in (usage, *beside):
+        one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
+        counts = {
+            "input": used.input_tokens,
+            "output": used.output_tokens,
+            # What the detail leaves unexplained was written for five minutes, the default of the API.
+            "cache_write_5m": max(used.cache_creation_input_tokens - one_hour, 0),
+            "cache_write_1h": one_hour,
+            "cache_read": used.cache_read_input_tokens,
+        }
+        prompt = used.input_tokens + used.cache_creation_input_tokens + used.cache_read_input_tokens
+        tier = rate(model, location, prompt)
+        # A price that is not needed may be unknown.
+        parts += [(count, getattr(tier, name, None)) for name, count in counts.items() if count]
+    tools = usage.server_tool_use
     searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
     factor = model.prices.batch_factor if batch else 1.0
     pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
-    # A price that is not needed may be unknown.
-    parts: list[tuple[int, float | None]] = [
-        (count, getattr(tier, name, None)) for name, count in counts.items() if count
-    ]
     needed = [*[price for _, price in parts], *([fee] if searches else ())]
     if factor is None or pace is None or None in needed:
         return None

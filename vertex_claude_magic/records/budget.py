@@ -38,6 +38,8 @@ __all__ = [
 
 # Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
 _USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
+# Fields that have the service do more than to answer once, with this model (anthropic 2.14.0, `MessageCreateParams`).
+_SERVICE_WORK = ("mcp_servers", "compaction", "fallbacks", "fallback_credit_token")
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
 
@@ -132,8 +134,8 @@ def read_count(answer: Json) -> int:
 def worst_case(request: Request, catalog: Catalog, input_tokens: int, *, batch: bool = False) -> float | None:
     """Return the most that a request can cost in USD, in batch prediction if `batch`; None where a price is unknown.
 
-    The service's own tools search as often as they like and read what they find, so their cost is not known
-    before.
+    The service's own tools search as often as they like and read what they find, and a conversation may be
+    compacted again and again within one answer, so their cost is not known before.
 
     >>> from vertex_claude_magic.vertex.request import RequestOptions, build_request
     >>> from vertex_claude_magic.models.catalog import Catalog
@@ -147,7 +149,9 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int, *, batch: 
     tools = request.body.get("tools")
     kinds = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
     foreign = [kind for kind in kinds if kind is not None and not str(kind).startswith(_USERS_TOOLS)]
-    if row is None or type(output) is not int or output < 0 or foreign or request.body.get("mcp_servers"):
+    foreign += [name for name in _SERVICE_WORK if request.body.get(name)]
+    compacts = "compact" in str(request.body.get("context_management"))
+    if row is None or type(output) is not int or output < 0 or foreign or compacts:
         return None
     # The input is read as it is, or written to the cache for as long as was asked.
     speed = asked_speed(request)

@@ -58,7 +58,8 @@ class Usage:
     `input_tokens` counts only what was neither read from nor written to the prompt cache;
     `total_input_tokens` is the sum of the three. `raw` is the usage object as it arrived. The service counts
     `output_tokens` at the end: in the reply of an answer that was stopped it is what came with the first event,
-    mostly 1, and no count of what was written.
+    mostly 1, and no count of what was written. `iterations` has what the service reports of each of its steps, with a
+    `type`; what a step of the type "compaction" took is in none of the other fields.
 
     >>> Usage(input_tokens=3, cache_read_input_tokens=4).total_input_tokens
     7
@@ -73,6 +74,8 @@ class Usage:
     server_tool_use: ServerToolUse | None = None
     speed: str | None = None
     service_tier: str | None = None
+    type: str | None = None
+    iterations: tuple[Usage, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -118,6 +121,7 @@ class Usage:
             server_tool_use=_both(self.server_tool_use, other.server_tool_use),
             speed=other.speed or self.speed,
             service_tier=other.service_tier or self.service_tier,
+            iterations=self.iterations + other.iterations,
             raw=_merged(self.raw, other.raw),
         )
 
@@ -292,9 +296,13 @@ def usage_from(raw: Mapping[str, Any]) -> Usage:
         part = raw.get(name)
         if isinstance(part, Mapping):
             values[name] = kind(**_counts(part, kind._fields))
-    for name in ("service_tier", "speed"):
+    for name in ("service_tier", "speed", "type"):
         if isinstance(raw.get(name), str):
             values[name] = raw[name]
+    if isinstance(steps := raw.get("iterations"), (list, tuple)):
+        # A step has none of its own, and a deeper one would be no answer of the service.
+        plain = [{**step, "iterations": None} for step in steps if isinstance(step, Mapping)]
+        values["iterations"] = tuple(map(usage_from, plain))
     return Usage(**values, raw=dict(raw))
 
 
