@@ -455,6 +455,43 @@ def test_a_connection_lost_before_the_status_line_is_tried_again(claude_emulator
     assert len({request.raw for request in claude_emulator.requests}) == 1
 
 
+LOST = {
+    "dropped": Fault(drop=True),
+    "reset within the head": Fault(raw=b"HTTP/1.1 2"),
+}
+
+
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+def test_a_question_that_is_not_streamed_is_not_sent_again_once_it_is_out(claude_emulator, fault):
+    """Its status line comes when its answer is finished, so each attempt may be a whole answer that is billed."""
+    claude_emulator.fail(*[fault] * 3)
+    with pytest.raises(errors.NetworkError) as caught:
+        of(claude_emulator).ask("Hello", no_stream=True)
+    assert len(claude_emulator.requests) == 1
+    assert "may be finished and billed" in caught.value.cure
+
+
+def test_what_was_refused_or_never_out_is_sent_again_streamed_or_not(claude_emulator):
+    """Nobody bills it."""
+    claude_emulator.fail(Fault(status=503))
+    assert of(claude_emulator).ask("Hello", no_stream=True).complete
+    assert len(claude_emulator.requests) == 2
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    notices: list[str] = []
+    stream = client(f"http://127.0.0.1:{port}/v1").stream("Hello", notify=notices.append, no_stream=True)
+    with pytest.raises(errors.NetworkError, match="refused the connection"):
+        stream.reply  # noqa: B018 - reading it is the test
+    assert len(notices) == 2
+
+
+def test_a_count_that_is_lost_is_sent_again(claude_emulator):
+    """Counting is free of charge."""
+    claude_emulator.fail(Fault(drop=True))
+    assert of(claude_emulator).count("Hello") > 0
+    assert len(claude_emulator.requests) == 2
+
+
 def test_a_name_that_does_not_resolve_is_named():
     """Case 34: the region's spelling is what is wrong most often."""
     with pytest.raises(

@@ -391,6 +391,11 @@ class PendingResponse:
         except (requests.exceptions.RequestException, OSError) as failure:
             error, again = self._named(failure), may_send_again(failure)
         error.details["may_retry"] = again
+        asks = "max_tokens" in self._request.body
+        if again and asks and self.may_be_billed and not self._request.streamed:
+            # In one piece an answer comes when it is finished; a run over a table counts it and asks again.
+            error.cure = "The answer may be finished and billed, so it was not asked for again; ask again."
+            again = False
         if not again or self._cancelled.is_set() or attempt >= self._retries:
             raise error
         self._wait(backoff(attempt, self._transport.policy, self._transport.chance), error.message)
