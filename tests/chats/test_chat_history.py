@@ -10,11 +10,12 @@ import pytest
 from journals import QUICK, client
 from tls import as_google, make_certificate
 
-from vertex_claude_magic import Claude, Reply, errors
+from vertex_claude_magic import Chat, Claude, Reply, errors
 from vertex_claude_magic.chats.entry import answer_blocks, answer_message, entry_of
 from vertex_claude_magic.chats.positions import position_of
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
+from vertex_claude_magic.notebook.pages.chat import turns_table
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.session.history import History, SentTurn, with_cache_marks
 
@@ -53,6 +54,56 @@ def test_thinking_goes_back_unchanged_while_nothing_before_it_has_changed(claude
     chat.ask("One")
     chat.ask("Two")
     assert sent(claude_emulator)[1] == {"role": "assistant", "content": [THINKING, TEXT]}
+
+
+REFUSED = Scripted(content="Well, first you", stop_reason="refusal")
+
+
+def told_in(chat, prompt: str, **options) -> tuple[Reply, str]:
+    with chat.stream(prompt, **options) as stream:
+        reply = stream.reply
+    return reply, "\n".join(notice.text for notice in stream.notices())
+
+
+def test_a_refused_turn_is_not_sent_until_it_is_kept(claude, claude_emulator):
+    """With it, the service would refuse whatever follows (Claude docs, "Handling stop reasons")."""
+    chat = claude.chat("talk")
+    claude_emulator.answer("1", REFUSED, "3", "4")
+    chat.ask("One")
+    reply, told = told_in(chat, "Two")
+    assert (reply.stop_reason, reply.turn, reply.text) == ("refusal", 2, "Well, first you")
+    assert "Turn 2 of talk is not sent; %claude_chat talk --keep 2 sends it too." in told
+    chat.ask("Three")
+    assert [texts(each) for each in sent(claude_emulator)] == ["One", "1", "Three"]
+    assert [turn.state for turn in chat.turns] == ["ok", "interrupted", "ok"]
+    chat.keep(2)
+    chat.ask("Four")
+    assert [texts(each) for each in sent(claude_emulator)] == [
+        "One", "1", "Two", "Well, first you", "Three", "3", "Four",
+    ]  # fmt: skip
+
+
+def test_a_refused_turn_is_listed_as_such(claude, claude_emulator, tmp_path):
+    """Also after it was saved as a notebook and loaded again."""
+    chat = claude.chat("talk")
+    claude_emulator.answer(REFUSED, "2")
+    chat.ask("One")
+    chat.ask("Two")
+    assert "refused, not sent" in turns_table("talk", chat.turns).plain()
+    chat.save(tmp_path / "talk.ipynb")
+    chat.keep(1)
+    assert "refused, sent (--keep)" in turns_table("talk", chat.turns).plain()
+    chat.clear()
+    loaded = Chat.load(tmp_path / "talk.ipynb", session=claude._session)
+    assert [(turn.state, turn.reply.stop_reason) for turn in loaded.turns] == [
+        ("interrupted", "refusal"),
+        ("ok", "end_turn"),
+    ]
+
+
+def texts(message) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
 
 
 CHANGES = {

@@ -221,7 +221,7 @@ class Chat:
         self._change(work)
 
     def keep(self, number: int) -> None:
-        """Send an interrupted turn too, with the part of its answer that had arrived.
+        """Send an interrupted or refused turn too, with the part of its answer that had arrived.
 
         Raises:
             OptionError: there is no such turn, or it was not interrupted.

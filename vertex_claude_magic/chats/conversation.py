@@ -204,8 +204,10 @@ class NamedChat:
 
     def settle(self, reply: Reply, request: Request) -> Reply:
         """Put the turn in its place, and return the answer with its number; the next one may ask."""
+        # With a refusal in it, the service refuses what follows too (Claude docs, "Handling stop reasons", 2026).
+        state = "interrupted" if reply.stop_reason == "refusal" else "ok"
         try:
-            return self._settled(reply, request, "ok")
+            return self._settled(reply, request, state)
         finally:
             self._free()
 
@@ -216,13 +218,12 @@ class NamedChat:
             if self._hold is None or position is None or partial is None or request is None:
                 return None
             former = self._entries[position.at] if position.replaces else None
-            name, number = quote(self._name, 40), position.at + 1
             if former is not None and former.state != "interrupted":
-                self._notices.append(f"The previous answer of this cell remains turn {number} of {name}.")
-            elif answer_message(partial) is not None:
+                name = quote(self._name, 40)
                 self._notices.append(
-                    f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
+                    f"The previous answer of this cell remains turn {position.at + 1} of {name}."
                 )
+            elif answer_message(partial) is not None:
                 return self._settled(partial, request, "interrupted")
             return None
         finally:
@@ -280,6 +281,11 @@ class NamedChat:
         entries = placed(self._entries, position, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
         self._unanswered.pop(self._asker, None)
+        if state != "ok":
+            name = quote(self._name, 40)
+            self._notices.append(
+                f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
+            )
         self._tell(entries, number)
         return replace(reply, chat=self._name, turn=number)
 

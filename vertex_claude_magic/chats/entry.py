@@ -1,7 +1,8 @@
 """A turn of a conversation as it is stored, and what of it is sent. Values and pure functions only.
 
-A turn is sent unless the user interrupted it; whether it is stale follows from what is before it now and what was when
-it was asked, so that nothing has to be marked, and a conversation that is rebuilt as it was is not stale.
+A turn is sent unless the user interrupted it or the service refused it; whether it is stale follows from what is before
+it now and what was when it was asked, so that nothing has to be marked, and a conversation that is rebuilt as it was is
+not stale.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Turn:
         cell: The id by which the front end knows the cell that asked; empty where it tells none.
         prompt: The prompt as it was written.
         reply: The answer.
-        state: "ok"; "stale" where what is before it has changed since; or "interrupted": then it is not sent, unless it
-            was kept (`--keep`).
+        state: "ok"; "stale" where what is before it has changed since; or "interrupted", which a refused one is
+            too: then it is not sent, unless it was kept (`--keep`).
         kept: Whether it was.
         before: The answers before the last one, where functions were called or the service paused.
     """
@@ -77,7 +78,7 @@ class TurnEntry(NamedTuple):
         prompt: The prompt as it was written.
         messages: What it adds to the conversation, the answer last.
         reply: The answer.
-        state: "ok", "interrupted", or "sent" (interrupted, and sent all the same).
+        state: "ok", "interrupted" (or refused), or "sent" (interrupted, and sent all the same).
         before: The digest of the conversation before it when it was asked.
         model: The model that was asked.
         frame: The digest of system text and tools of its request.

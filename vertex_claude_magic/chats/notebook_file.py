@@ -262,13 +262,14 @@ def _entry(cell: Mapping[str, Json], text: str, found: Mapping[str, Json], *, ed
         for name in ("model", "region", "date")
         if isinstance(value := found.get(name), str)
     }
+    refused = found.get("stop_reason") == "refusal"
     by = found.get("answered_by")
     reply = Reply(
         blocks=({"type": "text", "text": text},),
         model=named.get("model", ""),
         region=named.get("region", ""),
         complete=complete,
-        stop_reason="end_turn" if complete else None,
+        stop_reason="refusal" if refused else "end_turn" if complete else None,
         lineage=Lineage(
             date=named.get("date"),
             answered_by=by if by in {"vertex", "gateway", "local", "emulator"} else None,
@@ -296,7 +297,7 @@ def _entry(cell: Mapping[str, Json], text: str, found: Mapping[str, Json], *, ed
         prompt=prompt,
         messages=messages,
         reply=reply,
-        state="ok" if complete else "interrupted",
+        state="ok" if complete and not refused else "interrupted",
     )
 
 

@@ -201,14 +201,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --summary                with --fork: start from a summary that Claude writes
             --clear                  remove all turns
             --remove N               remove turn N; those behind it move up, and are stale
-            --keep N                 send the interrupted turn N too, as far as its answer had come
+            --keep N                 send turn N too, which was interrupted or refused, as far as its answer had come
             --save FILE.ipynb        write a notebook, each turn a cell that runs
             --load FILE.ipynb        create it from a notebook with answers
             --export FILE            write Markdown (.md) or a page (.html)
 
         A turn belongs to the cell that asked it: running the cell again puts the new answer in the place of the
         former one, and later turns are stale until their cells run again. A turn that fails leaves no trace; one that
-        was interrupted is stored, and not sent. Conversations are in the journal, and are not dropped with old calls.
+        was interrupted or refused is stored, and not sent. Conversations are in the journal, and are not dropped with
+        old calls.
         """
         from vertex_claude_magic.notebook.commands.chat import run_chat
 

@@ -66,7 +66,7 @@ CHAT_OPTIONS = (
     Option("clear", "flag", help="remove all turns"),
     Option("remove", "integer", least=1, wanted="the number of a turn", value="N", help="remove turn N"),
     Option("keep", "integer", least=1, wanted="the number of a turn", value="N",
-           help="send the interrupted turn N too"),
+           help="send turn N too, which was interrupted or refused"),
     Option("save", value="FILE", candidates="files", help="write a notebook, each turn a cell"),
     Option("load", value="FILE", candidates="files", help="create it from a notebook with answers"),
     Option("export", value="FILE", candidates="files", help="write Markdown (.md) or a page (.html)"),

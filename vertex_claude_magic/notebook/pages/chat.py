@@ -72,7 +72,11 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
     ]
     rows = []
     for turn in turns:
-        state = "interrupted, sent (--keep)" if turn.kept else _STATES[turn.state]
+        state = _STATES[turn.state]
+        if turn.reply.stop_reason == "refusal":
+            state = state.replace("interrupted", "refused")
+        if turn.kept:
+            state = state.replace("not sent", "sent (--keep)")
         rows.append(
             Row(
                 (
@@ -91,7 +95,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
         else []
     )
     notes += (
-        [f"%claude_chat {name} --keep N sends an interrupted turn too."]
+        [f"%claude_chat {name} --keep N sends a turn too that is not sent."]
         if any(t.state == "interrupted" and not t.kept for t in turns)
         else []
     )

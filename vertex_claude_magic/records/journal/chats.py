@@ -50,7 +50,7 @@ class StoredTurn(NamedTuple):
     """One turn as it is stored.
 
     Args:
-        state: "ok", "interrupted", or "sent" (interrupted, and part of the conversation all the same).
+        state: "ok", "interrupted" (or refused), or "sent" (interrupted, and part of the conversation all the same).
         messages: What it adds to the conversation, as it is sent: the prompt, calls and results of tools, the answer.
         about: The rest, as JSON.
         id: Its number in the journal, None where it is not there.
