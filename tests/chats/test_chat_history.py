@@ -101,6 +101,38 @@ def test_a_refused_turn_is_listed_as_such(claude, claude_emulator, tmp_path):
     ]
 
 
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+AGAIN = {**SEARCH, "id": "srvtoolu_2"}
+# What the service answers, why it stops, and what of it goes before the next prompt.
+OPEN_CALLS = {
+    "paused": ([TEXT, SEARCH], "pause_turn", [TEXT]),
+    "cut off": ([TEXT, SEARCH], "max_tokens", [TEXT]),
+    "cut off behind a whole one": ([SEARCH, FOUND, TEXT, AGAIN], "max_tokens", [SEARCH, FOUND, TEXT]),
+    "nothing else": ([SEARCH], "max_tokens", [{"type": "text", "text": "This call was not run."}]),
+    "thinking before it": ([TEXT, THINKING, SEARCH], "pause_turn", [TEXT]),
+    "all have results": ([SEARCH, FOUND, TEXT], "end_turn", [SEARCH, FOUND, TEXT]),
+}
+
+
+@pytest.mark.parametrize("follow", ["a conversation", "--after"])
+@pytest.mark.parametrize("name", OPEN_CALLS)
+def test_a_call_of_the_service_without_its_result_is_not_sent(claude, claude_emulator, name, follow):
+    """The service takes it only where its own answer goes on, and not with a message of the user behind it."""
+    blocks, reason, expected = OPEN_CALLS[name]
+    claude_emulator.answer(Scripted(content=blocks, stop_reason=reason), "2")
+    chat = claude.chat("talk")
+    first = chat.ask("One", max_rounds=1, tools=["web_search"])
+    assert first.stop_reason == reason
+    if follow == "--after":
+        claude.ask("Two", after=first)
+    else:
+        chat.ask("Two")
+    answer = sent(claude_emulator)[1]
+    assert answer["content"] == expected or [{"type": "text", "text": answer["content"]}] == expected
+    assert sent(claude_emulator)[2]["role"] == "user"
+
+
 def texts(message) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
 from typing import Any, Literal, NamedTuple
@@ -28,6 +28,7 @@ from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, answerer_of, usage_from
 
 __all__ = [
+    "NOT_RUN",
     "Sendable",
     "Turn",
     "TurnEntry",
@@ -42,6 +43,10 @@ __all__ = [
     "stored_turn",
     "turns_of",
 ]  # fmt: skip
+
+
+# What is sent in place of the result of a call that was not run.
+NOT_RUN = "This call was not run."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,9 +213,23 @@ def sendable(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
 
 
 def sendable_of(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
-    """Return the messages of a turn with their digest, and without thinking."""
-    sent = tuple([SentMessage(clean(message)) for message in messages])
-    bare = tuple([_without_thinking(message) for message in sent])
+    """Return the messages of a turn with their digest, and without thinking.
+
+    A call of a tool of the service that has no result is left out: it was cut off or paused, and the service takes it
+    only where its own answer goes on, not with a message of the user behind it.
+    """
+    answered = {
+        block["tool_use_id"]
+        for message in messages
+        for block in message.get("content") or ()
+        if isinstance(block, Mapping) and "tool_use_id" in block
+    }
+
+    def is_open(block: Mapping[str, Any]) -> bool:
+        return block.get("type") in _SERVICE_CALLS and block.get("id") not in answered
+
+    sent = tuple([_without(SentMessage(clean(message)), is_open) for message in messages])
+    bare = tuple([_without(message, lambda block: block.get("type") in THINKING) for message in sent])
     calls = any(
         block.get("type") in _CALLS
         for message in messages
@@ -225,14 +244,21 @@ def sendable_of(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
 
 
 _CALLS = frozenset({"tool_use", "tool_result"})
+_SERVICE_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 
 
-def _without_thinking(message: SentMessage) -> SentMessage:
+def _without(message: SentMessage, left_out: Callable[[Mapping[str, Any]], bool]) -> SentMessage:
+    """Return an answer without some of its blocks, and without thinking that has nothing behind it then."""
     content = message.get("content")
     if isinstance(content, str) or message.get("role") != "assistant":
         return message
-    blocks = [block for block in content or () if block.get("type") not in THINKING]
-    return message if len(blocks) == len(content or ()) else SentMessage({**message, "content": blocks})
+    blocks = [block for block in content or () if not left_out(block)]
+    if len(blocks) == len(content or ()):
+        return message
+    while blocks and blocks[-1].get("type") in THINKING:
+        blocks.pop()
+    # The service takes no empty answer.
+    return SentMessage({**message, "content": blocks or [{"type": "text", "text": NOT_RUN}]})
 
 
 def turns_of(name: str, entries: Sequence[TurnEntry]) -> list[Turn]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.entry import (
+    NOT_RUN,
     answer_blocks,
     answer_message,
     chain,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["closing", "history_after", "history_of", "questions_of", "tokens_of"]
 
 Messages = tuple[Mapping[str, Any], ...]
-
-_NOT_RUN = "This call was not run."
 
 
 def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] | None = None) -> History:
@@ -75,7 +74,7 @@ def closing(messages: Messages) -> Messages:
     'This call was not run.'
     """
     results = [
-        {"type": "tool_result", "tool_use_id": block.get("id"), "is_error": True, "content": _NOT_RUN}
+        {"type": "tool_result", "tool_use_id": block.get("id"), "is_error": True, "content": NOT_RUN}
         for block in answer_blocks(messages)
         if block.get("type") == "tool_use"
     ]
