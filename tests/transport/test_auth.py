@@ -17,7 +17,10 @@ import pytest
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator.google.credentials import EMAIL
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.transport.transport import Transport
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
@@ -102,6 +105,50 @@ def test_a_fixed_token_that_is_refused_is_not_sent_again(claude_emulator):
     error = refused(claude, errors.AuthenticationFailed)
     assert error.cure.startswith("Give another access_token")
     assert len(claude_emulator.requests) == 1
+
+
+class SlowAnew(FixedToken):
+    """Its first token takes 100 s on the clock; of the second one a step lasts until `go_on`."""
+
+    def __init__(self, step: str, now: list[float]) -> None:
+        super().__init__("emulator")
+        self.step, self.now, self.refused = step, now, False
+        self.waiting, self.go_on = threading.Event(), threading.Event()
+
+    def headers(self) -> dict[str, str]:
+        self.now[0] = max(self.now[0], 100.0)
+        self._wait("headers")
+        return super().headers()
+
+    def renew(self, refused) -> bool:
+        self.refused = True
+        self._wait("renew")
+        return True
+
+    def _wait(self, step: str) -> None:
+        if self.refused and step == self.step:
+            self.waiting.set()
+            self.go_on.wait(60)
+
+
+@pytest.mark.parametrize("step", ["renew", "headers"])
+def test_a_new_token_is_waited_for_as_long_as_the_first_one(claude_emulator, step):
+    """With a notice, and not until the time for the whole answer is over."""
+    now = [0.0]
+    authorizer = SlowAnew(step, now)
+    transport = Transport(authorizer, RetryPolicy(credentials=12.0), clock=lambda: now[0])
+    claude_emulator.fail(401)
+    request = client(claude_emulator, model="haiku").request("Hello")
+    pending = transport.send(request, Catalog.load(), timeout=600)
+    assert authorizer.waiting.wait(60)
+    assert pending.get(60.0).text.startswith("getting a new token")
+    now[0] += 11.0
+    assert pending.get(0.0) is None
+    now[0] += 1.0
+    ended = pending.get(60.0)
+    assert isinstance(ended.error, errors.CredentialsNotFound)
+    authorizer.go_on.set()
+    transport.close()
 
 
 NO_CREDENTIALS = {

@@ -183,7 +183,8 @@ class PendingResponse:
         self._taken: threading.Event | None = None
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
-        self._authorised = False
+        # Since when credentials are waited for, and whether they are there.
+        self._asked_at, self._authorised = self.started, False
         self.may_be_billed = False
         self._tell: Callable[[], None] | None = None
         self._over = threading.Event()
@@ -224,7 +225,7 @@ class PendingResponse:
             if now >= self._deadline:
                 self.cancel()
                 self._items.put(Ended(self._late()))
-            elif not self._authorised and now - self.started >= limit:
+            elif not self._authorised and now - self._asked_at >= limit:
                 self.cancel()
                 self._items.put(Ended(no_credentials_in(limit)))
             elif now >= end:
@@ -373,8 +374,13 @@ class PendingResponse:
                     and not renewed
                 ):
                     renewed = True
+                    self._items.put(
+                        WaitNotice("getting a new token (the last one was refused, 401)")
+                    )
+                    self._asked_at, self._authorised = self._transport.clock(), False
                     if authorizer.renew(headers):
                         continue
+                    self._authorised = True
                     from vertex_claude_magic.transport.auth import ANOTHER_TOKEN
 
                     error.cure = ANOTHER_TOKEN
