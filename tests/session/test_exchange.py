@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -45,6 +46,31 @@ def exchange(session, **options) -> Exchange:
 
 def texts(notices) -> list[str]:
     return [notice.text for notice in notices]
+
+
+TOLD_BESIDE = {
+    "what was edited": {"context_management": {"applied_edits": []}},
+    "a container": {"delta": {"stop_reason": "end_turn", "container": {"id": "c", "expires_at": "x"}}},
+    "a field of tomorrow": {"news": 1},
+}
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("name", TOLD_BESIDE)
+def test_a_known_event_with_more_in_it_is_not_called_unknown(session, claude_emulator, name, streamed):
+    """It is in `other_events`; the notice is for events of which nobody here knows what they are."""
+    ends = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, **TOLD_BESIDE[name]}
+    message = {"type": "message", "role": "assistant", "content": [], "model": "claude-haiku-5-5"}
+    events = [{"type": "message_start", "message": message}, ends, {"type": "news"}, {"type": "message_stop"}]
+    body, kind = "".join(f"data: {json.dumps(event)}\n\n" for event in events), "text/event-stream"
+    if not streamed:
+        body, kind = json.dumps({**message, **ends["delta"], **ends, "type": "message"}), "application/json"
+    claude_emulator.fail(Fault(status=200, body=body.encode(), content_type=kind))
+    with Exchange(session, "Hi", session.target({"no_stream": not streamed})) as asked:
+        reply = asked.reply
+    assert reply.other_events or not streamed
+    told = [text for text in texts(asked.notices()) if "unknown event" in text]
+    assert told == (["The answer also contained unknown event types: news."] if streamed else [])
 
 
 def test_nothing_is_sent_before_it_is_started(session, claude_emulator):

@@ -421,7 +421,9 @@ class Exchange:
             found += [Notice("conversation", text) for text in self._conversation.notices()]
         found += self.lifecycle()
         found += [Notice("request", text) for text in request.notices]
-        unknown = sorted({str(data.get("type")) for data in reply.other_events}) if reply is not None else []
+        others = reply.other_events if reply is not None else ()
+        # These two are there with what else they tell, such as the context that was edited.
+        unknown = sorted({str(data.get("type")) for data in others} - {"message", "message_delta"})
         if unknown:
             kinds = ", ".join(unknown)
             found.append(Notice("answer", f"The answer also contained unknown event types: {kinds}."))

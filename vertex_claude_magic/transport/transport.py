@@ -374,9 +374,7 @@ class PendingResponse:
                     and not renewed
                 ):
                     renewed = True
-                    self._items.put(
-                        WaitNotice("getting a new token (the last one was refused, 401)")
-                    )
+                    self._items.put(WaitNotice("getting a new token (the last one was refused, 401)"))
                     self._asked_at, self._authorised = self._transport.clock(), False
                     if authorizer.renew(headers):
                         continue
