@@ -18,6 +18,7 @@ from processes import forked, needs_fork
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.settings.origin import Origin, asking_for
@@ -313,6 +314,39 @@ def test_an_attachment_is_stored_once_and_goes_with_its_last_call(tmp_path):
         journal._upkeep(KEEP)
         assert [row["content"] for row in rows("attachments", journal.path)] == left
     assert [rows(table, journal.path) for table in COLUMNS] == [[]] * len(COLUMNS)
+
+
+@pytest.mark.parametrize("wrong", [[45], [45, 45, 45], [-45], [4000], [-45, 45]], ids=str)
+def test_a_clock_that_is_wrong_for_a_day_empties_no_journal(tmp_path, wrong):
+    """Days by which it is wrong for a question each; what is dropped does not come back."""
+    now = [NOON]
+    journal = opened(tmp_path / "j", clock=lambda: now[0])
+
+    def ask(day: int) -> None:
+        now[0] = NOON + day * DAY
+        kept(journal, f"{now[0]}", at=now[0])
+        journal._upkeep(KEEP)
+
+    for day in range(10):
+        ask(day)
+    for days in wrong:
+        ask(9 + days)
+        ask(9)
+    for day in range(10, 20):
+        ask(day)
+    found = {row["day"] for row in rows(path=journal.path)}
+    assert {day_of(NOON + day * DAY) for day in range(20)} <= found
+
+
+def test_after_a_long_pause_what_is_old_goes_on_the_second_day(tmp_path):
+    """A pause is no wrong clock: the next day with questions confirms it."""
+    now = [NOON]
+    journal = opened(tmp_path / "j", clock=lambda: now[0])
+    for day, left in ((0, 1), (3, 2), (60, 3), (60, 3), (61, 2)):
+        now[0] = NOON + day * DAY
+        kept(journal, f"{day}", at=now[0])
+        journal._upkeep(KEEP)
+        assert len({row["day"] for row in rows(path=journal.path)}) == left
 
 
 def test_what_is_older_than_the_days_that_are_kept_goes_by_itself(tmp_path):

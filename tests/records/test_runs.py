@@ -237,13 +237,14 @@ def test_the_days_do_not_count_for_a_run_that_is_open(journal, clock):
     """A chat that goes on for months is whole."""
     run = journal.open_run("chat", session="s1", origin=CELL)
     keep(journal, run_id=run)
-    clock.now += 40 * DAY
-    keep(journal, "And now?", run_id=run)
+    for days, text in ((39, "Still there?"), (1, "And now?")):
+        clock.now += days * DAY
+        keep(journal, text, run_id=run)
     journal._upkeep(Keep())
-    assert left(journal) == 2
+    assert left(journal) == 3
     journal.close_run(run)
     journal._upkeep(Keep())
-    assert left(journal) == 1
+    assert left(journal) == 2
 
 
 def test_a_run_of_a_cell_begins_with_its_first_question_and_ends_with_the_next_cells(journal):
@@ -331,10 +332,11 @@ def test_what_a_killed_process_had_asked_is_there_at_the_cap_and_for_as_many_day
     killed(journal.path, 120)
     journal._upkeep(SMALL)
     assert left(journal) == 120
-    clock.now += 31 * DAY
-    keep(journal, "later")
+    for days in (31, 1):
+        clock.now += days * DAY
+        keep(journal, "later")
     journal._upkeep(SMALL)
-    assert left(journal) == 1
+    assert left(journal) == 2
     assert rows("runs", journal.path) == []
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Dropped", "Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
 
 _FREED_PAGES = 2_000
+# How many days without a call are believed at once: a weekend and a holiday.
+_BELIEVED_DAYS = 4
 
 
 class Keep(NamedTuple):
@@ -47,7 +49,15 @@ class Dropped(NamedTuple):
 
 
 def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> int:
-    """Drop up to `most` calls older than `keep.days`, and such notes and runs; return how many calls."""
+    """Drop up to `most` calls older than `keep.days`, and such notes and runs; return how many calls.
+
+    A clock may be wrong for a while, and what is dropped does not come back. So a day that has its first calls long
+    after the last day with some counts as few days after that; on the next day with calls it is believed.
+    """
+    query = "SELECT MAX(day), EXISTS (SELECT 1 FROM calls WHERE day = ?1) FROM calls WHERE day < ?1"
+    former, begun = connection.execute(query, (today.isoformat(),)).fetchone()
+    if begun and former is not None:
+        today = min(today, date.fromisoformat(former) + timedelta(days=_BELIEVED_DAYS))
     first = (today - timedelta(days=keep.days)).isoformat()
     since = _since(today, keep)
     drop_notes(connection, since)
