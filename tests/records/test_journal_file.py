@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -127,6 +128,32 @@ def test_a_file_that_is_no_good_costs_one_line_and_no_answer(claude_emulator, pa
     assert (again.complete, notices) == (True, ())
     assert (path.read_bytes() if path.is_file() else b"") == before
     assert not (path.parent.is_dir() and (path.parent / "elsewhere").exists())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of groups")
+@pytest.mark.parametrize(
+    ("make", "words"), [row[1:] for row in TROUBLES[1:4]], ids=[row[0] for row in TROUBLES[1:4]]
+)
+def test_a_file_of_somebody_else_keeps_its_rights(claude_emulator, path, make, words):
+    """Others may work with it."""
+    make(path)
+    path.chmod(0o664)
+    _, notices = told(client(claude_emulator, journal=str(path)))
+    assert words in notices[0]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of groups")
+def test_a_journal_that_others_can_read_is_made_private(path):
+    """With all that SQLite makes beside it."""
+    filled(path, 1).chmod(0o664)
+    journal = opened(path)
+    call = a_call("Hello")
+    journal.end(journal.begin(call), call, an_ending(), KEEP)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0o600}
 
 
 @pytest.mark.parametrize(("make", "words"), [row[1:] for row in TROUBLES], ids=[row[0] for row in TROUBLES])

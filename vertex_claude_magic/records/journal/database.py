@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote as url_quote
 
@@ -240,8 +240,14 @@ def _close(connection: sqlite3.Connection) -> None:
 
 
 def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
+    def refuse_foreign() -> None:
+        # A connection of its own, because what SQLite makes beside a file gets the rights that the file has then.
+        with closing(_connect(path, "mode=rw")) as connection:
+            if is_foreign(connection):
+                raise foreign(path)
+
     try:
-        make_private_file(path)
+        make_private_file(path, refuse_foreign)
     except OSError:
         refuse_link(path)
         if not path.exists():

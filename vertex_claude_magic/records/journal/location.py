@@ -8,9 +8,13 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.text import quote, without_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "OFF",
@@ -89,8 +93,12 @@ def refuse_link(path: Path, named: str = "") -> os.stat_result | None:
     return state
 
 
-def make_private_file(path: Path) -> None:
+def make_private_file(path: Path, check: Callable[[], None] = lambda: None) -> None:
     """Make an empty file that only its owner can read, or take other readers' rights from the one there.
+
+    Args:
+        path: The path.
+        check: Called before rights are taken; it raises where the file is somebody else's, and keeps them.
 
     Raises:
         JournalError: the path is a symbolic link.
@@ -106,6 +114,7 @@ def make_private_file(path: Path) -> None:
             and stat.S_IMODE(path.stat().st_mode) & 0o077
             and path.stat().st_uid == os.getuid()
         ):
+            check()
             path.chmod(0o600)
 
 
