@@ -493,6 +493,24 @@ def test_a_strangers_answer_is_a_reply_or_one_of_our_errors(path, answer):
     assert reply is None or (reply.replayed and isinstance(reply.text, str))
 
 
+ODD_CALLS = [
+    ({"name": "f", "input": {}}, {}),
+    ({"id": None, "name": "f", "input": {}}, {"tool_use_id": None}),
+    ({"id": ["t"], "name": "f", "input": {}}, {"tool_use_id": ["t"]}),
+    ({"id": {}, "name": 5, "input": []}, {"tool_use_id": {}, "content": 5, "seconds": "long"}),
+    ({"id": "t"}, {"tool_use_id": "t", "content": {}, "seconds": None}),
+]
+
+
+@pytest.mark.parametrize(("use", "result"), ODD_CALLS, ids=str)
+def test_a_strangers_calls_of_functions_are_calls_or_one_of_our_errors(path, use, result):
+    """Case 89: whatever ids they claim."""
+    results = [{"type": "tool_result", **result}]
+    put(path, answer={"content": [{"type": "tool_use", **use}], "tool_results": results})
+    with contextlib.suppress(errors.ClaudeError):
+        assert isinstance(replayed(path).tool_calls, tuple)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.just("$lines") | st.just("a\nb\r\nc"),

@@ -116,10 +116,15 @@ def tool_calls_of(recorded: RecordedReply) -> tuple[ToolCall, ...]:
     """
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-    uses = {block.get("id"): block for block in recorded.content if block.get("type") == "tool_use"}
+    # A file may have been written by anybody: a call without an id has no result.
+    uses = {
+        str(block["id"]): block
+        for block in recorded.content
+        if block.get("type") == "tool_use" and "id" in block
+    }
     found = list[ToolCall]()
     for result in recorded.tool_results:
-        use = uses.get(result.get("tool_use_id"))
+        use = uses.get(str(result.get("tool_use_id")))
         if use is None:
             continue
         seconds, content, given = result.get("seconds"), result.get("content"), use.get("input")
