@@ -18,6 +18,7 @@ from journals import asked, client, opened, rows, told
 from shells import ROOT, interrupt_while_waiting
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import Budget, RunBudget, token_bound, worst_case
@@ -275,6 +276,7 @@ ASK = """
 import sys
 from journals import QUICK, opened
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.__main__ import main
 base_url, project, limit = sys.argv[1:]
 claude = Claude(project=project, base_url=base_url, access_token="emulator", model="claude-sonnet-5-5", policy=QUICK)
 print("ready", flush=True)
@@ -311,6 +313,32 @@ def test_two_processes_never_cross_a_daily_limit(claude_emulator):
     for row in rows():
         spent += row["cost"]
         assert spent <= limit
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "replaced by an older one"])
+def test_a_day_does_not_begin_anew_where_the_journal_goes_meanwhile(claude_emulator, tmp_path, how):
+    """What this process has spent today it knows itself."""
+    path = tmp_path / "kept" / "journal"
+    claude_emulator.answer(*["word " * 2_000] * 9)
+    claude = client(claude_emulator, journal=str(path), max_tokens=3 * K, max_daily_cost=0.01)
+    spent, former = list[float](), {}
+
+    def ask_on() -> None:
+        for number in range(20):
+            spent.append(claude.ask(f"Question {number}").cost)
+            if how == "emptied":
+                assert main(["journal", "prune", "--all", "--journal", str(path)]) == 0
+                continue
+            found = {each: each.read_bytes() for each in path.parent.iterdir()}
+            former.update({} if former else found)
+            for each in found:
+                each.unlink()
+            for each, data in former.items() if how == "replaced by an older one" else ():
+                each.write_bytes(data)
+
+    with pytest.raises(errors.CostLimitExceeded, match="together more than the daily limit"):
+        ask_on()
+    assert 0.007 < sum(spent) < 0.01
 
 
 def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator):

@@ -98,6 +98,8 @@ class Journal:
         self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
         # By the threads whose calls are written together: what each has to write, by the identity of the call.
         self._held: dict[int, dict[int, _Held]] = {}
+        # What calls that ended here came to, at most, by day and whether this machine answered: a file may go.
+        self._spent_here: dict[tuple[str, bool], float] = {}
         # The numbers of frames of requests by their digest.
         self._frames: dict[bytes, int] = {}
 
@@ -242,7 +244,8 @@ class Journal:
             nonlocal done
             if done is None or not calls.is_there(connection, done[0], call):
                 if day_limit is not None:
-                    _check_day(connection, call, day_limit)
+                    place = calls.day_of(call.at), call.source in calls.LOCAL
+                    _check_day(connection, call, day_limit, self._spent_here.get(place, 0.0))
                 done = self._add(connection, call)
             return done
 
@@ -320,6 +323,9 @@ class Journal:
             if replaces:
                 self._asked.pop(call.key, None)
             self._ended += 1
+            place = calls.day_of(call.at), ending.source in calls.LOCAL
+            came_to = ending.cost_most if ending.cost is None else ending.cost
+            self._spent_here[place] = self._spent_here.get(place, 0.0) + (came_to or 0.0)
             due = self._ended % _UPKEEP_EVERY == 1
         if not held.hurry and (due or sum(map(len, call.attachments.values())) > _LARGE):
             self._try(lambda: self._upkeep(keep))
@@ -458,7 +464,7 @@ class Journal:
             )
 
 
-def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_here: float) -> None:
     from vertex_claude_magic.models.prices import usd_estimate, usd_limit
     from vertex_claude_magic.records.journal import ledger
     from vertex_claude_magic.settings.limit_cures import or_more, or_priced
@@ -473,12 +479,14 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
             f"The cost of {what} is not known, so it may exceed the daily limit.",
             cure=or_priced("max_daily_cost", limit),
         )
-    if spent.usd + most > limit:
+    # The file may have been removed or emptied since this process spent something.
+    usd = max(spent.usd, spent_here)
+    if usd + most > limit:
         # What this machine answers costs nothing; a limit can be tried with it all the same.
         what = "At Google's prices this" if local else "This"
         so_far = "for today so far" if local else "spent today"
         raise CostLimitExceeded(
-            f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(spent.usd)} {so_far}, "
+            f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(usd)} {so_far}, "
             f"that exceeds the daily limit of {usd_limit(limit)} (estimates).",
             cure=spelled(
                 "Lower {}, wait for tomorrow, {}", option("max_tokens"), or_more("max_daily_cost", limit)
