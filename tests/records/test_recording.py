@@ -361,6 +361,42 @@ def test_a_recording_does_not_grow_beyond_what_can_be_read(claude_emulator, path
     assert path.read_bytes() == before
 
 
+def record_of(text: str, answer: object = "Hi.", source: str = "vertex") -> StoredCall:
+    canonical = {"model": "m", "body": {"messages": [{"role": "user", "content": text}]}}
+    content = {"content": [{"type": "text", "text": answer}]}
+    return StoredCall(
+        canonical=canonical, answer=content, recorded="2026-11-26T20:00:00Z", asked="m", source=source
+    )
+
+
+# How many other answers the file has, and an answer that does not fit in.
+NO_ROOM = {
+    "as many answers as it may have": (9_998, "Hi.", "10,000 answers"),
+    "as many bytes": (0, "x" * 68_000_000, "larger than 67 MB"),
+    "as many bytes, as UTF-8 has them": (0, "ü" * 34_000_000, "larger than 67 MB"),
+    "no JSON": (0, float("nan"), "what JSON cannot represent"),
+}
+
+
+@pytest.mark.parametrize("name", NO_ROOM)
+def test_an_answer_that_does_not_fit_in_changes_nothing(path, name):
+    """Neither the file nor what the next question gets: a recording that is full is not read anew for each answer."""
+    others, answer, why = NO_ROOM[name]
+    repeats = [record_of("Hello", each) for each in ("One.", "Two.")]
+    path.write_text(write_records([*repeats, *[record_of("Else")] * others]), encoding="utf-8")
+    before = path.read_bytes()
+    recording, key = Recording(path), digest_of(repeats[0].canonical)
+    turns = [recording.find(key, take=True)]
+    with pytest.raises(errors.JournalError, match=why):
+        recording.add("00" * 32, record_of("New", answer), Origin(cell="c", run="1"))
+    turns.append(recording.find(key, take=True))
+    assert [turn.answer["content"][0]["text"] for turn in turns] == ["One.", "Two."]
+    assert path.read_bytes() == before
+    # What takes the place of others fits in all the same.
+    recording.add(key, record_of("Hello", "Three."), Origin(cell="c", run="1"), replaces=True)
+    assert Recording(path).find(key).answer["content"][0]["text"] == "Three."
+
+
 WRITER = """
 import os, sys
 from pathlib import Path

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "export_records"]
 
 _MOST_BYTES = 64 * 1024 * 1024
+_TOO_LARGE = f"it would be larger than {_MOST_BYTES / 1e6:.0f} MB"
 # A question is made ready once for each model that its alias may have meant.
 _MOST_MEANINGS = 10
 # Two seconds in all: another recorder needs milliseconds.
@@ -135,6 +136,16 @@ class Recording:
             # What was there before this session belongs to another one, which this one replaces.
             known = zip(records, mine, strict=True) if len(records) == len(mine) else ()
             repeats = [pair for pair in known if is_repeat(pair[1], asker, replaces=replaces)]
+            # Before anything is changed, so that a recording that is full is not read again for each answer.
+            gone = [] if len(repeats) == len(records) else records
+            try:
+                new, *old = (len(write_record(each).encode()) for each in (stored, *gone))
+            except (ValueError, RecursionError):
+                raise self._unfit("it contains what JSON cannot represent") from None
+            if sum(map(len, self._records.values())) - len(records) + len(repeats) >= MOST_RECORDS:
+                raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
+            if new > sum(old) and (self._seen or (0, 0))[1] + new - sum(old) > _MOST_BYTES:
+                raise self._unfit(_TOO_LARGE)
             self._mine[key] = [*(each for _, each in repeats), asker]
             self._asked[key] = 0 if replaces else len(repeats) + 1
             self._records[key] = [*(record for record, _ in repeats), stored]
@@ -253,21 +264,12 @@ class Recording:
     def _save(self) -> None:
         try:
             records = [stored for records in self._records.values() for stored in records]
-            why = f"it already has {MOST_RECORDS:,} answers" if len(records) > MOST_RECORDS else ""
-            text = ""
-            try:
-                text = write_records(records, self._counts)
-            except (ValueError, RecursionError):
-                why = "it contains what JSON cannot represent"
-            if len(text.encode()) > _MOST_BYTES:
-                why = f"it would be larger than {_MOST_BYTES / 1e6:.0f} MB"
-            if why:
-                raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
-                    f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
-                    cure="Set recording to another file, or ignore this.",
-                )
+            data = write_records(records, self._counts).encode()
+            if len(data) > _MOST_BYTES:
+                # Below, what is stored here is forgotten.
+                raise self._unfit(_TOO_LARGE)
             refuse_link(self.path, self.named)
-            write_whole(self.path, text.encode())
+            write_whole(self.path, data)
             self._undo.unlink(missing_ok=True)
             state = self.path.stat()
         except (OSError, JournalError) as failure:
@@ -316,6 +318,12 @@ class Recording:
                 os.close(handle)
         except (OSError, ValueError) as failure:
             raise self._failed("written", failure) from None
+
+    def _unfit(self, why: str) -> JournalError:
+        return JournalError(
+            f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
+            cure="Set recording to another file, or ignore this.",
+        )
 
     def _failed(self, what: str, failure: Exception) -> JournalError:
         return _failed(self.named, what, failure)
