@@ -63,6 +63,16 @@ def test_answers_of_a_former_journal_are_given_again(journal):
     assert [row["state"] for row in found] == ["done"] * 6 + ["replayed"] * 6
 
 
+def test_what_was_spent_is_known_of_a_former_journal_too(journal):
+    """The sums of its days are made once."""
+    [day] = {row["day"] for row in rows(path=journal)}
+    spent = [opened(journal).spent(day, local=local) for local in (False, True)]
+    assert sum(each.cost for each in spent) == pytest.approx(
+        sum(row["cost"] or 0.0 for row in rows(path=journal))
+    )
+    assert any(each.cost for each in spent)
+
+
 def test_nothing_of_a_former_journal_is_lost(journal):
     """Each column of each row, and each table."""
     tables = ("calls", "contents", "attachments", "call_attachments", "notes")

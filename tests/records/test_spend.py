@@ -9,12 +9,13 @@ import re
 import subprocess
 import sys
 import threading
+from datetime import date
 
 import google.auth.credentials
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import asked, client, opened, rows, told
+from journals import DAY, KEEP, NOON, a_call, an_ending, asked, client, opened, rows, told
 from shells import ROOT, interrupt_while_waiting
 
 from vertex_claude_magic import Claude, errors
@@ -22,7 +23,9 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import Budget, RunBudget, token_bound, worst_case
+from vertex_claude_magic.records.journal.calls import LOCAL, day_of
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.upkeep import Keep, drop_old
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
@@ -313,6 +316,69 @@ def test_two_processes_never_cross_a_daily_limit(claude_emulator):
     for row in rows():
         spent += row["cost"]
         assert spent <= limit
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "end", "end at once", "replay", "prune"]),
+        st.sampled_from(["vertex", "gateway", "local", "emulator"]),
+        st.none() | st.integers(0, 10**9).map(lambda units: units / 10**12),
+        st.integers(0, 2),
+    ),
+    max_size=12,
+)
+
+
+def summed(path) -> dict[tuple[str, bool], tuple[float, float, int]]:
+    """The sums of days, made from the rows of calls as they are in the file."""
+    found = {}
+    for row in rows(path=path):
+        if row["state"] not in {"replayed", "imported"}:
+            place = row["day"], row["source"] in LOCAL
+            cost, most, unknown = found.get(place, (0.0, 0.0, 0))
+            open_cost = row["cost_most"] or 0.0 if row["cost"] is None else 0.0
+            unpriced = row["cost"] is None and row["cost_most"] is None
+            found[place] = cost + (row["cost"] or 0.0), most + open_cost, unknown + unpriced
+    return found
+
+
+@given(OPERATIONS)
+def test_the_sum_of_a_day_is_that_of_its_calls_whatever_happens_to_them(tmp_path_factory, operations):
+    """It is kept beside them, because a sum over all of them takes longer with each."""
+    journal, under_way = opened(tmp_path_factory.mktemp("sums") / "j"), []
+    for number, (what, source, cost, day) in enumerate(operations):
+        call = a_call(str(number), at=NOON + day * DAY, source=source, cost_most=cost)
+        if what == "begin":
+            under_way.append((journal.begin(call), call))
+        elif what == "end" and under_way:
+            journal.end(*under_way.pop(0), an_ending(cost=cost, cost_most=cost, source=source), KEEP)
+        elif what == "end at once":
+            journal.end(
+                None, call, an_ending(state="stopped", cost=None, cost_most=cost, source=source), KEEP
+            )
+        elif what == "replay":
+            journal.replayed(call, None, error=False)
+        elif what == "prune":
+            today = date.fromisoformat(day_of(NOON + 2 * DAY))
+            journal.database.write(
+                lambda connection, today=today: drop_old(connection, today, Keep(days=1), 100)
+            )
+    expected = summed(journal.path) if journal.path.exists() else {}
+    for place in {(day_of(NOON + day * DAY), local) for day in range(3) for local in (False, True)}:
+        spent = journal.spent(place[0], local=place[1])
+        assert tuple(spent) == pytest.approx(expected.get(place, (0.0, 0.0, 0)), abs=1e-12)
+    journal.close()
+
+
+def test_a_limit_of_the_day_adds_up_no_calls(tmp_path):
+    """The lock of the file is held meanwhile, and there may be a hundred thousand."""
+    journal, statements = opened(tmp_path / "j"), []
+    journal.begin(a_call(cost_most=0.1))
+    journal.database.read(lambda connection: connection.set_trace_callback(statements.append))
+    journal.begin(a_call("And now?", cost_most=0.5), day_limit=1.0)
+    assert any("FROM day_sums" in each for each in statements)
+    assert not any("SUM(" in each for each in statements)
+    journal.database.read(lambda connection: connection.set_trace_callback(None))
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied", "replaced by an older one"])

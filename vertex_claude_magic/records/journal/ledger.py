@@ -20,6 +20,8 @@ __all__ = ["Spent", "UsageRow", "rows", "spent"]
 _WORST = "COALESCE(cost, cost_most)"
 _TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
 _PLACES = ", ".join(f"'{name}'" for name in sorted(LOCAL))
+# What a sum of a day has for a USD (see the schema).
+_UNITS = 10**12
 _LIVE = "state NOT IN ('replayed', 'imported')"
 
 
@@ -98,13 +100,9 @@ def spent(connection: sqlite3.Connection, day: str, *, local: bool) -> Spent:
         day: The day.
         local: Whether to sum what servers on this machine answered, or all the rest.
     """
-    kind = "IN" if local else "NOT IN"
-    cost, open_cost, unknown = connection.execute(
-        f"SELECT SUM(cost), SUM(CASE WHEN cost IS NULL THEN cost_most END), SUM({_WORST} IS NULL) FROM calls"  # noqa: S608
-        f" WHERE day = ? AND {_LIVE} AND source {kind} ({_PLACES})",
-        (day,),
-    ).fetchone()
-    return Spent(cost=cost or 0.0, open_cost=open_cost or 0.0, unknown=unknown or 0)
+    query = "SELECT cost, open_cost, unknown FROM day_sums WHERE day = ? AND local = ?"
+    cost, open_cost, unknown = connection.execute(query, (day, local)).fetchone() or (0, 0, 0)
+    return Spent(cost=cost / _UNITS, open_cost=open_cost / _UNITS, unknown=unknown)
 
 
 def rows(connection: sqlite3.Connection, since: str = "", session: str = "") -> list[UsageRow]:

@@ -6,6 +6,7 @@ has a column here: no header, no token, no credential.
 
 from __future__ import annotations
 
+from sqlite3 import complete_statement
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
@@ -104,7 +105,30 @@ CREATE TABLE batch_jobs (batch TEXT NOT NULL, number INTEGER NOT NULL, attempt I
                          PRIMARY KEY (batch, number)) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _CHATS, _BATCHES)
+# What the calls of a day came to, for the limit of the day: a sum over all of them would take longer with each, under
+# the lock of the file. Triggers keep it, so that no statement can forget it. In units of 10^-12 USD, to which costs are
+# rounded, because sums of floats would drift; an unfinished call counts with the most that it may cost.
+_CHANGE = """
+INSERT INTO day_sums SELECT {row}day, {row}source IN ('emulator', 'local'),
+ {sign} CAST(ROUND(COALESCE({row}cost, 0) * 1e12) AS INTEGER),
+ {sign} CAST(ROUND(CASE WHEN {row}cost IS NULL THEN COALESCE({row}cost_most, 0) ELSE 0 END * 1e12) AS INTEGER),
+ {sign} (COALESCE({row}cost, {row}cost_most) IS NULL)
+ {calls} WHERE {row}state NOT IN ('replayed', 'imported')
+ ON CONFLICT (day, local) DO UPDATE SET cost = cost + excluded.cost, open_cost = open_cost + excluded.open_cost,
+ unknown = unknown + excluded.unknown
+"""
+_ADD, _TAKE = (_CHANGE.format(row=row, sign=sign, calls="") for row, sign in (("NEW.", "+"), ("OLD.", "-")))
+_DAY_SUMS = f"""
+CREATE TABLE day_sums (day TEXT NOT NULL, local INTEGER NOT NULL, cost INTEGER NOT NULL, open_cost INTEGER NOT NULL,
+                       unknown INTEGER NOT NULL, PRIMARY KEY (day, local)) WITHOUT ROWID;
+{_CHANGE.format(row="", sign="+", calls="FROM calls")};
+CREATE TRIGGER call_added AFTER INSERT ON calls BEGIN {_ADD}; END;
+CREATE TRIGGER call_changed AFTER UPDATE OF day, state, source, cost, cost_most ON calls BEGIN {_TAKE}; {_ADD}; END;
+CREATE TRIGGER call_dropped AFTER DELETE ON calls BEGIN {_TAKE};
+    DELETE FROM day_sums WHERE day = OLD.day AND NOT EXISTS (SELECT 1 FROM calls WHERE day = OLD.day); END
+"""  # noqa: S608 - fixed texts
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _CHATS, _BATCHES, _DAY_SUMS)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:
@@ -124,8 +148,13 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
     if version > len(steps):
         connection.execute("ROLLBACK")
         raise newer(version)
-    for statement in (part for step in steps[version:] for part in step.split(";")):
-        connection.execute(statement)
+    statement = ""
+    for part in (f"{part};" for step in steps[version:] for part in step.split(";")):
+        # A trigger has semicolons of its own.
+        statement += part
+        if complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
     connection.execute(f"PRAGMA user_version = {len(steps)}")
     connection.execute("COMMIT")
 
