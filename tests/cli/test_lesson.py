@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -380,8 +381,45 @@ def test_what_is_encoded_is_not_read_as_text(name, groups, cell):
     assert not list(private_parts(name, json.dumps({groups: [cell]}).encode(), ANN))
 
 
+NO_TEXT = {
+    "a picture": b"\x89PNG\r\n\x1a\n\xff" + KEY.encode(),
+    "an archive": b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xb5\xff" + KEY.encode(),
+    "a database": b"SQLite format 3\x00\x10\x00\xff\xfe",
+    "UTF-16 without a mark": "Brønnøysund".encode("utf-16-le"),
+}
+
+
 def test_a_file_that_is_no_text_is_not_read_as_text():
-    assert not list(private_parts("a.png", b"\x89PNG\xff" + KEY.encode(), ANN))
+    """It may contain any letters by chance."""
+    assert not list(private_parts("a.png", NO_TEXT["a picture"], ANN))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "latin-1"])
+def test_a_text_is_searched_in_each_encoding_that_can_be_told(encoding):
+    """Also the byte order that is not this machine's."""
+    text = f"Brønnøysund: bo@ntnu.no\n{KEY}"
+    found = ["a.txt, line 2: an AWS access key", "a.txt, line 1: an e-mail address (bo@ntnu.no)"]
+    assert list(private_parts("a.txt", text.encode(encoding), ANN)) == found
+    other = codecs.BOM_UTF16_BE + text.encode("utf-16-be")
+    assert list(private_parts("a.txt", other, ANN)) == found
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_files_that_are_not_searched_are_named(course, capsys, command):
+    """So that the teacher looks into them; they are no reason not to build the lesson."""
+    for name, data in NO_TEXT.items():
+        (course / name).write_bytes(data)
+    (course / "notes.txt").write_text("Brønnøysund", encoding="utf-16")
+    assert (build(course) if command == "build" else main(["lesson", "check", str(course)])) == 0
+    assert (
+        "Not searched, because it is no text: UTF-16 without a mark, a database, a picture, an archive\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_lesson_of_text_has_no_such_line(course, capsys):
+    assert build(course) == 0
+    assert "Not searched" not in capsys.readouterr().out
 
 
 def test_a_lesson_whose_output_shows_a_secret_is_not_written(course, capsys):

@@ -222,6 +222,10 @@ def _say(lesson: Lesson) -> None:
         )
     if lesson.sending:
         print(_SENDING_CURE)
+    if lesson.unsearched:
+        more = len(lesson.unsearched) - _SHOWN
+        names = ", ".join(quote(name, 80) for name in lesson.unsearched[:_SHOWN])
+        print(f"Not searched, because it is no text: {names}{f' and {more:,} more' if more > 0 else ''}")
 
 
 def _check_place(folder: Path, out: Path) -> None:

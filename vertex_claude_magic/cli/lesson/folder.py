@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.cli.lesson.private import private_parts
+from vertex_claude_magic.cli.lesson.private import private_parts, text_of
 from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import OptionError
@@ -50,7 +50,8 @@ class Lesson:
 
     By notebook: `runs`, the `recordings` that were asked for answers, and `imports`, the packages that are not part of
     Python. What keeps the lesson from being handed out, a line each: `private` is what must be taken out, `faults` is
-    what does not run as it is. `sending` are the cells that set another way to replay than the lesson's policy.
+    what does not run as it is. `sending` are the cells that set another way to replay than the lesson's policy,
+    `unsearched` the files that are no text, in which nothing private would have been found.
     """
 
     runs: Mapping[str, Rehearsal]
@@ -59,6 +60,7 @@ class Lesson:
     private: Sequence[str]
     faults: Sequence[str]
     sending: Sequence[str]
+    unsearched: Sequence[str]
 
 
 def copy_lesson(folder: Path, out: Path) -> None:
@@ -116,10 +118,13 @@ def look_at(staged: Path, journal: Path, known: Mapping[str, str], allowed: Coll
     private: list[str] = []
     faults: list[str] = []
     sending: list[str] = []
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(root).as_posix()
-            private += private_parts(name, path.read_bytes(), known, allowed)
+    unsearched: list[str] = []
+    for path in sorted(filter(Path.is_file, root.rglob("*"))):
+        name, data = path.relative_to(root).as_posix(), path.read_bytes()
+        private += private_parts(name, data, known, allowed)
+        # A database may be valid UTF-8, but its texts do not begin and end where words do.
+        if "\0" in (text_of(data) or "\0"):
+            unsearched.append(name)
     runs: dict[str, Rehearsal] = {}
     recordings: dict[str, list[str]] = {}
     imports: dict[str, list[str]] = {}
@@ -147,6 +152,7 @@ def look_at(staged: Path, journal: Path, known: Mapping[str, str], allowed: Coll
         private=private,
         faults=faults,
         sending=sending,
+        unsearched=unsearched,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import configparser
 import json
 import os
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["known_here", "private_parts"]
+__all__ = ["known_here", "private_parts", "text_of"]
 
 _PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _EMAIL = re.compile(r"\b[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
@@ -40,6 +41,15 @@ _HOME = re.compile(
 # `signature` of what says by its `type` or `encoding` that they are no text.
 _PICTURE = re.compile(r"image/(?!svg)[\w.+-]+|application/pdf")
 _ENCODED = ("base64", "thinking", "redacted_thinking")
+# That of UTF-32 begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# Nothing that is read has them; escape sequences, form feeds and the like may be in a text.
+_NO_TEXT = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 # Of a project id ("Creating and managing projects", Google Cloud docs).
 _SHORTEST = 6
 
@@ -83,16 +93,15 @@ def private_parts(
 
     Args:
         name: The file.
-        data: Its content; one that is not text is not looked into.
+        data: Its content; one that is no text (`text_of`) is not looked into.
         known: What `known_here` returns.
         allowed: Texts that may be in it, such as the author's name.
 
     >>> list(private_parts("notes.md", b"Ask Ann Berg.", {"Ann Berg": "your name"}))
     ['notes.md, line 1: your name (Ann Berg)']
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+    text = text_of(data)
+    if text is None:
         return
     for place, written in _parts(name, text):
         # The colours of an output may stand before and inside of a name.
@@ -103,6 +112,23 @@ def private_parts(
         for found, (word, line) in _found(part, known).items():
             if found not in allowed:
                 yield f"{place or f'{name}, line {line}'}: {word} ({quote(found, 80)})"
+
+
+def text_of(data: bytes) -> str | None:
+    """Return the text of a file, None if it is none, such as an archive, a database or a picture.
+
+    >>> text_of("Brønnøy".encode("utf-16")), text_of("Brønnøy".encode("latin-1"))
+    ('Brønnøy', 'Brønnøy')
+    """
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Addresses and keys are the same letters in each encoding of one byte a letter.
+        text = data.decode("latin-1")
+    return None if _NO_TEXT.search(text) else text
 
 
 def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
