@@ -333,7 +333,9 @@ def test_strip_takes_the_answers_and_nothing_else(lesson, capsys):
     """Other outputs, sources and metadata stay, and a cell that has no outputs left counts as not run."""
     before = nbformat.read(lesson, as_version=4)
     assert main(["notebook", "strip", str(lesson)]) == 0
-    assert capsys.readouterr().out == f"{lesson}: 4 answers removed.\n"
+    removed, stays = capsys.readouterr().out.splitlines()
+    assert removed == f"{lesson}: 4 answers removed."
+    assert stays == "Other outputs stay: values printed or computed from answers cannot be told from them."
     after = nbformat.read(lesson, as_version=4)
     nbformat.validate(after)
     assert [cell.source for cell in after.cells] == [cell.source for cell in before.cells]
@@ -341,6 +343,23 @@ def test_strip_takes_the_answers_and_nothing_else(lesson, capsys):
     assert after.cells[1] == before.cells[1]
     assert [cell.execution_count for cell in after.cells[2:]] == [None] * 4
     assert not audited(lesson, capsys=capsys)
+
+
+def test_strip_takes_what_a_page_of_ours_quotes_of_answers_though_it_is_none_itself(shell, tmp_path, capsys):
+    """`%claude_chat NAME` shows how prompts and answers begin; the list of conversations shows none of them."""
+    shell.emulator.answer("It is Oslo.")
+    cells = [ran(shell, "%%claude -c towns\nThe capital?"), ran(shell, "%claude_chat towns")]
+    assert "It is Oslo." in json.dumps(cells[1])
+    path = tmp_path / "chat.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    assert len(audited(path, capsys=capsys)) == 1
+    assert main(["notebook", "strip", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: 1 answer removed.\n"
+    assert "Oslo" not in path.read_text()
+    # Also where the page is all that is left to remove.
+    nbformat.write(new_notebook(cells=[cells[1]]), path)
+    assert main(["notebook", "strip", str(path)]) == 0
+    assert "Oslo" not in path.read_text()
 
 
 def test_an_error_below_an_answer_stays(shell, tmp_path):

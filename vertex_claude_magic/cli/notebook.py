@@ -40,7 +40,11 @@ def main(argv: Sequence[str]) -> int:
     )
     audit.add_argument("file", nargs="+", type=Path, metavar="FILE.ipynb")
     audit.add_argument("--json", action="store_true", help="print JSON, all costs in USD")
-    strip = actions.add_parser("strip", allow_abbrev=False, help="remove every AI answer, and nothing else")
+    strip = actions.add_parser(
+        "strip",
+        allow_abbrev=False,
+        help="remove what our magics show of AI answers; values that are printed or computed from them stay",
+    )
     strip.add_argument("file", type=Path, metavar="FILE.ipynb")
     strip.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="write the result here and leave FILE unchanged"
@@ -68,11 +72,14 @@ def main(argv: Sequence[str]) -> int:
     content, removed = stripped(source.content)
     # What was taken out must not leave a file that Jupyter does not open.
     check_notebook(content, options.file)
-    if removed or options.output is not None:
-        write_notebook(content if removed else source.content, source, options.output)
+    changed = content != source.content
+    if changed or options.output is not None:
+        write_notebook(content if changed else source.content, source, options.output)
     place = "" if options.output is None else f", written to {_name(options.output)}"
     answers = number_of(removed, "answer") if removed else "no answers"
     print(f"{_name(options.file)}: {answers} removed{place}.")
+    if any(cell.get("outputs") for cell in content["cells"]):
+        print("Other outputs stay: values printed or computed from answers cannot be told from them.")
     return 0
 
 

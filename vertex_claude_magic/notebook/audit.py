@@ -237,7 +237,8 @@ def _edited(entry: AuditEntry) -> str:
 def stripped(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Return the notebook without its AI answers, and how many there were; all else stays as it is.
 
-    A cell that has no outputs left counts as not run.
+    Pages that quote answers, such as that of `%claude_chat NAME`, go too and are not counted. A cell without outputs
+    counts as not run then.
 
     >>> output = {"metadata": {"vertex_claude_magic": {}}}
     >>> stripped({"cells": [{"execution_count": 3, "outputs": [output]}]})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAFT",
     "METADATA_KEY",
+    "QUOTING",
     "answer_edited",
     "answers_in",
     "comparison",
@@ -37,6 +38,8 @@ __all__ = [
 METADATA_KEY = "vertex_claude_magic"
 # What an output says of itself while the answer comes: a kernel that is killed leaves it in the file.
 DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}
+# Of a page with prompts and beginnings of answers: no answer of its own, but none is left where answers are removed.
+QUOTING: Mapping[str, Any] = {METADATA_KEY: {"answers": []}}
 
 _HASH = re.compile("[0-9a-f]{32}")
 _MARKDOWN = "text/markdown"

@@ -14,6 +14,7 @@ from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
 from vertex_claude_magic.notebook.pages.show import show_line, show_page
+from vertex_claude_magic.records.provenance import QUOTING
 from vertex_claude_magic.text import number_of, on_line, quote, quote_path
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run_chat(host: Host, line: str) -> None:
     if not turns:
         raise _nothing(host, name)
     table = pages.turns_table(name, turns)
-    show_page(host.shell, table.html(), table.plain())
+    show_page(host.shell, table.html(), table.plain(), QUOTING)
 
 
 def _nothing(host: Host, name: str) -> OptionError:
