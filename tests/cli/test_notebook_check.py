@@ -62,6 +62,18 @@ def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys
     assert states == [(3, "stale"), (4, "missing"), (5, "recorded")]
 
 
+def test_cells_with_the_same_source_are_told_apart(lesson, capsys):
+    """Such as the hints of an exercise: each question is that of the cell that ran, also where one before asked nothing."""
+    hint = "if ready:\n    %claude Name three rivers of Norway.\nready = True"
+    write(lesson, LOAD, "ready = False", hint, "import this", hint, ASK, hint)
+    assert main(["notebook", "check", str(lesson)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:-1] == [
+        "  cell 5: recorded",
+        "  cell 6: recorded",
+        "  cell 7: recorded",
+    ]
+
+
 @pytest.mark.parametrize(
     ("tags", "status"), [([], 1), (["raises-exception"], 0)], ids=["fails", "is meant to"]
 )
@@ -141,16 +153,16 @@ def request(prompt: str, **body: object) -> dict[str, object]:
 )
 def test_a_question_is_stale_where_its_cell_has_another_recorded_one(asked, saved, state):
     """Known from the cell's saved output, else from what no question was answered from."""
-    note = {"cell": "c", "digest": "new", "found": False, "canonical": asked}
-    (found,) = sort_questions([note], {"c": 4}, {4: frozenset(saved)}, {"old": request("Name three rivers.")})
+    note = {"number": 4, "digest": "new", "found": False, "canonical": asked}
+    (found,) = sort_questions([note], {4: frozenset(saved)}, {"old": request("Name three rivers.")})
     assert (found.cell, found.state) == (4, state)
 
 
 def test_a_record_that_answered_a_question_makes_no_other_one_stale():
     """It is still needed as it is."""
     notes = [
-        {"cell": "a", "digest": "old", "found": True},
-        {"cell": "b", "digest": "new", "found": False, "canonical": request("Name four rivers.")},
+        {"number": 1, "digest": "old", "found": True},
+        {"number": 2, "digest": "new", "found": False, "canonical": request("Name four rivers.")},
     ]
-    found = sort_questions(notes, {"a": 1, "b": 2}, {}, {"old": request("Name three rivers.")})
+    found = sort_questions(notes, {}, {"old": request("Name three rivers.")})
     assert found == [CheckedQuestion(cell=1, state="recorded"), CheckedQuestion(cell=2, state="missing")]

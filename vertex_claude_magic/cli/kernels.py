@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyter_client.manager import AsyncKernelManager
     from nbformat import NotebookNode
@@ -79,6 +79,8 @@ def run_without_network(
     folder: Path,
     environment: Mapping[str, str],
     timeouts: Mapping[str, int] = TIMEOUTS,
+    *,
+    began: Callable[[int], object] = lambda number: None,  # noqa: ARG005 - nobody wants to know
 ) -> tuple[int, str] | None:
     """Run all cells of a notebook, also those below one that raises an exception; its outputs are changed.
 
@@ -88,6 +90,7 @@ def run_without_network(
         folder: An empty folder for what the kernel needs.
         environment: The environment of the kernel.
         timeouts: As `TIMEOUTS`.
+        began: Told the number of each cell before it runs.
 
     Returns:
         The number of the cell that ended the run before its end and the reason: the kernel died, or the cell took too
@@ -96,12 +99,17 @@ def run_without_network(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    begun: list[int] = []
+    numbers: list[int] = []
+
+    def begin(cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG001 - named by nbclient
+        numbers.append(cell_index + 1)
+        began(cell_index + 1)
+
     client = NotebookClient(
         notebook,
         km=kernel_without_network(folder),
         allow_errors=True,
-        on_cell_execute=lambda cell, cell_index: begun.append(cell_index + 1),  # noqa: ARG005 - named by nbclient
+        on_cell_execute=begin,
         resources={"metadata": {"path": str(place)}},
         **timeouts,
     )
@@ -110,5 +118,5 @@ def run_without_network(
     try:
         client.execute(env=dict(environment))
     except (DeadKernelError, CellTimeoutError) as error:
-        return begun[-1], quote(f"{type(error).__name__}: {error}", 160)
+        return numbers[-1], quote(f"{type(error).__name__}: {error}", 160)
     return None

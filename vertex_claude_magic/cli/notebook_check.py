@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,16 +167,28 @@ def rehearse(
         notes = Path(name) / "questions"
         notes.touch()
         environment = _environment(Path(name), notes, recording, journal)
-        stopped = run_without_network(notebook, path.resolve().parent, Path(name), environment)
-        noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    # Of cells with the same source the first.
-    numbers = {cell_key(cell.source): number for number, cell in reversed(cells.items())}
+        # How much had been noted when each cell began, and its number.
+        begun: list[tuple[int, int]] = []
+        stopped = run_without_network(
+            notebook, path.resolve().parent, Path(name), environment,
+            began=lambda number: begun.append((notes.stat().st_size, number)),
+        )  # fmt: skip
+        lines = notes.read_bytes().splitlines(keepends=True)
+    noted = [json.loads(line) for line in lines]
+    for at, note in zip(accumulate(map(len, lines), initial=0), noted, strict=False):
+        # Of cells with the same source the one that had begun last.
+        same = (
+            number
+            for start, number in begun
+            if start <= at and cell_key(cells[number].source) == note["cell"]
+        )
+        note["number"] = max(same, default=0)
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     for recorded in filter(Path.is_file, asked_for):
         for record in read_records(recorded.read_text(encoding="utf-8-sig")):
             records[digest_of(record.canonical)] = record.canonical
-    questions = sort_questions(noted, numbers, digests, records)
+    questions = sort_questions(noted, digests, records)
     failed = dict([stopped]) if stopped else {}
     for number, cell in cells.items():
         if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
@@ -213,15 +226,13 @@ def rehearse(
 
 def sort_questions(
     noted: Sequence[Mapping[str, Any]],
-    numbers: Mapping[str, int],
     saved: Mapping[int, frozenset[str]],
     records: Mapping[str, Mapping[str, Any]],
 ) -> list[CheckedQuestion]:
     """Tell of each question whether it is recorded, missing or stale.
 
     Args:
-        noted: What the kernel noted of each question.
-        numbers: The numbers of the cells by the key of their source.
+        noted: What the kernel noted of each question, with the number of its cell.
         saved: The digests that the saved outputs of a cell name.
         records: The recorded requests by their digest.
     """
@@ -230,7 +241,7 @@ def sort_questions(
     left = {digest: request for digest, request in records.items() if digest not in played}
     questions = []
     for note in noted:
-        number = numbers.get(note["cell"], 0)
+        number = note["number"]
         if note["found"]:
             questions.append(CheckedQuestion(cell=number, state="recorded"))
             continue
