@@ -62,6 +62,27 @@ def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys
     assert states == [(3, "stale"), (4, "missing"), (5, "recorded")]
 
 
+def test_what_only_the_journal_of_this_machine_has_is_not_recorded(claude_emulator, tmp_path, capsys):
+    """Nobody else can replay it, so the exit status is that of a missing answer; the line says how to record it."""
+    client(claude_emulator).ask("Name three rivers of Norway.")
+    write(tmp_path / "rivers.ipynb", LOAD, ASK)
+    assert main(["notebook", "check", str(tmp_path / "rivers.ipynb")]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  cell 2: journal (others do not have it)",
+        "  0 recorded, 0 missing, 0 stale",
+        "  1 answer only in your journal: others cannot replay it. To record what it has, run the notebook with:",
+        '  %config ClaudeMagics.recording = "rivers.claude"',
+        '  %config ClaudeMagics.replay = "auto"',
+    ]
+    # What the line says cures it, free of charge.
+    sent = len(claude_emulator.requests)
+    client(claude_emulator, recording=str(tmp_path / "rivers.claude"), replay="auto").ask(
+        "Name three rivers of Norway."
+    )
+    assert main(["notebook", "check", str(tmp_path / "rivers.ipynb")]) == 0
+    assert len(claude_emulator.requests) == sent
+
+
 def test_cells_with_the_same_source_are_told_apart(lesson, capsys):
     """Such as the hints of an exercise: each question is that of the cell that ran, also where one before asked nothing."""
     hint = "if ready:\n    %claude Name three rivers of Norway.\nready = True"
@@ -161,7 +182,7 @@ def test_a_question_is_stale_where_its_cell_has_another_recorded_one(asked, save
 def test_a_record_that_answered_a_question_makes_no_other_one_stale():
     """It is still needed as it is."""
     notes = [
-        {"number": 1, "digest": "old", "found": True},
+        {"number": 1, "digest": "old", "found": True, "recording": "lesson.claude"},
         {"number": 2, "digest": "new", "found": False, "canonical": request("Name four rivers.")},
     ]
     found = sort_questions(notes, {}, {"old": request("Name three rivers.")})

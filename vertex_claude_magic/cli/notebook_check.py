@@ -24,7 +24,7 @@ from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.rehearsal import REHEARSAL
 from vertex_claude_magic.settings.origin import cell_key
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ __all__ = [
 _ALIKE = 0.6
 NOT_ASKED = "not asked"
 _STATES = ("recorded", "missing", "stale")
+_TO_SHARE = """\
+  {count} only in your journal: others cannot replay it. To record what it has, run the notebook with:
+  %config ClaudeMagics.recording = "{name}.claude"
+  %config ClaudeMagics.replay = "auto\""""
 # What a login or another place to ask may come from.
 _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 
@@ -53,7 +57,8 @@ _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 class CheckedQuestion:
     """One question of a notebook: the number of its cell (from 1, all cells count), its state, and the reason.
 
-    `state` is "recorded", "missing" or "stale": another question of the same cell is recorded.
+    `state` is "recorded", "missing", "stale" (another question of the same cell is recorded) or "journal" (no recording
+    is set, and the journal of this machine has the answer).
     `expected` says that its cell is meant to fail (the tag raises-exception).
     """
 
@@ -130,6 +135,8 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
             lines += [f"  cell {number} failed: {why}" for number, why in run.failed.items()]
             states = [each.state for each in run.questions]
             lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in _STATES))
+            if count := states.count("journal"):
+                lines.append(_TO_SHARE.format(count=number_of(count, "answer"), name=quote(path.stem, 80)))
             texts.append("\n".join(lines))
         print("\n\n".join(texts))
     every = (each for run in found.values() for each in run.questions)
@@ -229,7 +236,7 @@ def sort_questions(
     saved: Mapping[int, frozenset[str]],
     records: Mapping[str, Mapping[str, Any]],
 ) -> list[CheckedQuestion]:
-    """Tell of each question whether it is recorded, missing or stale.
+    """Tell of each question whether it is recorded, missing, stale, or in the journal only.
 
     Args:
         noted: What the kernel noted of each question, with the number of its cell.
@@ -243,7 +250,9 @@ def sort_questions(
     for note in noted:
         number = note["number"]
         if note["found"]:
-            questions.append(CheckedQuestion(cell=number, state="recorded"))
+            # With a recording, `only` is answered from that alone.
+            state, why = ("recorded", "") if note["recording"] else ("journal", "others do not have it")
+            questions.append(CheckedQuestion(cell=number, state=state, why=why))
             continue
         # The cell's saved output names the question that it asked before it was changed; outputs that a version before
         # the chain of digests has saved name its former digest.
