@@ -193,6 +193,7 @@ def test_building_again_removes_nothing_outside_of_the_lesson_whatever_its_list_
             [
                 "rivers.ipynb, cell 2: missing",
                 "rivers.ipynb, cell 3 failed: ZeroDivisionError",
+                "If a cell is meant to fail, give it the tag raises-exception",
                 "rivers.ipynb, cell 4: an AWS access key",
                 "rivers.ipynb, cell 5: an e-mail address (ann@uni-bergen.no)",
             ],

@@ -28,7 +28,7 @@ from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "check_runner",
     "rehearse",
     "sort_questions",
+    "tag_cure",
 ]
 
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
@@ -49,6 +50,8 @@ _TO_SHARE = """\
   {count} only in your journal: others cannot replay it. To record what it has, run the notebook with:
   %config ClaudeMagics.recording = "{name}.claude"
   %config ClaudeMagics.replay = "auto\""""
+# What ends the run, whatever the tags of the cell are.
+_ENDED = ("DeadKernelError", "CellTimeoutError")
 # What a login or another place to ask may come from.
 _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 
@@ -133,6 +136,7 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
                 for each in run.questions
             ]
             lines += [f"  cell {number} failed: {why}" for number, why in run.failed.items()]
+            lines += [f"  {cure}" for cure in [tag_cure([run])] if cure]
             states = [each.state for each in run.questions]
             lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in _STATES))
             if count := states.count("journal"):
@@ -229,6 +233,14 @@ def rehearse(
         recordings=list(asked_for),
         digests=list(dict.fromkeys(note["digest"] for note in noted if note["found"])),
     )
+
+
+def tag_cure(runs: Iterable[Rehearsal]) -> str:
+    """Return what a cell needs that is meant to fail, empty where none failed or a tag cures none."""
+    failures = (why for run in runs for why in run.failed.values())
+    if all(why.startswith(_ENDED) for why in failures):
+        return ""
+    return "If a cell is meant to fail, give it the tag raises-exception (JupyterLab: Property Inspector, Cell Tags)."
 
 
 def sort_questions(

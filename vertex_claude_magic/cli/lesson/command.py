@@ -31,7 +31,7 @@ from vertex_claude_magic.cli.lesson.manifest import (
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
 from vertex_claude_magic.cli.lesson.private import known_here
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
-from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner
+from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner, tag_cure
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.policy_files import read_policies
 from vertex_claude_magic.text import number_of, quote
@@ -209,7 +209,8 @@ def _say(lesson: Lesson) -> None:
         each.state != "recorded" and not each.expected and not each.why.startswith(NOT_ASKED)
         for each in asked
     )
-    for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, _RECORD if unrecorded else "")):
+    cures = [_RECORD if unrecorded else "", tag_cure(lesson.runs.values())]
+    for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, "\n".join(filter(None, cures)))):
         for line in lines[:_SHOWN]:
             print(f"  {quote(line, 400)}")
         if len(lines) > _SHOWN:
