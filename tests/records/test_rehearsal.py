@@ -9,6 +9,8 @@ import pytest
 from journals import asked, client, offline, told
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.records.recording.recording import Recording
+from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.transport.auth import ApplicationDefault
@@ -244,6 +246,27 @@ def test_auto_without_credentials_misses_where_the_project_is_named_too(recorded
     with pytest.raises(errors.ReplayMiss, match="no Google credentials"):
         claude.ask("Bye")
     assert claude.ask("Hello").text == "Hi."
+
+
+@pytest.mark.parametrize("project", [{}, {"project": "p"}], ids=["no project", "a project"])
+@pytest.mark.parametrize("replay", [{}, {"replay": "refresh"}], ids=["off", "refresh"])
+def test_without_credentials_the_line_that_replays_a_recorded_question_is_named(recorded, project, replay):
+    """Whoever got notebook and recording has no use for gcloud; another question still needs it."""
+    claude = Claude(model="haiku", recording=str(recorded), **project, **replay)
+    with pytest.raises(errors.CredentialsNotFound) as caught:
+        claude.ask("Hello")
+    assert "The answer to this question is in" in caught.value.message
+    assert caught.value.cure == 'Without an account it is replayed with: replay="only"'
+    assert claude.ask("Hello", replay="only").text == "Hi."
+    with pytest.raises(errors.CredentialsNotFound, match="gcloud"):
+        claude.ask("Bye")
+
+
+def test_a_cell_is_told_the_line_for_the_whole_notebook(recorded):
+    request = Claude(model="haiku", project="p", replay="only", recording=str(recorded)).request("Hello")
+    missing = errors.CredentialsNotFound("No credentials.", cure="Log in.")
+    error = ReplaySources(recording=Recording(recorded)).without_login(missing, request)
+    assert error.cure.endswith('it is replayed with: %config ClaudeMagics.replay = "only"')
 
 
 def test_off_without_credentials_is_still_an_error_of_the_login(recorded):

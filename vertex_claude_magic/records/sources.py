@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
+from vertex_claude_magic.errors import ClaudeError, CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -145,16 +145,28 @@ class ReplaySources:
 
     @contextmanager
     def missed_without_login(self, request: Request | None = None) -> Iterator[None]:
-        """Where records may answer, raise a miss in place of the error that there are no credentials."""
+        """Where records may answer, or have the answer, say so in place of the error that there are no credentials."""
         try:
             yield
-        except CredentialsNotFound:
-            if not self.answers:
-                raise
-            raise self.miss_without_login(request) from None
+        except CredentialsNotFound as error:
+            raise self.without_login(error, request) from None
 
-    def miss_without_login(self, request: Request | None) -> ReplayMiss:
-        """Return the error for a question that is not recorded, and for which there are no credentials."""
+    def without_login(self, error: CredentialsNotFound, request: Request | None) -> ClaudeError:
+        """Return the error for a question that no record was given for, and for which there are no credentials.
+
+        Args:
+            error: What the login says.
+            request: The question, None for a count of tokens.
+        """
+        if not self.answers:
+            recording = self.recording
+            if recording is None or request is None or recording.find(request.digest) is None:
+                return error
+            replayed = Spelling('%config ClaudeMagics.replay = "only"', 'replay="only"')
+            return CredentialsNotFound(
+                f"{error.message} The answer to this question is in {quote_path(recording.named)}.",
+                cure=spelled("Without an account it is replayed with: {}", replayed),
+            )
         found = self.miss(request) if request is not None else None
         differs = found is not None and "differences" in found.details
         what = found.message if found is not None else "The token count of this request is not recorded."

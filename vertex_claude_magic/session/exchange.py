@@ -197,16 +197,19 @@ class Exchange:
                     tools=self._tools.definitions if self._tools is not None else (),
                 )
 
+        named = target.project or NO_PROJECT
         try:
             self._tools = tools(target)
             if part is not None:
                 self._question = part.question
             elif self._sources.answers:
                 # Whether anything is recorded is known before anybody asks for credentials.
-                named = target.project or NO_PROJECT
                 self._question = prepare_recorded(
                     self._sources, target, lambda variant: build(variant, lambda: named)
                 )
+            elif self._sources.recording is not None:
+                # Where there are no credentials, it is told whether the recording has the answer.
+                (self._question,) = build(target, lambda: named)
             else:
                 (self._question,) = build(target, lambda: session.project(target, notify))
         except BaseException:
@@ -461,8 +464,8 @@ class Exchange:
             return Stream(played, context)
         if sources.mode == "only":
             raise sources.miss(request)
-        if sources.answers:
-            context = context._replace(without_login=partial(sources.miss_without_login, request))
+        if sources.answers or sources.recording is not None:
+            context = context._replace(without_login=partial(sources.without_login, request=request))
         if request.project == NO_PROJECT:
             with sources.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))

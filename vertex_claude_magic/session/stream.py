@@ -67,8 +67,8 @@ class StreamContext(NamedTuple):
     notify: Callable[[str], None] | None = None
     recorder: CallRecorder | None = None
     found: RecordedAnswer | None = None
-    # The error where there are no credentials; None leaves the login's own.
-    without_login: Callable[[], errors.ClaudeError] | None = None
+    # Returns the error to raise for that of the login where there are no credentials; None leaves it.
+    without_login: Callable[[errors.CredentialsNotFound], errors.ClaudeError] | None = None
     now: Callable[[], datetime] = _utc_now
 
 
@@ -345,7 +345,7 @@ class Stream:
 
     def _failed(self, error: errors.ClaudeError) -> errors.ClaudeError:
         if isinstance(error, errors.CredentialsNotFound) and self._context.without_login is not None:
-            error = self._context.without_login()
+            error = self._context.without_login(error)
         begun = self._head is not None
         if begun and type(error) is errors.NetworkError:
             error = _interrupted(
