@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import json
 import re
@@ -271,6 +272,19 @@ def test_a_value_that_is_none_is_refused(course, capsys, arguments, why):
         build(course, *arguments)
     assert caught.value.code == 2
     assert why in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line(course, capsys, monkeypatch):
+    """Whatever is copied: Python has a list of all files for it."""
+
+    def full(source, target, **_):
+        raise OSError(errno.ENOSPC, "No space left on device", source, None, target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert build(course) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "cannot be read or written (No space left on device). Check its permissions, and the space" in line
+    assert "Errno" not in line
 
 
 def test_a_folder_that_holds_the_lesson_is_not_replaced(course, capsys):

@@ -20,6 +20,7 @@ from shells import ROOT
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.database import Database, journal_error
+from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.journal.location import shares_memory
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 
@@ -472,6 +473,17 @@ CAUSES = [
     ("disk I/O error", "cannot be read or written"), ("string or blob too big", "of this size"),
     ("something new\nin two lines", "something new in two lines"),
 ]  # fmt: skip
+
+
+def test_a_full_disk_is_seen_before_anything_is_written(tmp_path):
+    """The cure does not rely on a command that needs space itself; a journal that is not there yet has none either."""
+    path = tmp_path / "journal.sqlite3"
+    for _ in range(2):
+        with pytest.raises(errors.JournalError, match="the disk is full") as caught:
+            examine(path, free=lambda folder: 4096 if folder == tmp_path else 10**9)
+        assert caught.value.cure.startswith("Free space on its disk")
+        assert examine(path, free=lambda folder: 10**6)
+        path.touch()
 
 
 @pytest.mark.parametrize(("said", "words"), CAUSES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -313,6 +314,21 @@ def test_an_answer_that_cannot_be_recorded_comes_with_one_line(claude_emulator, 
     assert claude.ask("Hello", replay="only").replayed
     # Said once, and not below each cell.
     assert told(claude, "And now?", recording=place)[1] == ()
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["new", "one more"])
+def test_an_answer_that_has_no_space_says_so(claude_emulator, path, monkeypatch, before):
+    """The permissions are no cure."""
+    claude = client(claude_emulator, recording=str(path), journal="off")
+    if before:
+        claude.ask("Hello")
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    _, [notice] = told(claude, "Hello again")
+    assert "cannot be written (No space left on device). Free space on its disk, or choose another" in notice
 
 
 def test_a_file_that_was_removed_is_begun_anew(claude_emulator, path):

@@ -85,10 +85,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _check(options) if options.action == "check" else _build(options)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        where = quote(str(error.filename or options.folder))
+        why, where = error.strerror or type(error).__name__, error.filename or options.folder
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+            # Of a folder that was copied: source, target and text for each file that was not.
+            where, _, text = error.args[0][0]
+            why = re.sub(r"^\[\w+ \d+\] |: .*", "", text)
         raise OptionError(
-            f"{where} cannot be read or written ({why}).",
+            f"{quote(str(where))} cannot be read or written ({quote(why)}).",
             cure="Check its permissions, and the space on the disk.",
         ) from None
 

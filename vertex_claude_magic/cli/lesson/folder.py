@@ -71,6 +71,7 @@ def copy_lesson(folder: Path, out: Path) -> None:
         out: The new folder.
 
     Raises:
+        OSError: a file cannot be copied.
         OptionError: it is not a folder, has no notebook, or a link in it leads out of it or to a folder.
     """
     if not folder.is_dir():
@@ -90,12 +91,7 @@ def copy_lesson(folder: Path, out: Path) -> None:
                 )
         return found
 
-    try:
-        shutil.copytree(folder, out, ignore=ignored)
-    except (OSError, shutil.Error) as error:
-        raise OptionError(
-            f"The lesson cannot be copied: {quote(str(error))}", cure="Check the files."
-        ) from None
+    shutil.copytree(folder, out, ignore=ignored)
     if not any(out.rglob("*.ipynb")):
         raise OptionError(
             f"There is no notebook in {quote(str(folder))}.", cure="Name the folder of a lesson."

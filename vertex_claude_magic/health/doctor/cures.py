@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
@@ -219,7 +220,7 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
     if trouble in {"is damaged", "is not a journal"}:
         return f"Run: mv {path} {path}.old (a new journal is created; saved answers are no longer found)"
     if trouble == "has no space: the disk is full":
-        return "Run: vertex-claude journal prune --days 7"
+        return f"Run: df -h {shlex.quote(str(Path(str(error.details['path'])).parent))} (free space there)"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"
     return f"Set: {place} to another file that you can write to, or to off."

@@ -43,7 +43,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close that program; saving is tried again with the next answer."),
     ("busy", "is locked by another program", "Close that program; saving is tried again with the next answer."),
     ("readonly", "cannot be written to", "Make it writable, or set journal to another file."),
-    ("full", "has no space: the disk is full", "Free some disk space, or run: vertex-claude journal prune"),
+    ("full", "has no space: the disk is full", "Free space on its disk; vertex-claude journal prune needs some too."),
     ("malformed", "is damaged", "Move the file away; a new one is created."),
     ("not a database", "is not a journal", "Move the file away; a new one is created."),
     ("no such", "is not a journal", "Move the file away; a new one is created."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from vertex_claude_magic.records.journal.location import file_bytes, is_there, r
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, is_foreign, newer, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["JournalHealth", "examine"]
 
 _LOCK_SECONDS = 0.5
+# What an ordinary answer takes, with the log that SQLite writes first.
+_LEAST_FREE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,18 +38,26 @@ class JournalHealth:
         return 0 < self.schema < len(MIGRATIONS)
 
 
-def examine(path: Path) -> JournalHealth:
+def examine(
+    path: Path, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
+) -> JournalHealth:
     """Look whether the journal can be read and written.
+
+    Args:
+        path: The file.
+        free: Tells how many bytes are free where a folder is.
 
     Raises:
         JournalError: it cannot; the message says why and the cure what to do.
     """
     try:
         refuse_link(path)
+        folder = next((each for each in path.parents if each.exists()), path.parent)
+        # In SQLite's own words, so that the causes of `journal_error` fit.
+        if folder.is_dir() and free(folder) < _LEAST_FREE:
+            raise sqlite3.OperationalError("database or disk is full")
         if not is_there(path):
-            folder = next((each for each in path.parents if each.exists()), path.parent)
             if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-                # In SQLite's own words, so that the causes of `journal_error` fit.
                 raise sqlite3.OperationalError("unable to open database file")
             return JournalHealth()
         if not os.access(path, os.W_OK):

@@ -15,6 +15,7 @@ import threading
 import time
 from codecs import BOM_UTF8
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
@@ -332,9 +333,11 @@ class Recording:
 def _failed(named: str, what: str, failure: Exception) -> JournalError:
     # Without the name of the file that is written first, which is another one each time.
     why = quote(getattr(failure, "strerror", None) or str(failure), 80)
+    full = getattr(failure, "errno", None) in {ENOSPC, EDQUOT}
+    first = "Free space on its disk" if full else "Check the file's permissions"
     return JournalError(
         f"The recording {quote(named, 120)} cannot be {what} ({why}).",
-        cure="Check the file's permissions, or choose another file for the recording.",
+        cure=f"{first}, or choose another file for the recording.",
     )
 
 
