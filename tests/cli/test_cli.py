@@ -26,6 +26,13 @@ def test_models_prints_the_table_of_a_family_in_a_location(capsys):
     assert "claude-sonnet" not in printed
 
 
+@pytest.mark.parametrize(("typed", "near"), [("mars", "global, us or eu"), ("us-eats5", "us-east5")])
+def test_a_location_that_the_table_does_not_know_is_no_good_end(typed, near, capsys):
+    assert main(["models", "--region", typed]) == 1
+    said = capsys.readouterr().out
+    assert f"The table has no model in {typed}. The nearest location in it is {near}." in said
+
+
 def test_it_runs_as_a_module_too():
     """`python -m vertex_claude_magic` is the same command."""
     done = subprocess.run(

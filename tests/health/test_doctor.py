@@ -255,6 +255,17 @@ def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypat
     assert not has_problem(diagnosis.findings)
 
 
+@pytest.mark.parametrize(("region", "near"), [("mars", "global, us or eu"), ("us-eats5", "us-east5")])
+def test_a_location_that_the_table_does_not_know_is_a_warning(diagnose, region, near):
+    """And no failure: Google may have a new one."""
+    found = named(
+        diagnose(row("", "", "", options={"region": region, "model": "claude-sonnet-5-5"})).findings
+    )
+    assert found["settings"].outcome == "warning"
+    assert "knows no location of this name" in found["settings"].seen
+    assert found["settings"].cure == f"Use: --region {near}, if it is a slip."
+
+
 @pytest.mark.parametrize("region", ["mars", "us-east5", "europe-west1"])
 def test_a_location_that_the_table_does_not_list_for_the_model_is_not_called_well(diagnose, region):
     """Whether tokens are counted there or not: the reason and a place that is listed are said."""

@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the table, all of it or one family, with the prices of one location."""
+    """Print the table, all of it or one family, with the prices of one location; 1 if the table does not know that."""
     catalog = Catalog.load()
     families = list(dict.fromkeys(model.family for model in catalog.models))
     parser = argparse.ArgumentParser(prog="vertex-claude models", allow_abbrev=False)
@@ -26,4 +26,4 @@ def main(argv: Sequence[str]) -> int:
     )
     options = parser.parse_args(argv)
     print(plain(catalog, location=options.region, family=options.family, current=not options.all))
-    return 0
+    return int(options.region is not None and options.region not in catalog.locations())

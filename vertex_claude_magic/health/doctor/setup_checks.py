@@ -104,6 +104,10 @@ def settings(setup: Setup) -> Finding:
         about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
     elif setup.answered_by:
         about = "A local server answers, not Google (see base_url)."
+    if target.region not in setup.catalog.locations():
+        near = setup.catalog.nearest_location(target.region) or "global, us or eu"
+        unknown = f"The model table, as of {setup.catalog.as_of}, knows no location of this name."
+        return Finding("warning", f"{seen} {unknown}", f"Use: --region {near}, if it is a slip.", about=about)
     if target.notices:
         cure = "Correct the setting, or leave it as it is if this is intended."
         return Finding("warning", " ".join([seen, *target.notices]), cure, about=about)

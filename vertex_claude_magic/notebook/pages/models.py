@@ -178,5 +178,7 @@ def _notes(models: Sequence[Model], today: date | None) -> list[str]:
 def _nothing(catalog: Catalog, location: str | None, family: str | None) -> str:
     what = f"model of the family {family}" if family else "model"
     nearest = catalog.nearest_location(location) if location else None
-    hint = f" The nearest location in it is {nearest}." if nearest not in (None, location) else ""
+    # Where no name is alike, those that serve most.
+    near = nearest or "global, us or eu"
+    hint = f" The nearest location in it is {near}." if location and near != location else ""
     return quote(f"The table has no {what} in {location or 'any location'}.{hint}")
