@@ -52,6 +52,29 @@ def test_the_exit_code_is_0_where_nothing_is_wrong(surroundings, capsys):
     assert printed[-1].startswith("No problems found")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        ([], "✗ settings"),
+        (["--trusted-host", "gateway.invalid"], "✓ settings"),
+        (["--trusted-host", "other.invalid"], "✗ settings"),
+        (["--trusted-host", "https://gateway.invalid/v1"], "✗ settings"),
+    ],
+    ids=lambda each: " ".join(each) or "none" if isinstance(each, list) else "",
+)
+def test_an_administrator_names_the_gateway_on_the_line(
+    surroundings, monkeypatch, capsys, arguments, settings
+):
+    """No variable does: a file that an editor loads could set it beside the address. The cure has the line."""
+    surroundings()
+    monkeypatch.setenv("ANTHROPIC_VERTEX_BASE_URL", "https://gateway.invalid/v1")
+    assert main(arguments, limits=HASTY) == 1
+    printed = capsys.readouterr().out
+    assert settings in printed
+    if not arguments:
+        assert "vertex-claude doctor --trusted-host gateway.invalid" in printed
+
+
 def test_the_exit_code_is_1_where_something_is_wrong(surroundings, capsys):
     """For scripts; the cure stands below its line."""
     surroundings("api_disabled")

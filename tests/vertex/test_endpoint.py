@@ -278,6 +278,26 @@ def test_trusted_hosts_hold_no_patterns(name):
         check_token_host("https://gateway.example/v1", [name])
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["", "*.example", ".example", "https://gateway.example/v1", "gateway.example:443", "abc.de:443", "a b"],
+)
+def test_what_is_no_host_name_is_told_and_how_to_write_one(name):
+    """An address with more than that never matches, and whoever wrote it believes that it does."""
+    with pytest.raises(UntrustedHost) as caught:
+        check_token_host("https://gateway.example/v1", ["other.example", name])
+    assert caught.value.cure == (
+        f"Write host names alone into trusted_hosts, such as gateway.example: {name!r} matches none."
+    )
+
+
+@pytest.mark.parametrize("name", ["other.example", "GATEWAY-2.example", "::1", "10.0.0.1", "localhost"])
+def test_another_host_is_no_slip(name):
+    with pytest.raises(UntrustedHost) as caught:
+        check_token_host("https://gateway.example/v1", [name])
+    assert "in the setting trusted_hosts" in caught.value.cure
+
+
 @pytest.mark.parametrize("url", LOOPBACK)
 def test_loopback_addresses_are_known(url):
     """Names and numbers of this machine."""

@@ -48,10 +48,12 @@ def main(argv: Sequence[str], *, session: Session | None = None, limits: TimeLim
     parser.add_argument(
         "--with-names", action="store_true", help="keep email, project and paths in the report"
     )
+    parser.add_argument("--trusted-host", action="append", metavar="HOST",
+                        help="an https gateway of yours that may receive your Google token; repeatable")  # fmt: skip
     options = vars(parser.parse_args(argv))
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        session or open_session(),
+        session or open_session(trusted_hosts=options["trusted_host"]),
         {name: options[name] for name in ("model", "region", "project")},
         spends=options["probe"],
         limits=limits,

@@ -25,6 +25,10 @@ _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens
 # (or an IPv6 address) without user name and without a trailing dot.
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
+# What a trusted host may be written as: a name, or an address.
+_TRUSTED_HOST = re.compile(
+    r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE
+)
 _PLAIN_HOST = re.compile(r"[a-z0-9.-]*[a-z0-9-]|[0-9a-f:.]+")
 _MULTI_REGIONS = ("us", "eu")
 # Wider than Google's rule for an id ("Creating and managing projects", Google Cloud docs, 2026), because a gateway may
@@ -155,11 +159,17 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
             cure="Write it as https://HOST/v1, with a host of googleapis.com, a loopback address or a trusted host.",
         )
     if not trusted:
+        cure = (
+            "Use an https address of googleapis.com or a loopback address as base URL, or name the host "
+            "of your https gateway in the setting trusted_hosts."
+        )
+        details = {"host": quote(host)}
+        for name in trusted_hosts:
+            if not _TRUSTED_HOST.fullmatch(name):
+                odd = details["odd"] = quote(name, 80)
+                cure = f"Write host names alone into trusted_hosts, such as gateway.example: {odd!r} matches none."
         raise errors.UntrustedHost(
-            f"A Google token is not sent to {quote(host, 80)!r}.",
-            cure="Use an https address of googleapis.com or a loopback address as base URL, or name the host "
-            "of your https gateway in the setting trusted_hosts.",
-            details={"host": quote(host)},
+            f"A Google token is not sent to {quote(host, 80)!r}.", cure=cure, details=details
         )
 
 

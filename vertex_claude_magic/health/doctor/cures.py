@@ -119,7 +119,13 @@ def _login(error: errors.ClaudeError, setup: Setup) -> str:
     if isinstance(error, errors.UntrustedHost):
         host, origin = error.details.get("host", "it"), setup.target.origins["base_url"]
         place = "ClaudeMagics.base_url" if origin in {"setting", "option"} else origin
-        return f"Set: {place} to nothing, unless {host} is your own https gateway; then name it in trusted_hosts."
+        if odd := error.details.get("odd"):
+            return f"Set: trusted_hosts to host names alone, such as gateway.example ({odd} matches none)."
+        return (
+            f"Set: {place} to nothing, unless {host} is your own https gateway; then name it: "
+            f'%config ClaudeMagics.trusted_hosts = ["{host}"], trusted_hosts= of Claude() in Python, '
+            f"or vertex-claude doctor --trusted-host {shlex.quote(str(host))}"
+        )
     if isinstance(error, errors.ProjectNotFound):
         return _NAME_PROJECT
     if isinstance(error, errors.CredentialsNotFound) and os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
