@@ -86,7 +86,7 @@ ROWS = [
         "login_expired", kind="impersonated_service_account"),
     row("token", "Reauthentication is needed", LOGIN, "reauth_needed", **USER),
     row("token", "characters that a header cannot carry", LOGIN, "token_malformed"),
-    row("service", "refused the access token (401)", LOGIN, "token_refused"),
+    row("service", "refused the access token (401)", "Set: GOOGLE_APPLICATION_CREDENTIALS", "token_refused"),
     row("project", "No Google Cloud project is set", "Set: GOOGLE_CLOUD_PROJECT", "project_missing"),
     row("permission", "may not call", "Run: gcloud projects add-iam-policy-binding somebody-elses-project --member="
         f"serviceAccount:{EMAIL} --role=roles/aiplatform.user", "project_wrong"),
@@ -130,7 +130,7 @@ ROWS = [
         "host_untrusted"),
     row("service", "has no such address (404)", "Set: ANTHROPIC_VERTEX_BASE_URL to an address that ends in /v1",
         "path_wrong"),
-    row("network", "The proxy blocked the request", "Set: HTTPS_PROXY", "proxy_dead"),
+    row("network", "was not reached", "Set: HTTPS_PROXY", "proxy_dead"),
     row("network", "did not speak TLS", NO_ADDRESS, "tls_broken", limits=HASTY),
     row("network", "a web page (200)", CONSOLE[:-1], "captive_portal"),
     row("network", "that leads to 'https://login.example.com/", CONSOLE[:-1], "login_redirect"),

@@ -221,6 +221,15 @@ def test_the_deadline_is_measured_by_the_clock_that_is_given(claude_emulator):
     assert inspect.signature(Claude).parameters["clock"].default.__name__ == "monotonic"
 
 
+def test_where_nothing_arrives_at_all_it_is_not_the_answer_that_is_too_long(claude_emulator):
+    """A request of less would not arrive either; a part of an answer shows that the way is open."""
+    claude_emulator.fail(Fault(delay=30))
+    late = {"clock": lambda: 1_000.0 * len(claude_emulator.requests)}
+    with pytest.raises(errors.DeadlineExceeded, match=r"Nothing arrived from 127\.0\.0\.1") as caught:
+        client(claude_emulator, **late).ask("Hello")
+    assert caught.value.cure == "Run vertex-claude doctor to find where it stops, or raise timeout=."
+
+
 def test_the_deadline_holds_over_retries(claude_emulator):
     """Case 11: all attempts and waits together. On this clock each attempt takes 0.2 s, and the third is not answered."""
     claude_emulator.fail(Fault(status=503), Fault(status=503), *[Fault(delay=3600)] * 3)

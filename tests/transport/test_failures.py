@@ -48,6 +48,12 @@ ROWS = {
     "403 no permission": (403, google(403, "Permission 'aiplatform.endpoints.predict' denied on resource (or it may "
                                       "not exist).", "PERMISSION_DENIED", "IAM_PERMISSION_DENIED"),
                           errors.PermissionDenied, ["roles/aiplatform.user", "my-project", "claude-opus-4-6"]),
+    "403 perimeter": (403, google(403, "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
+                                  "Qe4", "PERMISSION_DENIED", "SECURITY_POLICY_VIOLATED"),
+                      errors.PermissionDenied, ["administrator", "security/service-perimeter?project=my-project"]),
+    "403 no billing": (403, google(403, "This API method requires billing to be enabled.", "PERMISSION_DENIED",
+                                   "BILLING_DISABLED"),
+                       errors.PermissionDenied, ["billing/linkedaccount?project=my-project"]),
     "403 disabled, by reason": (403, google(403, "no", "PERMISSION_DENIED", "SERVICE_DISABLED"),
                                 errors.APIDisabled, ["gcloud services enable aiplatform.googleapis.com", "my-project"]),
     "403 disabled, by text": (403, google(403, "Vertex AI API has not been used in project 7 before or it is disabled."),
@@ -143,6 +149,21 @@ def test_the_cure_for_a_location_of_a_policy_names_the_others_that_it_allows_and
     assert error_from_response(400, failure, asked()).cure == (
         "Use --region eu, or ask the author of the course, which locks region."
     )
+
+
+@pytest.mark.parametrize("row", ["403 perimeter", "403 no billing"])
+def test_a_role_is_no_cure_where_another_reason_is_given(row):
+    """Whoever has the role is kept out all the same."""
+    status, body, *_ = ROWS[row]
+    assert "add-iam-policy-binding" not in str(error_from_response(status, body, asked()))
+
+
+def test_a_key_file_that_is_refused_is_not_cured_by_a_login(monkeypatch):
+    """It is used in place of the login, as long as the variable names it."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/somewhere/key.json")
+    status, body, *_ = ROWS["401"]
+    cure = error_from_response(status, body, asked()).cure
+    assert cure.startswith("Set GOOGLE_APPLICATION_CREDENTIALS to a key file that is valid, or remove it")
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "_words"), ROWS.values(), ids=ROWS)

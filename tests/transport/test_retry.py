@@ -203,7 +203,13 @@ FAILURES = [
      "trusted certificates", False),
     (requests.exceptions.InvalidSchema("no SOCKS"), errors.NetworkError, "settings", False),
     (requests.exceptions.InvalidProxyURL("?"), errors.NetworkError, "settings", False),
-    (requests.exceptions.ProxyError(), errors.NetworkError, "proxy", True),
+    (requests.exceptions.ProxyError(), errors.NetworkError, "proxy blocked", True),
+    (requests.exceptions.ProxyError(urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError(
+        "Tunnel connection failed: 403 Forbidden"))), errors.NetworkError, "proxy blocked", True),
+    (requests.exceptions.ProxyError(urllib3.exceptions.ProxyError("Unable to connect to proxy",
+        urllib3.exceptions.NewConnectionError(POOL, "refused"))), errors.NetworkError, "was not reached", True),
+    (requests.exceptions.ProxyError(urllib3.exceptions.ProxyError("Unable to connect to proxy",
+        urllib3.exceptions.ConnectTimeoutError(POOL, "late"))), errors.NetworkError, "was not reached", True),
     (ConnectionResetError(104, "reset"), errors.NetworkError, "lost", True),
     (urllib3.exceptions.ProtocolError("gone", ConnectionAbortedError()), errors.NetworkError, "lost", True),
 ]  # fmt: skip

@@ -89,7 +89,7 @@ def test_a_company_proxy_with_its_own_certificate_is_passed_and_the_netrc_file_i
 def test_a_proxy_stands_before_every_other_host(monkeypatch):
     """Case 34: the settings of the surroundings hold for real calls, and a dead proxy is named."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(errors.NetworkError, match="proxy blocked the request") as caught:
+    with pytest.raises(errors.NetworkError, match=r"The proxy on the way to \S+ was not reached") as caught:
         client().ask("Hello")
     assert "NO_PROXY" in caught.value.cure
 
@@ -107,7 +107,7 @@ def test_what_the_surroundings_say_counts_for_the_next_request_of_the_same_clien
 
     claude = client()
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(errors.NetworkError, match="proxy blocked the request"):
+    with pytest.raises(errors.NetworkError, match=r"The proxy on the way to \S+ was not reached"):
         claude.ask("Hello")
     monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "none.pem"))
     with pytest.raises(errors.TLSError, match="trusted certificates"):

@@ -325,6 +325,8 @@ def network_error(failure: BaseException, host: str, seconds: float) -> errors.N
     kind, what, cure = next(
         (row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes)), _LOST
     )
+    if what == _BY_PROXY and any(isinstance(cause, _NO_CONNECTION) for cause in causes):
+        what, cure = _NO_PROXY
     if any(_is_ca_path(cause) for cause in causes):
         kind, what, cure = _NO_CA_FILE
     # A bad setting is quoted by name only: its text may hold a proxy's password or the value of a header.
@@ -359,6 +361,10 @@ _CHECK_NETWORK = "Check the network, and ask again."
 _LOST = (errors.NetworkError, "The connection to {host} was lost.", "Ask again.")
 _NO_CA_FILE = (errors.TLSError, "The file of trusted certificates does not exist.",
                "Correct or remove REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.")  # fmt: skip
+_BY_PROXY = "The proxy blocked the request to {host}."
+_NO_PROXY = ("The proxy on the way to {host} was not reached.",
+             "Check the address in HTTPS_PROXY and whether the proxy runs, or list the host in NO_PROXY.")  # fmt: skip
+_NO_CONNECTION = (urllib3_errors.NewConnectionError, urllib3_errors.ConnectTimeoutError)
 _TIMEOUTS = (requests.exceptions.Timeout, urllib3_errors.ReadTimeoutError, TimeoutError)
 _TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
 _FINAL = (*_TIMEOUTS, *_TLS, *_BAD_SETTINGS)
@@ -370,7 +376,7 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
      "Check the base URL, and whether there is a proxy between this machine and the host."),
     (_BAD_SETTINGS, errors.NetworkError, "The request to {host} cannot be made with these settings.",
      "Check the base URL, HTTPS_PROXY and the headers."),
-    (requests.exceptions.ProxyError, errors.NetworkError, "The proxy blocked the request to {host}.",
+    (requests.exceptions.ProxyError, errors.NetworkError, _BY_PROXY,
      "Check HTTPS_PROXY, or list the host in NO_PROXY."),
     (urllib3_errors.NameResolutionError, errors.NetworkError, "The host name {host} was not found.",
      "Check the network and the region's spelling."),

@@ -9,6 +9,7 @@ the page "Errors" (Claude docs) and of "Error messages" (Google Cloud API design
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -222,6 +223,16 @@ def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
     return f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}"
 
 
+def _cure_token(_failure: ErrorResponse, _asked: RequestNames) -> str:
+    # google-auth takes the key file in place of any login.
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return (
+            "Set GOOGLE_APPLICATION_CREDENTIALS to a key file that is valid, or remove it and run: "
+            "gcloud auth application-default login"
+        )
+    return "Run: gcloud auth application-default login, and ask again; no restart is needed."
+
+
 def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
     if _is_region_locked():
         return present_policy().cure_for("region", asked.region, "policy", "")
@@ -327,13 +338,20 @@ _TABLE: tuple[_Row, ...] = (
          cure=_fixed("Check HTTPS_PROXY and the base URL, or allow the host in the proxy.")),
     _Row(when=lambda f: f.status == 401 or f.kind == "authentication_error", error=errors.AuthenticationFailed,
          what="Google refused the access token (401).",
-         cure=_fixed("Run: gcloud auth application-default login, and ask again; no restart is needed.")),
+         cure=_cure_token),
     _Row(when=lambda f: f.status == 403 and (f.reason == "SERVICE_DISABLED" or f.says("has not been used in project")),
          error=errors.APIDisabled, what="The Vertex AI API is not enabled for project {project} (403).",
          cure=_cure_api_disabled),
     _Row(when=lambda f: f.status == 403 and f.says("data sharing"), error=errors.DataSharingRequired,
          what="{model} needs a data-sharing consent that project {project} has not given in {region} (403).",
          cure=_fixed("An administrator can give it on the model's Model Garden card; or choose another model.")),
+    _Row(when=lambda f: f.status == 403 and (f.reason == "SECURITY_POLICY_VIOLATED" or f.says("vpcservicecontrols")),
+         error=errors.PermissionDenied, what="A service perimeter keeps requests of project {project} out (403).",
+         cure=_fixed("An administrator has to allow aiplatform.googleapis.com in the perimeter: "
+                     "https://console.cloud.google.com/security/service-perimeter?project={project}")),
+    _Row(when=lambda f: f.status == 403 and f.reason == "BILLING_DISABLED", error=errors.PermissionDenied,
+         what="Project {project} has no billing account (403).",
+         cure=_fixed("Link one: https://console.cloud.google.com/billing/linkedaccount?project={project}")),
     _Row(when=lambda f: f.status == 403 or f.kind == "permission_error", error=errors.PermissionDenied,
          what="The account may not call {model} in project {project}, {region} (403).",
          cure=_fixed("Check the spelling of the project, and grant roles/aiplatform.user to the account: gcloud "

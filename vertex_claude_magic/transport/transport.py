@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import ReusableThreads, at_fork, refuse_copies
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
 from vertex_claude_magic.transport.waiting import SLICE, bare, no_credentials_in, take
@@ -185,6 +185,7 @@ class PendingResponse:
         self._socket_lock = threading.Lock()
         # Since when credentials are waited for, and whether they are there.
         self._asked_at, self._authorised = self.started, False
+        self._answered = False
         self.may_be_billed = False
         self._tell: Callable[[], None] | None = None
         self._over = threading.Event()
@@ -361,6 +362,7 @@ class PendingResponse:
             if response is None:
                 attempt += 1
                 continue
+            self._answered = True
             with response:
                 if response.status_code == 200:
                     self._deliver(response)
@@ -444,6 +446,13 @@ class PendingResponse:
                     taken.clear()
 
     def _late(self) -> errors.DeadlineExceeded:
+        # Only of a stream the first bytes come long before the last.
+        if self._request.streamed and not self._answered:
+            doctor = Spelling("%claude_doctor", "vertex-claude doctor")
+            return errors.DeadlineExceeded(
+                f"Nothing arrived from {self._host} within {self._timeout:g} seconds.",
+                cure=spelled("Run {} to find where it stops, or raise {}.", doctor, option("timeout")),
+            )
         return errors.DeadlineExceeded(
             f"No complete answer within {self._timeout:g} seconds.",
             cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),

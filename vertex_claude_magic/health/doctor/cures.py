@@ -128,7 +128,8 @@ def _login(error: errors.ClaudeError, setup: Setup) -> str:
         )
     if isinstance(error, errors.ProjectNotFound):
         return _NAME_PROJECT
-    if isinstance(error, errors.CredentialsNotFound) and os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+    refused = (errors.CredentialsNotFound, errors.AuthenticationFailed)
+    if isinstance(error, refused) and os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return "Set: GOOGLE_APPLICATION_CREDENTIALS to a usable key file, or to nothing if you log in with gcloud."
     return login_cure()
 
