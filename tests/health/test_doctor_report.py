@@ -8,6 +8,7 @@ import os
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +20,11 @@ from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.doctor.examination import TimeLimits
 from vertex_claude_magic.health.doctor.report import public, report
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.transport.auth import ApplicationDefault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HASTY = TimeLimits(host=0.5, answer=0.5)
 PROJECT = "emulator-project"
@@ -50,6 +55,41 @@ def test_the_exit_code_is_0_where_nothing_is_wrong(surroundings, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert len([line for line in printed if line[:1] in "✓!✗○·"]) == 17
     assert printed[-1].startswith("No problems found")
+
+
+POLICIES = {
+    "a slip": (
+        "[limits]\nmax_cost = 'much'\n",
+        "✗ policy            failure      claude-policy.toml, line 2",
+    ),
+    "no TOML": ("[limits\n", "✗ policy            failure      claude-policy.toml"),
+    "one in force": ("[limits]\ntools = false\n", "✓ policy            ok           A policy is in force"),
+}
+
+
+@pytest.fixture
+def course(monkeypatch, tmp_path) -> Iterator[Path]:
+    """A folder whose policy is found by what runs there."""
+    monkeypatch.chdir(tmp_path)
+    set_policy(None)
+    yield tmp_path
+    set_policy(None)
+
+
+@pytest.mark.parametrize(("text", "line"), POLICIES.values(), ids=POLICIES)
+def test_a_policy_is_a_check_of_its_own(surroundings, claude_emulator, course, capsys, text, line):
+    """One that cannot be read turns everything off, so nothing is sent; what is on this machine is still looked at."""
+    surroundings()
+    (course / "claude-policy.toml").write_text(text)
+    broken = line.startswith("✗")
+    assert vertex_claude(["doctor"]) == int(broken)
+    printed = capsys.readouterr().out
+    assert line in printed
+    assert "✓ credentials" in printed
+    assert bool(claude_emulator.requests) is not broken
+    if broken:
+        assert "network           skipped      It depends on: policy." in printed
+        assert "Wrong: policy." in printed
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.examination import DoctorCheck, examine, unfinished
 from vertex_claude_magic.health.doctor.report import names_of, report
 from vertex_claude_magic.health.doctor.setup import Setup
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.policy import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +26,11 @@ __all__ = ["Diagnosis"]
 _CHECKS: tuple[tuple[str, Callable[[Setup], Finding], tuple[str, ...]], ...] = (
     ("versions", setup_checks.versions, ()),
     ("runtime", setup_checks.runtime, ()),
+    ("policy", setup_checks.policy, ()),
     ("settings", setup_checks.settings, ()),
     ("credentials", setup_checks.credentials, ("runtime",)),
     ("project", setup_checks.project, ()),
-    ("network", setup_checks.network, ("runtime", "settings")),
+    ("network", setup_checks.network, ("runtime", "policy", "settings")),
     ("clock", setup_checks.clock, ("network",)),
     ("token", setup_checks.token, ("credentials", "clock")),
     ("service", service_checks.service, ("settings", "project", "token")),
@@ -59,12 +62,13 @@ class Diagnosis(Setup):
 
     @cached_property
     def checks(self) -> tuple[DoctorCheck, ...]:
-        """The checks in their order."""
+        """The checks in their order; that of the policy only where there is one."""
         # Only where nothing else names the project are the credentials asked for it.
         more = {} if self.target.project else {"project": ("credentials",)}
         return tuple(
             DoctorCheck(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
             for name, look, needs in _CHECKS
+            if name != "policy" or present_policy() is not OPEN
         )
 
     def run(self, begin: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:

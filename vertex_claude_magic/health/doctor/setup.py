@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimits, Timer
 from vertex_claude_magic.process import can_connect, start_thread
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.policy import OPEN
+from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.waiting import wait_for
@@ -75,7 +78,9 @@ class Setup:
     start: StartThread = start_thread
 
     def __post_init__(self) -> None:
-        self.target = self.session.target(self.call or {})
+        # A policy that cannot be read is found by a check, and the others still look.
+        policy = OPEN if present_policy().closed else present_policy()
+        self.target = resolve_target(self.session.settings(), self.call or {}, policy=policy)
         self.catalog = self.target.catalog
         self._most = self.limits or TimeLimits()
         self.timer = Timer(self.clock, self._most.whole)

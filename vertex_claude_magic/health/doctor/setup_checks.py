@@ -25,6 +25,7 @@ __all__ = [
     "credentials",
     "journal",
     "network",
+    "policy",
     "project",
     "runtime",
     "settings",
@@ -88,6 +89,14 @@ def runtime(setup: Setup) -> Finding:
         "No thread can start here: recorded answers only.",
         "Set: replay to only, with a recording; or use a Python that has threads (Pyodide has none).",
     )
+
+
+def policy(_setup: Setup) -> Finding:
+    """Look whether the policy can be read; one that cannot turns everything off."""
+    if present_policy().closed:
+        message, cure = present_policy().closed
+        return Finding("failure", message, cure)
+    return Finding("ok", "A policy is in force; %claude without a prompt shows what it sets.")
 
 
 def settings(setup: Setup) -> Finding:
