@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.errors import ClaudeError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["models", "--family", "haiku"]) # doctest: +ELLIPSIS
     Claude models on Vertex AI...
     """
-    parser = argparse.ArgumentParser(prog="vertex-claude", description="Claude on Vertex AI in notebooks.",
+    parser = Parser(prog="vertex-claude", description="Claude on Vertex AI in notebooks.",
                                      allow_abbrev=False)  # fmt: skip
     listing = "\n".join(f"  {name:<10}{text}" for name, (_, text) in _COMMANDS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

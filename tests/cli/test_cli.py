@@ -96,6 +96,26 @@ def test_what_is_missing_is_named_as_it_is_typed(arguments, said, capsys):
     assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {said}")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["nootbook"], "notebook"),
+        (["notebook", "stripp", "a.ipynb"], "strip"),
+        (["notebook", "audit", "--jsn", "a.ipynb"], "--json"),
+        (["lesson", "build", "a", "--to", "b", "--alow=x"], "--allow"),
+        (["models", "--famly", "opus"], "--family"),
+        (["models", "--family", "opsu"], "opus"),
+    ],
+    ids=" ".join,
+)
+def test_a_slip_is_told_with_what_was_meant(arguments, near, capsys):
+    """A command, an action, an option or a value; the end is that of wrong usage."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f". Did you mean {near}?\n")
+
+
 def test_the_reference_names_every_command_and_option(capsys):
     """As `--help` does, down to the last command of a command."""
 

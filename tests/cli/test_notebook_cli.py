@@ -319,7 +319,8 @@ def test_after_a_file_that_cannot_be_read_the_others_are(lesson, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["audit"], ["strip"], ["aud", "x"], ["audit", "--js", "x"], ["strip", "a", "b"]]
+    "arguments",
+    [[], ["audit"], ["strip"], ["aud", "x"], ["audit", "--js", "x"], ["strip", "a", "b", "-o", "c"]],
 )
 def test_what_is_not_understood_is_a_usage_error(arguments, capsys):
     """Abbreviations are refused."""
@@ -380,6 +381,19 @@ def test_with_an_output_file_the_notebook_is_left_alone(lesson, tmp_path, capsys
     assert "4 answers removed, written to" in capsys.readouterr().out
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
     assert not audited(out, capsys=capsys)
+
+
+def test_several_notebooks_are_stripped_each_in_its_place(lesson, tmp_path, capsys):
+    """One that cannot be read leaves the others stripped, and the end is 2."""
+    other = written(tmp_path / "other.ipynb", nbformat.read(lesson, as_version=4))
+    assert main(["notebook", "strip", str(lesson), str(tmp_path / "none.ipynb"), str(other)]) == 2
+    printed = capsys.readouterr()
+    assert [line for line in printed.out.splitlines() if "removed" in line] == [
+        f"{lesson}: 4 answers removed.",
+        f"{other}: 4 answers removed.",
+    ]
+    assert "There is no file" in printed.err
+    assert not audited(lesson, other, capsys=capsys)
 
 
 def test_the_diff_of_strip_is_small(lesson):

@@ -1,13 +1,40 @@
-"""Values on the command line that several commands take."""
+"""The parser of the command line, and values that several commands take."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import date
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.text import quote
 
-__all__ = ["day"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import NoReturn
+
+__all__ = ["Parser", "day"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says which of its words one that it does not know is nearest to."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and end with status 2."""
+        from difflib import get_close_matches
+
+        found = re.search(r"unrecognized arguments: (-[^\s=]+)|invalid choice: '([^']*)'", message)
+        near = get_close_matches(found[1] or found[2], [*self.words()], n=1) if found else []
+        super().error(f"{message}. Did you mean {near[0]}?" if near else message)
+
+    def words(self) -> Iterator[str]:
+        """Yield the options and the choices of this parser, and of its actions."""
+        for action in self._actions:
+            yield from action.option_strings
+            yield from map(str, action.choices or ())
+            below = action.choices.values() if isinstance(action.choices, dict) else ()
+            for parser in below:
+                yield from parser.words()
 
 
 def day(text: str) -> str:

@@ -6,7 +6,6 @@ so that the kernel runs the same code that it would run against Google.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.cli.kernels import TIMEOUTS, own_kernel
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote_path
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         OptionError: the results cannot be written.
         ClaudeError: with `--real`, no credentials or no project were found.
     """
-    parser = argparse.ArgumentParser(prog="vertex-claude demo", allow_abbrev=False, description=__doc__)
+    parser = Parser(prog="vertex-claude demo", allow_abbrev=False, description=__doc__)
     parser.add_argument(
         "--lab", action="store_true", help="open the notebook in JupyterLab instead of executing it"
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.finding import has_problem
 from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose, report_line
@@ -30,7 +30,7 @@ def main(argv: Sequence[str], *, session: Session | None = None, limits: TimeLim
     Raises:
         OptionError: the report cannot be written.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vertex-claude doctor",
         description="Find out why Claude on Vertex AI does not answer. No prompt is sent and nothing is changed.",
         epilog="exit codes: 0 no problems, 1 problems found, 2 wrong usage",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli import journal_text
-from vertex_claude_magic.cli.arguments import day
+from vertex_claude_magic.cli.arguments import Parser, day
 from vertex_claude_magic.errors import JournalError, OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review, upkeep
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
-    parser = argparse.ArgumentParser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
+    parser = Parser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="show|stats|prune|export|import")
 
     def command(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.models import plain
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     """Print the table, all of it or one family, with the prices of one location; 1 if the table does not know that."""
     catalog = Catalog.load()
     families = list(dict.fromkeys(model.family for model in catalog.models))
-    parser = argparse.ArgumentParser(prog="vertex-claude models", allow_abbrev=False)
+    parser = Parser(prog="vertex-claude models", allow_abbrev=False)
     parser.add_argument("--family", choices=families, help="show one family")
     parser.add_argument("--region", metavar="LOC", help="show what a location serves, with its prices")
     parser.add_argument(

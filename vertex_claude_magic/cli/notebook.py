@@ -6,13 +6,13 @@ file can change it too. Only `check` runs a notebook.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import AuditEntry, entries, stripped, table, total, total_line
@@ -28,12 +28,12 @@ def main(argv: Sequence[str]) -> int:
     """Audit, strip or check notebooks.
 
     Returns:
-        0 after a good end, 1 if a question is not recorded or a cell fails, 2 if a file is unreadable.
+        0 after a good end, 1 if a question is not recorded or a cell fails, 2 if a file cannot be read or written.
 
     Raises:
-        OptionError: the file to strip cannot be read or written, or is not a notebook.
+        OptionError: a file to check cannot be read or is not a notebook.
     """
-    parser = argparse.ArgumentParser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
+    parser = Parser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip|check")
     audit = actions.add_parser(
         "audit", allow_abbrev=False, help="list every AI answer: model, date, tokens, cost, edited since?"
@@ -45,9 +45,13 @@ def main(argv: Sequence[str]) -> int:
         allow_abbrev=False,
         help="remove what our magics show of AI answers; values that are printed or computed from them stay",
     )
-    strip.add_argument("file", type=Path, metavar="FILE.ipynb")
+    strip.add_argument("file", nargs="+", type=Path, metavar="FILE.ipynb")
     strip.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="write the result here and leave FILE unchanged"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="write the result of one FILE here and leave that unchanged",
     )
     check = actions.add_parser(
         "check",
@@ -67,20 +71,33 @@ def main(argv: Sequence[str]) -> int:
         return check_notebooks(options.file, recording=options.recording, as_json=options.json)
     if options.action == "audit":
         return _audit(options.file, as_json=options.json)
-    source = read_notebook(options.file, exact=True)
-    check_notebook(source.content, options.file)
+    if options.output is not None and len(options.file) > 1:
+        strip.error("-o takes the result of one FILE")
+    readable = True
+    for path in dict.fromkeys(options.file):
+        try:
+            _strip(path, options.output)
+        except OptionError as error:  # noqa: PERF203 - the other files are stripped all the same
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            readable = False
+    return 0 if readable else 2
+
+
+def _strip(file: Path, output: Path | None) -> None:
+    """Remove the answers of a notebook, and say how many there were."""
+    source = read_notebook(file, exact=True)
+    check_notebook(source.content, file)
     content, removed = stripped(source.content)
     # What was taken out must not leave a file that Jupyter does not open.
-    check_notebook(content, options.file)
+    check_notebook(content, file)
     changed = content != source.content
-    if changed or options.output is not None:
-        write_notebook(content if changed else source.content, source, options.output)
-    place = "" if options.output is None else f", written to {_name(options.output)}"
+    if changed or output is not None:
+        write_notebook(content if changed else source.content, source, output)
+    place = "" if output is None else f", written to {_name(output)}"
     answers = number_of(removed, "answer") if removed else "no answers"
-    print(f"{_name(options.file)}: {answers} removed{place}.")
+    print(f"{_name(file)}: {answers} removed{place}.")
     if any(cell.get("outputs") for cell in content["cells"]):
         print("Other outputs stay: values printed or computed from answers cannot be told from them.")
-    return 0
 
 
 def _audit(files: Sequence[Path], *, as_json: bool) -> int:

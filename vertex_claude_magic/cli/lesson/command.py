@@ -11,7 +11,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.cli.arguments import day
+from vertex_claude_magic.cli.arguments import Parser, day
 from vertex_claude_magic.cli.lesson.folder import (
     MANIFEST,
     NOTEBOOKS,
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         OptionError: a folder or a file cannot be used.
         MissingExtra: what runs notebooks or builds the browser edition is not installed.
     """
-    parser = argparse.ArgumentParser(prog="vertex-claude lesson", allow_abbrev=False, description=__doc__)
+    parser = Parser(prog="vertex-claude lesson", allow_abbrev=False, description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="build|check")
     build = actions.add_parser(
         "build", allow_abbrev=False, help="make a folder for a computer, Colab, Binder and the browser alone"
