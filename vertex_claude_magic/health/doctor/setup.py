@@ -79,8 +79,8 @@ class Setup:
 
     def __post_init__(self) -> None:
         # A policy that cannot be read is found by a check, and the others still look.
-        policy = OPEN if present_policy().closed else present_policy()
-        self.target = resolve_target(self.session.settings(), self.call or {}, policy=policy)
+        ruling = OPEN if present_policy().closed else present_policy()
+        self.target = resolve_target(self.session.settings(), self.call or {}, policy=ruling)
         self.catalog = self.target.catalog
         self._most = self.limits or TimeLimits()
         self.timer = Timer(self.clock, self._most.whole)
