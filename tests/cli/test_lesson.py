@@ -85,7 +85,26 @@ def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
     assert (manifest["date"], manifest["package"]) == ("2026-12-01", version("vertex-claude-magic"))
     text = (out / "README.md").read_text()
     assert "colab.research.google.com/github/ann/rivers/blob/main/notebooks/rivers.ipynb" in text
-    assert "rivers.ipynb: 1 question, 1 recorded" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "rivers.ipynb: 1 question, 1 recorded; all answers are the emulator's, not Claude's" in said
+    assert "--github" not in said
+    # What Claude has answered is not said to be the emulator's.
+    recording = course / "rivers.claude"
+    recording.write_text(recording.read_text().replace('"emulator"', '"vertex"'))
+    assert build(course) == 0
+    said = capsys.readouterr().out
+    assert "rivers.ipynb: 1 question, 1 recorded\n" in said
+    assert "Colab and Binder are not in it; for them, build again with --github OWNER/REPOSITORY." in said
+
+
+@pytest.mark.parametrize("action", ["build", "check"])
+def test_the_help_says_what_it_does_and_how_it_ends(action, capsys):
+    with pytest.raises(SystemExit):
+        main(["lesson", action, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The notebooks run from their recordings; nothing is sent." in said
+    assert "exit codes: 0 nothing to mend, 1 something keeps it from being handed out, 2 wrong usage" in said
+    assert "a name, an e-mail address or a project that may be in it; repeatable" in said
 
 
 def test_a_built_lesson_is_checked_by_its_list_and_built_anew_in_place(course, capsys):
@@ -209,11 +228,11 @@ def test_building_again_removes_nothing_outside_of_the_lesson_whatever_its_list_
 def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, told):
     """Status 1, and the line says where and what; a secret is not repeated."""
     write(course / "rivers.ipynb", *cells)
-    assert main(["lesson", "build", str(course), "--to", str(course / "out"), "--no-browser"]) == 1
+    assert main(["lesson", "build", str(course), "--to", str(course.parent / "out"), "--no-browser"]) == 1
     said = capsys.readouterr().out
     assert [each for each in told if each not in said] == []
     assert KEY not in said
-    assert not (course / "out").exists()
+    assert not (course.parent / "out").exists()
 
 
 def test_what_the_journal_of_the_teacher_knows_answers_no_student(course, claude_emulator, capsys):
@@ -231,6 +250,8 @@ def test_what_the_journal_of_the_teacher_knows_answers_no_student(course, claude
         (["check", "empty"], "There is no notebook in empty."),
         (["build", "course", "--to", "full", "--no-browser"], "full is not empty and has no lesson.json."),
         (["build", "course", "--to", ".", "--no-browser"], "not empty"),
+        (["build", "course", "--to", "course/out", "--no-browser"], "course/out is inside of the lesson."),
+        (["build", "course", "--to", "empty/../course/out", "--no-browser"], "is inside of the lesson."),
         (["build", "course", "--to", "file", "--no-browser"], "file is a file."),
         (["check", "linked"], "is a link to a folder, or to a file outside of the lesson."),
         (["check", "looped"], "is a link to a folder, or to a file outside of the lesson."),
@@ -594,7 +615,9 @@ def test_pages_say_what_the_browser_does_not_have_and_escape_names():
         imports, date="2026-12-01", package="1.0", github=None, browser=["a <b> & c.ipynb"], mode="auto"
     )
     assert "Not there: table.ipynb" in text
-    assert "OWNER/REPOSITORY" in text
+    # Whoever gets the folder has no repository to put it into.
+    for word in ("OWNER", "Colab", "Binder", "git"):
+        assert word not in text
 
 
 def test_the_wheel_is_the_package_that_runs_and_the_same_each_time(tmp_path):

@@ -76,13 +76,15 @@ class Rehearsal:
     """What one run of a notebook has shown.
 
     `failed` are the cells, by number, that failed for another reason than a question that is not recorded; `recordings`
-    the files that were asked for answers, `digests` the questions that were answered.
+    the files that were asked for answers, `digests` the questions that were answered. `emulated` says that the emulator
+    gave every answer.
     """
 
     questions: Sequence[CheckedQuestion]
     failed: dict[int, str]
     recordings: Sequence[Path]
     digests: Sequence[str]
+    emulated: bool = False
 
 
 def check_runner() -> None:
@@ -196,9 +198,11 @@ def rehearse(
         note["number"] = max(same, default=0)
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
+    sources: dict[str, str] = {}
     for recorded in filter(Path.is_file, asked_for):
         for record in read_records(recorded.read_text(encoding="utf-8-sig")):
-            records[digest_of(record.canonical)] = record.canonical
+            digest = digest_of(record.canonical)
+            records[digest], sources[digest] = record.canonical, record.source
     questions = sort_questions(noted, digests, records)
     failed = dict([stopped]) if stopped else {}
     for number, cell in cells.items():
@@ -227,11 +231,13 @@ def rehearse(
         if number not in asked and "claude" in cells[number].source.lower()
     ]
     known = {each.cell for each in questions if each.state != "recorded"}
+    answered = list(dict.fromkeys(note["digest"] for note in noted if note["found"]))
     return Rehearsal(
         questions=sorted(questions, key=lambda each: each.cell),
         failed={at: why for at, why in failed.items() if at not in known and "ReplayMiss" not in why},
         recordings=list(asked_for),
-        digests=list(dict.fromkeys(note["digest"] for note in noted if note["found"])),
+        digests=answered,
+        emulated=bool(answered) and all(sources.get(digest) == "emulator" for digest in answered),
     )
 
 

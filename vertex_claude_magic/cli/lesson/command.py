@@ -46,6 +46,7 @@ __all__ = ["main"]
 _GITHUB = re.compile(r"[\w-]+/[\w.-]+")
 _SHOWN = 20
 _RECORD = 'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"'
+_STATUS = "exit codes: 0 nothing to mend, 1 something keeps it from being handed out, 2 wrong usage"
 _SENDING_CURE = "Take it out, or write live = false under [limits] into a claude-policy.toml of the lesson."
 _TAKE_OUT = "Take it out; --allow TEXT lets a name, an address or a project pass."
 
@@ -59,18 +60,23 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = Parser(prog="vertex-claude lesson", allow_abbrev=False, description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="build|check")
-    build = actions.add_parser(
-        "build", allow_abbrev=False, help="make a folder for a computer, Colab, Binder and the browser alone"
-    )
-    check = actions.add_parser(
-        "check", allow_abbrev=False, help="list what must be recorded again, or must not be handed out"
-    )
+    about = {
+        "build": "make a folder for a computer, Colab, Binder and the browser alone",
+        "check": "list what must be recorded again, or must not be handed out",
+    }
+    build, check = (
+        actions.add_parser(
+            name, allow_abbrev=False, help=text, epilog=_STATUS,
+            description=f"{text.capitalize()}. The notebooks run from their recordings; nothing is sent.",
+        )
+        for name, text in about.items()
+    )  # fmt: skip
     for each in (build, check):
         each.add_argument(
             "folder", type=Path, metavar="FOLDER", help="the folder with notebooks and recordings"
         )
         each.add_argument("--allow", action="append", default=[], metavar="TEXT",
-                          help="a name or an e-mail address that may be in the lesson")  # fmt: skip
+                          help="a name, an e-mail address or a project that may be in it; repeatable")  # fmt: skip
     build.add_argument("--to", type=Path, required=True, metavar="OUT", help="the folder to make")
     build.add_argument(
         "--date", type=day, metavar="YYYY-MM-DD", help="the day of the lesson; by default today"
@@ -141,6 +147,8 @@ def _build(options: argparse.Namespace) -> int:
         else:
             staged.replace(out)
     print(f"Written to {quote(str(out))}; its README.md says how to run it.")
+    if options.github is None:
+        print("Colab and Binder are not in it; for them, build again with --github OWNER/REPOSITORY.")
     if (out / SITE).is_dir():
         print(
             f"In the browser: python3 -m http.server -d {quote(str(out / SITE))}, then http://localhost:8000"
@@ -205,6 +213,7 @@ def _say(lesson: Lesson) -> None:
         recorded = sum(each.state == "recorded" for each in run.questions)
         meant = sum(each.state != "recorded" and each.expected for each in run.questions)
         also = f", {meant} meant to fail" if meant else ""
+        also += "; all answers are the emulator's, not Claude's" if run.emulated else ""
         print(f"{quote(name)}: {number_of(count, 'question')}, {recorded} recorded{also}")
     asked = (each for run in lesson.runs.values() for each in run.questions)
     # What failed before it could ask is not cured by a recording, and its line says why it failed.
@@ -243,3 +252,5 @@ def _check_place(folder: Path, out: Path) -> None:
             )
     if folder.resolve().is_relative_to(out.resolve()):
         raise OptionError(f"{quote(str(out))} contains the lesson itself.", cure="Choose another folder.")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{quote(str(out))} is inside of the lesson.", cure="Choose a folder beside it.")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["index_page", "readme", "requirements"]
 
-_PLACEHOLDER = "OWNER/REPOSITORY"
 # As the extra `data` has it; prompts with tables and pictures need some of them.
 _DATA = {
     "pandas",
@@ -28,6 +27,24 @@ _DATA = {
     "pypdf",
     "duckdb",
 }
+# Only where the address is known: who gets the folder cannot put it into a repository.
+_ONLINE = """\
+
+## Colab
+
+Open a notebook with its badge, and run this as the first cell.
+
+```
+!git clone --depth 1 https://github.com/{place} lesson
+%cd lesson
+%pip install -q -r requirements.txt
+%cd {folder}
+```
+
+## Binder
+
+[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{place}/HEAD?labpath={notebooks})
+"""
 _BROWSER_EDITION = """\
 
 ## In the browser alone
@@ -85,21 +102,18 @@ def readme(
         browser: The notebooks of the browser edition, None where there is none.
         mode: The way to replay that sends what is not recorded, empty where the lesson's policy allows none.
     """
-    place = github or _PLACEHOLDER
-    first = next(iter(imports))
-    colab = "https://colab.research.google.com/github"
-    later = (
+    colab = "https://colab.research.google.com"
+    badge = (
         ""
-        if github
-        else f" Put the folder into a GitHub repository and its name in place of `{_PLACEHOLDER}`."
+        if github is None
+        else f" [![Open in Colab]({colab}/assets/colab-badge.svg)]({colab}/github/{github}/blob/main/"
     )
     listed = "\n".join(
-        f"- [{name}]({NOTEBOOKS}/{encoded(name)})"
-        f" [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-        f"({colab}/{place}/blob/main/{NOTEBOOKS}/{encoded(name)})"
+        f"- [{name}]({NOTEBOOKS}/{encoded(name)})" + (badge and f"{badge}{NOTEBOOKS}/{encoded(name)})")
         for name in imports
     )
-    folder, _, _ = f"{NOTEBOOKS}/{first}".rpartition("/")
+    folder, _, _ = f"{NOTEBOOKS}/{next(iter(imports))}".rpartition("/")
+    online = "" if github is None else _ONLINE.format(place=github, notebooks=NOTEBOOKS, folder=folder)
     limits = ""
     if browser is not None and (without := [name for name in imports if name not in browser]):
         needs = "needs" if len(without) == 1 else "need"
@@ -122,22 +136,7 @@ python3 -m venv .venv && .venv/bin/pip install -r requirements.txt jupyterlab
 ```
 
 On Windows it is `py` for `python3` and `.venv\\Scripts\\` for `.venv/bin/`.
-
-## Colab
-
-Open a notebook with its badge, and run this as the first cell.{later}
-
-```
-!git clone --depth 1 https://github.com/{place} lesson
-%cd lesson
-%pip install -q -r requirements.txt
-%cd {folder}
-```
-
-## Binder
-
-[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{place}/HEAD?labpath={NOTEBOOKS})
-{edition}{live}"""
+{online}{edition}{live}"""
 
 
 def index_page(imports: Mapping[str, Sequence[str]], *, date: str, browser: Sequence[str]) -> str:
