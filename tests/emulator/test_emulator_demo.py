@@ -53,8 +53,43 @@ def test_a_prompt_of_the_examples_has_a_written_answer(claude, prompt):
     assert text.strip() in ANSWERS
 
 
+README_VALUES = {
+    "What does the writer of this review think of the product? {{ item }}": [
+        ({"item": "It arrived broken."}, "Disappointed"),
+        ({"item": "My best purchase this year!"}, "Delighted"),
+    ],
+    "Summarise {{ penguins }} by species. Does {{ figure }} show the same?": [
+        ({"penguins": [{"species": "Adelie"}], "figure": "a figure"}, "Gentoo stand apart")
+    ],
+    "Sum {{ n }}.": [({"n": [1, 2]}, "3")],
+}
+
+
+@pytest.mark.parametrize("prompt", README_VALUES)
+def test_the_prompts_of_the_readme_with_variables_have_written_answers(claude, prompt):
+    """Whatever tags stand around the values."""
+    assert prompt.removesuffix(".") in (ROOT / "README.md").read_text(encoding="utf-8")
+    for names, says in README_VALUES[prompt]:
+        text = claude.ask(prompt, names=names).text
+        assert says in text
+        assert text.strip() in ANSWERS
+
+
+def test_the_table_of_the_readme_has_written_answers(claude):
+    rows = claude.map(
+        ["It arrived broken.", "My best purchase this year!"], next(iter(README_VALUES)), progress=False
+    )
+    assert [row["answer"].partition(":")[0] for row in rows] == ["Disappointed", "Delighted"]
+
+
+def test_the_sum_of_the_readme_is_right(claude):
+    """Also where a type is asked for; another sum is no prompt of the README."""
+    assert claude.ask("Sum {{ n }}.", names={"n": [1, 2]}, as_=int).data == 3
+    assert claude.ask("Sum {{ n }}.", names={"n": [1, 3]}, as_=int).data == 1
+
+
 def test_the_prompts_of_the_readme_have_written_answers():
-    """But for those that ask about variables of the reader."""
+    """Those without variables of the reader."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     asked = [block.partition("\n")[2] for block in blocks if block.startswith("%%claude")]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["PROMPTS", "demo_data", "demo_text"]
 
 _SECTION = re.compile(r"^<!-- prompt: (.+?) -->\n", re.MULTILINE)
+# What stands around a value of a variable; its name and type are not words of the prompt.
+_DATA_TAG = re.compile(r"</?data\b[^>]*>")
+_WHOLE_NUMBER = re.compile(r"\*\*(\d+)\*\*\.?")
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 _OTHER = (
     "This is the emulator, not Claude: it can only answer the example prompts, such as "
@@ -44,7 +47,7 @@ def _answers() -> Mapping[str, str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().replace("’", "'").split())
+    return " ".join(_DATA_TAG.sub("", text).casefold().replace("’", "'").split())
 
 
 def _written(prompt: str) -> str | None:
@@ -66,13 +69,17 @@ def demo_text(prompt: str, tokens: int) -> str:
 
 
 def demo_data(prompt: str, schema: Json) -> Json:
-    """The table of a written answer in the form of a schema, else a value made from the schema alone.
+    """The table or the number of a written answer in the form of a schema, else a value made from the schema alone.
 
     >>> demo_data("Hello", {"type": "integer"})
     1
     """
-    rows = [row.split(" | ") for row in _ROW.findall(_written(prompt) or "")]
+    written = _written(prompt) or ""
+    rows = [row.split(" | ") for row in _ROW.findall(written)]
     value = sample(schema)
+    number = _WHOLE_NUMBER.fullmatch(written.strip())
+    if number and isinstance(value, dict) and type(value.get("value")) is int:
+        return {**value, "value": int(number[1])}
     if not rows or not isinstance(value, dict):
         return value
     # "---|---" has no spaces, so it is not a row.
