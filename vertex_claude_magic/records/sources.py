@@ -164,7 +164,9 @@ class ReplaySources:
                 return error
             replayed = Spelling('%config ClaudeMagics.replay = "only"', 'replay="only"')
             return CredentialsNotFound(
-                f"{error.message} The answer to this question is in {quote_path(recording.named)}.",
+                spelled(
+                    "{} The answer to this question is in {}.", error.message, quote_path(recording.named)
+                ),
                 cure=spelled("Without an account it is replayed with: {}", replayed),
             )
         found = self.miss(request) if request is not None else None
