@@ -30,6 +30,8 @@ from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from nbformat import NotebookNode
+
 
 __all__ = [
     "NOT_ASKED",
@@ -176,26 +178,7 @@ def rehearse(
         digests[number] = frozenset(each for each in hashes if isinstance(each, str))
         # A cell that is skipped keeps its outputs, and an old error does not belong to this run.
         cell.outputs = []
-    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
-        notes = Path(name) / "questions"
-        notes.touch()
-        environment = _environment(Path(name), notes, recording, journal)
-        # How much had been noted when each cell began, and its number.
-        begun: list[tuple[int, int]] = []
-        stopped = run_without_network(
-            notebook, path.resolve().parent, Path(name), environment,
-            began=lambda number: begun.append((notes.stat().st_size, number)),
-        )  # fmt: skip
-        lines = notes.read_bytes().splitlines(keepends=True)
-    noted = [json.loads(line) for line in lines]
-    for at, note in zip(accumulate(map(len, lines), initial=0), noted, strict=False):
-        # Of cells with the same source the one that had begun last.
-        same = (
-            number
-            for start, number in begun
-            if start <= at and cell_key(cells[number].source) == note["cell"]
-        )
-        note["number"] = max(same, default=0)
+    noted, stopped = _run_noted(notebook, path.resolve().parent, recording, journal)
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     sources: dict[str, str] = {}
@@ -209,7 +192,7 @@ def rehearse(
         if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
             questions = [
                 replace(each, expected=True, why="its cell is meant to fail")
-                if each.cell == number and each.state != "recorded"
+                if each.cell == number and each.state in {"missing", "stale"}
                 else each
                 for each in questions
             ]
@@ -239,6 +222,33 @@ def rehearse(
         digests=answered,
         emulated=bool(answered) and all(sources.get(digest) == "emulator" for digest in answered),
     )
+
+
+def _run_noted(
+    notebook: NotebookNode, place: Path, recording: Path | None, journal: Path | None
+) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
+    """Run a notebook; return what was noted of each question, with the number of its cell, and what ended the run."""
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
+        notes = Path(name) / "questions"
+        notes.touch()
+        environment = _environment(Path(name), notes, recording, journal)
+        # How much had been noted when each cell began, and its number.
+        begun: list[tuple[int, int]] = []
+        stopped = run_without_network(
+            notebook, place, Path(name), environment,
+            began=lambda number: begun.append((notes.stat().st_size, number)),
+        )  # fmt: skip
+        lines = notes.read_bytes().splitlines(keepends=True)
+    noted = [json.loads(line) for line in lines]
+    for at, note in zip(accumulate(map(len, lines), initial=0), noted, strict=False):
+        # Of cells with the same source the one that had begun last.
+        same = (
+            number
+            for start, number in begun
+            if start <= at and cell_key(notebook.cells[number - 1].source) == note["cell"]
+        )
+        note["number"] = max(same, default=0)
+    return noted, stopped
 
 
 def tag_cure(runs: Iterable[Rehearsal]) -> str:
