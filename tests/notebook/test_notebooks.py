@@ -111,7 +111,8 @@ def answers(notebook: Any) -> list[Any]:
     found = []
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         told = output.get("metadata", {}).get("vertex_claude_magic")
-        if told is not None:
+        # A page that quotes answers has none of its own.
+        if told is not None and answers_in(told):
             text = output["data"]["text/markdown"].partition("<small>")[0]
             counted = [(each["usage"], each["model"]) for each in answers_in(told)]
             found.append((CALLED.sub("CALLED</summary>", text), counted))
