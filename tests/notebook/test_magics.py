@@ -347,6 +347,38 @@ def test_the_search_for_credentials_is_announced(shell, monkeypatch):
     assert any("looking for Google credentials" in text for text in shell.page.drawn[:2])
 
 
+CONCERNS_AN_ANSWER = {
+    "rows left out": ("%%claude\nMean of {{ big }}?", "rows of big. To send more:"),
+    "nothing to mark": ("%%claude --cache\nHi", "--cache had nothing to mark"),
+    "an option without effect": ("%%claude --confirm\nHi", "--confirm has no effect without --tools"),
+    "not saved": (
+        "%%claude --allow-secrets\nIs AIzaSyA-1234567890abcdefghijklmnopqrstu a key?",
+        "Neither prompt nor",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cell", "said"), CONCERNS_AN_ANSWER.values(), ids=CONCERNS_AN_ANSWER)
+def test_what_concerns_an_answer_is_in_sight_beside_every_answer_that_it_concerns(shell, cell, said):
+    """Also where another answer had the same said of it; the first may be gone from the page by then."""
+    shell.ok("import pandas; big = pandas.DataFrame({'a': range(100_000)})")
+    for _ in range(2):
+        shell.ok(cell)
+        assert said in shell.page.text
+        assert said not in shell.page.outputs[-1]["text/markdown"].partition("</details>")[0]
+
+
+def test_what_the_table_says_of_a_model_is_in_sight_once_and_then_in_the_fold(shell, tmp_path):
+    """It is the same for all questions to that model."""
+    file = tmp_path / "models.json"
+    file.write_text('{"models": [{"id": "claude-haiku-5-5", "locations": ["eu"]}]}')
+    shell.ok(f"%config ClaudeMagics.models_file = {str(file)!r}")
+    for shown in (True, False):
+        shell.ok("%%claude -m claude-haiku-5-5 -r global\nHi")
+        assert ("does not list Claude Haiku" in shell.page.text) is shown
+        assert "does not list" in shell.page.outputs[-1]["text/markdown"]
+
+
 def test_an_answer_that_is_not_streamed_is_shown_once(shell):
     """`--no-stream` draws the waiting line and then the whole answer."""
     shell.emulator.answer("word " * 500)

@@ -27,6 +27,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.prompts.parts import Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
+from vertex_claude_magic.spelling import in_python
 
 MEGABYTE = 2**20
 
@@ -275,8 +276,10 @@ def test_what_was_cut_is_said_in_the_tag_and_below_the_answer():
     )
     assert 'holds="the first ' in request.body["messages"][0]["content"]
     (notice,) = request.notices
-    assert re.match(r"Sent \d+ of 999 rows of df\. Raise ", notice)
-    assert "value_tokens (100) to send more" in notice
+    assert re.fullmatch(
+        r"Sent \d+ of 999 rows of df\. To send more: %config ClaudeMagics\.value_tokens = 200", notice
+    )
+    assert in_python(notice).endswith("To send more: value_tokens=200")
 
 
 def test_a_prompt_has_a_limit_too():

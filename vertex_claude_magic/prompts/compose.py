@@ -23,13 +23,14 @@ from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["Composed", "compose", "estimated", "fenced_data", "value_limits"]
+__all__ = ["Composed", "compose", "estimated", "fenced_data", "to_send_more", "value_limits"]
 
 _TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
 # The service takes smaller images where a request holds more than this many (Claude docs, "Vision").
@@ -227,6 +228,19 @@ def _found(name: str, scope: Scope) -> Any:
     return path
 
 
+def to_send_more(limits: ValueLimits) -> Spelled:
+    """Return what to run for more of a value that was cut: the setting with twice the tokens.
+
+    >>> to_send_more(ValueLimits(tokens=4_000))
+    'To send more: %config ClaudeMagics.value_tokens = 8000'
+    """
+    more = 2 * limits.tokens
+    return spelled(
+        "To send more: {}",
+        Spelling(f"%config ClaudeMagics.value_tokens = {more}", option("value_tokens", more).python),
+    )
+
+
 def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:
     part, name, notices = piece.part, quote(piece.name, 60), []
     if isinstance(part, Media):
@@ -235,7 +249,7 @@ def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:
     if part.cut:
         rows = part.cut.startswith("the first ") and part.cut.endswith(" rows")
         sent = f"Sent {part.cut.removeprefix('the first ')} of {name}" if rows else f"{name}: sent {part.cut}"
-        notices.append(f"{sent}. Raise value_tokens ({limits.tokens:,}) to send more.")
+        notices.append(spelled("{}. {}", sent, to_send_more(limits)))
     notices += [f"{name}: {notice}." for notice in (part.caution, part.remark) if notice]
     if piece.name and (hidden := hidden_characters(part.body[:_LOOKED_THROUGH])):
         notices.append(f"{name} contains invisible characters: {', '.join(hidden[:3])}.")

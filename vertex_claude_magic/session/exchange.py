@@ -76,7 +76,7 @@ _ANSWERED_BY = {
 class Notice(NamedTuple):
     """One line for the user, and what it is about.
 
-    `kind` is "answer", "tools", "conversation", "request", "lifecycle", "spend" or "records".
+    `kind` is "answer", "tools", "conversation", "request", "model", "lifecycle", "spend" or "records".
     """
 
     kind: str
@@ -423,7 +423,10 @@ class Exchange:
         if self._conversation is not None:
             found += [Notice("conversation", text) for text in self._conversation.notices()]
         found += self.lifecycle()
-        found += [Notice("request", text) for text in request.notices]
+        found += [
+            Notice("model" if number < request.about_model else "request", text)
+            for number, text in enumerate(request.notices)
+        ]
         others = reply.other_events if reply is not None else ()
         # These two are there with what else they tell, such as the context that was edited.
         unknown = sorted({str(data.get("type")) for data in others} - {"message", "message_delta"})

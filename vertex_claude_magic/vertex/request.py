@@ -84,7 +84,8 @@ class Request:
 
     `body` is the JSON object that is sent, `payload` the same as it goes over the wire (UTF-8 JSON
     without spaces, nothing for a GET); `headers` never hold an Authorization. Two requests are equal
-    when everything that goes over the wire is equal.
+    when everything that goes over the wire is equal. Of `notices` the first `about_model` are about the model, and
+    the same for each of its questions.
     """
 
     url: str
@@ -94,6 +95,7 @@ class Request:
     project: str
     region: str
     notices: tuple[str, ...] = field(default=(), compare=False)
+    about_model: int = field(default=0, compare=False)
     method: str = "POST"
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
@@ -219,7 +221,7 @@ def build_request(
     ['anthropic_version', 'max_tokens', 'messages', 'stream']
     """
     row = catalog.find(model)
-    all_notices = (*_notices(model, row, region, catalog, seen, force=options.force), *notices)
+    about_model = _notices(model, row, region, catalog, seen, force=options.force)
     body = _body(messages, options, fields or {}, row, anthropic_version)
     # What the table does not know has no rules, and is sent with a notice.
     if row is not None and not options.force:
@@ -233,7 +235,7 @@ def build_request(
     path = model_path(project=project, location=check_location(region), model=model, verb=verb)
     headers = headers_of(options.beta, options.header, options.label)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
-                      region=region, notices=all_notices)  # fmt: skip
+                      region=region, notices=(*about_model, *notices), about_model=len(about_model))  # fmt: skip
     limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
     if size > limit:
         raise RequestTooLarge(

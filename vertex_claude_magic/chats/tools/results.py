@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vertex_claude_magic.prompts.compose import compose
+from vertex_claude_magic.prompts.compose import compose, to_send_more
 from vertex_claude_magic.prompts.parts import shorten
 from vertex_claude_magic.prompts.secrets import find_secret, searchable
+from vertex_claude_magic.spelling import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
         content = composed.content if isinstance(composed.content, str) else list(composed.content)
         if isinstance(content, list) and len(content) == 1 and set(content[0]) == {"type", "text"}:
             content = str(content[0]["text"])
-        notices = tuple(f"{name}: {notice}" for notice in composed.notices)
+        notices = tuple(spelled("{}: {}", name, notice) for notice in composed.notices)
     found = None if allow_secrets else find_secret(searchable(content))
     if found is not None:
         return ToolResult(
@@ -93,7 +94,10 @@ def _json(value: Any) -> str | None:
 
 
 def _too_much(name: str, cut: str, limits: ValueLimits) -> str:
-    return f"{name} returned more than value_tokens ({limits.tokens:,}) allows: sent {cut}."
+    return spelled(
+        "{} returned more than value_tokens ({}) allows: sent {}. {}",
+        name, f"{limits.tokens:,}", cut, to_send_more(limits),
+    )  # fmt: skip
 
 
 def _are_blocks(value: Any) -> bool:

@@ -28,7 +28,6 @@ Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
 
 # What happens between the requests of a question.
 _STEPS = frozenset({ROUND, TOOL_CALL, TOOL_RESULT})
-_ALWAYS = frozenset({"answer", "spend"})
 # How long (seconds) to wait for an event where nothing is due to be drawn.
 _IDLE = 0.25
 
@@ -77,9 +76,12 @@ def draw_answer(
             notes=(
                 *notes,
                 *more,
-                # What concerns this very answer is always in sight; the rest was read the first time.
+                # What concerns this very answer is always in sight; what the table says of a model was read the first
+                # time.
                 *[
-                    notice.text if notice.kind in _ALWAYS or first(notice.text) else Repeated(notice.text)
+                    Repeated(notice.text)
+                    if notice.kind == "model" and not first(notice.text)
+                    else notice.text
                     for notice in notices
                 ],
             ),
