@@ -172,6 +172,7 @@ class Claude:
             The replies in order, a list with `.df`, `.labels` and `.errors`; one that failed holds what had arrived.
 
         Raises:
+            OptionError: one of them cannot be asked as it stands.
             CostLimitExceeded: all together may cost more than `max_cost`.
             ClaudeError: all of them failed; this is the first error.
             ClaudeInterrupt: the user stopped it.

@@ -70,11 +70,31 @@ def test_a_column_that_fails_leaves_the_others_alone(claude, claude_emulator):
     assert len(replies) == 3
 
 
-def test_a_column_that_cannot_be_sent_leaves_the_others_alone(claude, claude_emulator):
-    """Such as a model that takes no temperature."""
-    replies = claude.compare("Hello", models=["haiku", "haiku-4.5"], temperature=0.5)
-    assert [type(error) for error in replies.errors] == [errors.ModelRuleError, type(None)]
-    assert len(asked(claude_emulator)) == 1
+# What is known of a column before anything is sent.
+KNOWN_BEFORE = {
+    "a misspelled model": ({"models": ["haiku", "sonet"]}, "There is no model 'sonet'"),
+    "a misspelled value": (
+        {"models": ["sonnet"], "vary": {"effort": ["low", "hihg"]}},
+        "no effort level 'hihg'",
+    ),
+    "a rule of the model": ({"models": ["haiku-4.5", "haiku"], "temperature": 0.5}, "takes no temperature"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), KNOWN_BEFORE.values(), ids=KNOWN_BEFORE)
+def test_a_column_that_cannot_be_asked_refuses_all_of_them(options, said, claude, claude_emulator):
+    """Before anything is sent: a column with nothing beside it would be paid for nothing."""
+    with pytest.raises(errors.OptionError, match=said):
+        claude.compare("Hello", **options)
+    assert not claude_emulator.requests
+
+
+def test_a_column_that_is_not_recorded_leaves_those_alone_that_are(claude, claude_emulator):
+    """They cost nothing."""
+    claude.compare("Hello", models=["haiku", "sonnet"])
+    replies = claude.compare("Hello", models=MODELS, replay="only")
+    assert [type(error) for error in replies.errors] == [type(None), type(None), errors.ReplayMiss]
+    assert len(asked(claude_emulator)) == 2
 
 
 def test_where_every_column_fails_the_error_of_the_first_is_raised(claude, claude_emulator):

@@ -176,6 +176,7 @@ def test_a_dry_run_shows_what_differs_between_the_bodies(shell):
     (output,) = shell.page.outputs
     assert '{\n  "temperature": 1.0\n}' in output["text/plain"]
     assert "takes no temperature" in output["text/plain"]
+    assert "The comparison would be refused: a column cannot be asked." in output["text/plain"]
 
 
 @pytest.mark.parametrize("label", ["claude-<b>x", "claude-*a*", "claude-$x$"])
@@ -267,6 +268,11 @@ REFUSED = {
     "%%claude_compare -m haiku-4.5 -t 0.1,0.5\nHi": "Give one number; --vary temperature=A,B compares several.",
     "%%claude_compare -m haiku,sonnet --max-cost 1,2\nHi": "not a number: '1,2'. Give a number of USD, such as 0.50.",
     "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
+    "%%claude_compare -m haiku,sonet\nHi": "There is no model 'sonet'. Did you mean sonnet?",
+    "%%claude_compare -m haiku,claude-haiku-5-5\nHi": "The column claude-haiku-5-5 asks the same as another one.",
+    "%%claude_compare -m opus --vary effort=low,high,low\nHi": "The column opus · low asks the same as another one.",
+    "%%claude_compare -m sonnet --vary effort=low,hihg\nHi": "no effort level 'hihg'",
+    "%%claude_compare -m haiku,haiku\nHi": "The column haiku asks the same as another one. Leave one of them out.",
 }
 
 

@@ -240,11 +240,14 @@ class Comparison:
     ) -> Replies:
         """Ask all columns and return their replies; one that fails leaves the others alone.
 
+        What can be known before sending refuses all of them, so that no column is paid that has nothing beside it.
+
         Args:
             on_change: Called several times a second, in this thread.
             stopped: Asked now and then; once it says yes, what is still under way is cancelled.
 
         Raises:
+            OptionError: a column cannot be asked as it stands.
             CostLimitExceeded: all columns together may cost more than `max_cost`.
             ClaudeError: every column failed; this is the error of the first.
             ClaudeInterrupt: the user stopped it; the columns hold what had arrived.
@@ -263,7 +266,8 @@ class Comparison:
                 column.exchange = Exchange(
                     self._session, asked.prompt, target, scope=asked.scope, notify=notify, budget=budget
                 )
-            except errors.ClaudeError as error:
+            except errors.ReplayMiss as error:
+                # Nothing is paid for the others, which are recorded.
                 column.error = error
         if limit is not None:
             self._check_cost(limit)

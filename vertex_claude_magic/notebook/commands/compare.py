@@ -24,6 +24,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.options import ParsedLine
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["compare_from_line", "read_varied"]
 
@@ -40,7 +41,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     """Run `%%claude_compare [NAME] -m a,b [--vary OPTION=a,b] [options]`, or `%claude_compare` with the prompt behind.
 
     Raises:
-        OptionError: an option cannot be compared, or is none of a comparison.
+        OptionError: an option cannot be compared, or is none of a comparison, or a column cannot be asked.
         ClaudeError: every column failed.
         ClaudeInterrupt: the user stopped it; the variable holds what had arrived.
     """
@@ -151,6 +152,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[ColumnQues
             raise OptionError(f"{long_name(name)} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[ColumnQuestion](), dict[str, None]()
+    questions: list[tuple[str | list[Any], Target]] = []
     for head, own in variants(varied):
         options = {**given, **own}
         scope, saved, whole = host.scope(), dict[str, Any](), prompt
@@ -165,5 +167,12 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[ColumnQues
 
             sent, cut = with_context(host, whole, count, target.context_tokens)
             notes.update(dict.fromkeys(cut))
+        # An alias and the id that it means are one model. In Python, `["haiku"] * 3` is written on purpose.
+        question = sent, target.replace(model=target.model_id)
+        if question in questions:
+            raise OptionError(
+                f"The column {quote(head, 60)} asks the same as another one.", cure="Leave one of them out."
+            )
+        questions.append(question)
         asked.append(ColumnQuestion(head, sent, target, scope))
     return asked, tuple(notes)

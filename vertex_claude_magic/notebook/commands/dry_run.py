@@ -141,7 +141,9 @@ def show_compare_dry_run(
     least = [each.least for each in found if each.least is not None]
     most = [each.most for each in found if each.most is not None]
     together = "What all columns together cost is unknown, because a price is unknown."
-    if len(least) == len(most) == len(found):
+    if len(found) < len(rows):
+        together = "The comparison would be refused: a column cannot be asked."
+    elif len(least) == len(most) == len(found):
         low, high = usd_estimate(sum(least)), usd_estimate(sum(most))
         together = f"All columns together: between {low} and {high} (an estimate)."
     said = [together, *lines]
