@@ -47,6 +47,7 @@ class Notebook:
             CodeCell(id="b0", source="print('below')"),
         ]
         self.number = 0
+        self.source = SOURCE
 
     def restart(self) -> None:
         """A new kernel knows the journal and the file, and nothing else."""
@@ -77,7 +78,7 @@ class Notebook:
     def run(self, code: str = CODE) -> str:
         """Ask with this answer; return the note, or "inserted"."""
         self.now += timedelta(minutes=1)
-        asker = AskingCell(cell=self.cell, source=SOURCE, notebook="n.ipynb" if self.named else "")
+        asker = AskingCell(cell=self.cell, source=self.source, notebook="n.ipynb" if self.named else "")
         known = InsertedCode(
             asker,
             notes=self.notes,
@@ -143,11 +144,40 @@ def test_an_edited_cell_is_there_too(notebook, edited, saved, ran):
 def test_another_answer_is_shown_and_not_inserted(notebook):
     """A model says it differently each time, and Run All must not add cells for that."""
     note = notebook.run(OTHER)
-    assert "contains the code of an earlier answer" in note
+    assert "The code of an earlier answer was inserted before, so no cell was added." in note
     assert note.endswith("[shown]")
     notebook.save()
     assert "The new code is shown here." in notebook.run(OTHER)
     assert len(notebook.below()) == 1
+
+
+@pytest.mark.parametrize("cell", ["a1", "", "vscode-notebook-cell:/a#W0"])
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_question_that_has_changed_gets_a_new_cell(cell, saved):
+    """The old code answers another question; running all again adds nothing, also after a change back."""
+    notebook = Notebook(cell=cell)
+    for source, code in ((SOURCE, CODE), ("%%claude -f code\nGo on", OTHER)):
+        notebook.source = source
+        notebook.cells[0] = CodeCell(id=cell if cell == "a1" else "file-id", source=source)
+        if saved or cell != "a1":
+            notebook.save()
+        assert notebook.run(code) == "inserted"
+        if saved or cell != "a1":
+            notebook.save()
+        notebook.restart()
+        assert "no cell was added" in notebook.run(code)
+    if cell == "a1":
+        notebook.source = SOURCE
+        assert "no cell was added" in notebook.run()
+
+
+@pytest.mark.parametrize("code", [CODE, OTHER])
+def test_where_nobody_can_see_the_cell_nothing_is_said_to_be_below(notebook, code):
+    """It may have been deleted."""
+    note = notebook.run(code)
+    assert "inserted before, so no cell was added" in note
+    assert "below" not in note
+    assert "shown here" in note or "the answer has it as .code" in note
 
 
 @pytest.mark.parametrize("ran", [False, True])
@@ -226,8 +256,8 @@ def test_the_record_of_another_notebook_says_nothing():
 def test_a_note_of_another_version_is_passed_over(value):
     """It costs one cell at most."""
     notebook = Notebook()
-    notebook.notes.note("inserted code", AskingCell(cell="a1", source="").key, value)
-    notebook.seen.add(marked("x", AskingCell(cell="a1", source="").key), {"cellId": "b"})
+    notebook.notes.note("inserted code", AskingCell(cell="a1", source=SOURCE).key, value)
+    notebook.seen.add(marked("x", AskingCell(cell="a1", source=SOURCE).key), {"cellId": "b"})
     assert notebook.run() == "inserted"
 
 

@@ -47,7 +47,7 @@ _COMMENTS = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskingCell:
-    """The cell that asks: its id where the front end sends one, and its source."""
+    """The cell that asks: its id where the front end sends one, and its source, which is its question."""
 
     cell: str
     source: str
@@ -55,8 +55,13 @@ class AskingCell:
 
     @property
     def key(self) -> str:
-        """Eight hexadecimal digits that tell it from other cells."""
-        return _digits(self.cell or self.source)
+        """Eight hexadecimal digits: four tell it from other cells, four its question from what it asked before."""
+        return _digits(self.cell)[:4] + self.question
+
+    @property
+    def question(self) -> str:
+        """The four hexadecimal digits of its source."""
+        return _digits(self.source)[:4]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,21 +102,23 @@ class Earlier:
         """Return what to say of it beside an answer with this code, and whether that code is to be shown."""
         now = self.code if self.text is None else _digits(self.text)
         same, edited = _digits(code) == now, bool(self.code) and now != self.code
-        gone = (
-            " If that cell is gone, save the notebook and run this cell again." if self.text is None else ""
-        )
+        gone = "If that cell is gone, save the notebook and run this cell again."
         if same and self.text is None:
-            note = f"The code is in a cell below since an earlier run, so no cell was added.{gone}"
+            note = f"This cell's code was inserted before, so no cell was added; the answer has it as .code. {gone}"
+        elif self.text is None:
+            note = (
+                "The code of an earlier answer was inserted before, so no cell was added. The new code is shown "
+                f"here. {gone}"
+            )
         elif same:
             note = "The code is already in the cell below, so no cell was added."
         elif edited and _digits(code) == self.code:
             note = "The code in the cell below has been edited since, so no cell was added."
         else:
             since = ", changed since" if edited else ""
-            cure = gone or " Delete that cell and run this one again to get a new cell."
             note = (
                 f"The cell below contains the code of an earlier answer{since}, so no cell was added. "
-                f"The new code is shown here.{cure}"
+                "The new code is shown here. Delete that cell and run this one again to get a new cell."
             )
         return note, self.doubtful or not same
 
@@ -209,8 +216,13 @@ class InsertedCode:
         below = file.cells[place + 1] if place is not None and place + 1 < len(file.cells) else None
         if below is None or below not in cells:
             return None
+        mark = re.search(MARK, below.source)
         # An id that the front end makes anew each time is not that of the mark.
-        by_source = bool(re.search(MARK, below.source)) and self.asker.cell not in {cell.id for cell in cells}
+        by_source = bool(
+            mark
+            and mark[1].endswith(self.asker.question)
+            and self.asker.cell not in {cell.id for cell in cells}
+        )
         as_it_was = _digits(unmarked(below.source)) in {_digits(code), (record or {}).get("code")}
         new = (
             record is not None
