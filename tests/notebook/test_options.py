@@ -107,9 +107,9 @@ PROMPT_LINES = [
 
 # The line, words of the error.
 REFUSED = [
-    ("--temp 1", ("abbreviation", "--temperature")),
-    ("--mod opus", ("abbreviation", "--model")),
-    ("--to 1", ("abbreviation", "--top-p or --top-k")),
+    ("--temp 1", ("cannot be abbreviated", "--temperature")),
+    ("--mod opus", ("cannot be abbreviated", "--model")),
+    ("--to 1", ("cannot be abbreviated", "--top-p or --top-k")),
     ("--modell opus", ("no option", "--model")),
     ("-x", ("no option",)),
     ("--mx 3", ("no option", "%%claude --help all")),
@@ -150,7 +150,13 @@ REFUSED = [
     ("--header Team", ("colon",)),
     ("--label team", ("KEY=VALUE", "Write --label team=VALUE.")),
     ("--with word", ("KEY=VALUE", "Write --with word=VALUE.")),
-    ("-s 'not closed", ("quote", "not closed")),
+    ("-s 'not closed", ("quote", "not closed", '". Close it.')),
+    ("--tools in_stock, price", ("'price' is not an option. Write no space after the comma.",)),
+    ("answer -m haiku, sonnet -q", ("'sonnet' is not an option. Write no space after the comma.",)),
+    ("--as dict[str,  int]", ("'int]' is not an option. Write no space after the comma.",)),
+    ('--as {"a": int}', ("'int}' is not an option. Quote the whole value, because it has spaces.",)),
+    ('--as Literal["a b"]', ("is not an option. Quote the whole value, because it has spaces.",)),
+    ("--stream", ("answers stream by default.", "--no-stream shows the answer only when it is complete.")),
     ("What is this?", ("'is'", "lines below")),
     ("answer more", ("'more'", "lines below")),
     ("1st", ("1st", "variable")),

@@ -85,9 +85,8 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
         return ParsedLine(name=name, options=options, prompt="all")
     if rest:
         first = "" if name else "The variable for the reply goes before the options. "
-        raise OptionError(
-            f"{quote(rest[0].text, 40)!r} is not an option.",
-            cure=f"{first}The prompt goes on the lines below; quote values with spaces.",
+        raise _no_option(
+            line, rest[0].text, f"{first}The prompt goes on the lines below; quote values with spaces."
         )
     return ParsedLine(name=name, options=options)
 
@@ -145,10 +144,7 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
         )
     found, rest = _options(words[len(leading) :], options)
     if rest:
-        raise OptionError(
-            f"{quote(rest[0].text, 40)!r} is not an option.",
-            cure="The prompt goes on the lines below; quote values with spaces.",
-        )
+        raise _no_option(line, rest[0].text, "The prompt goes on the lines below; quote values with spaces.")
     return ParsedLine(name=name, options=found), table
 
 
@@ -194,12 +190,19 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     """
     parsed = parse_words(line, options)
     if parsed.prompt:
-        word = quote(parsed.prompt.partition(" ")[0], 40)
-        raise OptionError(
-            f"{word!r} is not an option.",
-            cure="Leave it out, or quote the value of an option that has spaces.",
-        )
+        word = parsed.prompt.partition(" ")[0]
+        raise _no_option(line, word, "Leave it out, or quote the value of an option that has spaces.")
     return dict(parsed.options)
+
+
+def _no_option(line: str, word: str, cure: str) -> OptionError:
+    """Return the error of a word behind an option and its value; mostly a space has parted it from the value."""
+    before = line.partition(word)[0].rstrip()
+    if before.endswith(","):
+        cure = "Write no space after the comma."
+    elif any(before.count(opened) > before.count(closed) for opened, closed in ("[]", "()", "{}")):
+        cure = "Quote the whole value, because it has spaces."
+    return OptionError(f"{quote(word, 40)!r} is not an option.", cure=cure)
 
 
 def _options(
@@ -309,16 +312,21 @@ def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     offered = [
         each for each, row in known.items() if "line" in row.places and (each.startswith("--") or not long)
     ]
+    if name == "--stream" and "--no-stream" in offered:
+        raise OptionError(
+            "There is no option '--stream': answers stream by default.",
+            cure="Leave it out; --no-stream shows the answer only when it is complete.",
+        )
     longer = [each for each in offered if long and each.startswith(name)]
     near = longer or difflib.get_close_matches(name, offered, n=1)
-    what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
+    short = "Options cannot be abbreviated: " if longer else "There is no option "
     own = (
         "%%claude --help all lists all options; -- ends them."
         if LINE_OPTIONS.keys() <= known.keys()
         else f"Known are {', '.join(offered)}."
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own
-    raise OptionError(f"{what}.", cure=cure)
+    raise OptionError(f"{short}{quote(name, 40)!r}.", cure=cure)
 
 
 def _words(line: str, *, lenient: bool = False) -> list[_Word]:
@@ -367,4 +375,4 @@ def _quoted(line: str, start: int, *, lenient: bool) -> tuple[str, int]:
     if lenient:
         end = next((at for at in range(start, len(line)) if line[at].isspace()), len(line))
         return line[start:end], end
-    raise OptionError(f"Unclosed quote: {quote(line[start:], 40)!r}.", cure="Close it, or leave it out.")
+    raise OptionError(f"Unclosed quote: {quote(line[start:], 40)!r}.", cure="Close it.")
