@@ -19,7 +19,9 @@ from PIL import Image
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.prompts.compose import compose
 from vertex_claude_magic.prompts.parts import ValueLimits
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.prompts.values.convert import parts_of
 
 MODEL_TABLE = Catalog.load().limits
@@ -391,6 +393,24 @@ def test_an_attachment_is_a_variable_or_a_file(attached, said):
     with pytest.raises(errors.OptionError) as caught:
         Claude(project="p").request("Read.", attach=[attached], names={"report": 1})
     assert said in caught.value.message or "is a folder" in caught.value.message
+
+
+SLIPS = {
+    "coments.csv": "Did you mean comments.csv?",
+    "coments": "Did you mean comments?",
+    "plot.png,comments.csv": "Repeat -a for each: -a plot.png -a comments.csv",
+    "comments, plot.png": "Repeat -a for each: -a comments -a plot.png",
+}
+
+
+@pytest.mark.parametrize(("attached", "cure"), SLIPS.items())
+def test_a_misspelled_attachment_is_told_what_is_there(attached, cure, tmp_path, monkeypatch):
+    """A variable or a file; several are given one by one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "comments.csv").write_text("a")
+    with pytest.raises(errors.OptionError) as caught:
+        compose("Read.", attach=[attached], scope=Scope(names={"comments": 1}), limits=ValueLimits())
+    assert caught.value.cure == cure
 
 
 def test_a_notebook_is_its_cells_and_what_they_printed(tmp_path):

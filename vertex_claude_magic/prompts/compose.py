@@ -215,10 +215,25 @@ def _found(name: str, scope: Scope) -> Any:
         and not (placeholder.steps and path.exists())
     ):
         return value_of(placeholder, scope.names)
+    if "," in name and not path.exists():
+        several = [each.strip() for each in name.split(",")]
+        if any(each in scope.names or Path(each).exists() for each in several if each):
+            raise OptionError(
+                f"{quote(name, 60)!r} is neither a variable nor a file.",
+                cure=spelled(
+                    "{}",
+                    Spelling(
+                        f"Repeat -a for each: {' '.join(f'-a {quote(each, 40)}' for each in several)}",
+                        "Give each as a text of its own.",
+                    ),
+                ),
+            )
     if placeholder is not None and not path.exists():
         import difflib
 
-        near = difflib.get_close_matches(name, own_names(scope.names), n=1)
+        from vertex_claude_magic.prompts.values.files import names_beside
+
+        near = difflib.get_close_matches(name, [*own_names(scope.names), *(names_beside(path) or ())], n=1)
         hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
         raise OptionError(
             f"{quote(name, 60)!r} is neither a variable nor a file.",

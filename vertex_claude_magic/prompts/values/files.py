@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import difflib
 import io
 import itertools
@@ -99,9 +98,7 @@ def _missing(path: Path, error: OSError | ValueError) -> OptionError:
         return OptionError(message, cure="URLs are not fetched; download the file and use its path.")
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
-    names: list[str] | None = None
-    with contextlib.suppress(OSError, ValueError):
-        names = [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
+    names = names_beside(path)
     if near := difflib.get_close_matches(path.name, names or (), n=1):
         return OptionError(message, cure=f"Did you mean {quote(near[0], 80)}?")
     if path.is_absolute():
@@ -110,6 +107,14 @@ def _missing(path: Path, error: OSError | ValueError) -> OptionError:
             message, cure=f"Check the path: {quote_path(without_home(str(path.parent)))} {found}."
         )
     return OptionError(message, cure="Paths start at the notebook's folder; see %pwd.")
+
+
+def names_beside(path: Path) -> list[str] | None:
+    """Return the names of the files in the folder of a path; None if that is no folder that can be read."""
+    try:
+        return [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
+    except (OSError, ValueError):
+        return None
 
 
 def _unreadable(path: Path, error: OSError) -> OptionError:
