@@ -239,6 +239,15 @@ def test_what_names_no_type_is_an_error_of_one_line(text, capsys):
         ("list[memoryview]", "memoryview cannot be used as an answer type."),
         ("City()", "Use a pydantic model, a data class"),
         ("list[f(1)]", "f(1)"),
+        ("City()", "an Enum, Literal[...], str, int and the like, list[...] of one"),
+        (
+            "list[Sentiment",
+            "In --as list[Sentiment: '[' was never closed. Each bracket needs its closing one.",
+        ),
+        ("Literal['a', 'b'", "'[' was never closed"),
+        ("list[int]]", "unmatched ']'"),
+        ("list[int)", "closing parenthesis ')' does not match opening parenthesis '['"),
+        ('{"type": "object"', "'{' was never closed"),
     ],
 )
 def test_the_error_says_what_is_meant_or_can_be_given(text, said):

@@ -9,6 +9,7 @@ import decimal
 import difflib
 import enum
 import json
+import re
 import sys
 import types
 import typing
@@ -59,7 +60,8 @@ _MODULES: Mapping[str, Any] = {
 }
 _FRAME_NAMES = {"df", "DataFrame", "pd.DataFrame", "pandas.DataFrame"}
 TYPE_CURE = (
-    "Use a pydantic model, a data class, a TypedDict, list[...] of one, a JSON schema (a dict), or df."
+    "Use a pydantic model, a data class, a TypedDict, an Enum, Literal[...], str, int and the like, list[...] of one, "
+    "a JSON schema (a dict), or df."
 )
 _LONGEST = 20_000
 _LAZY = (Iterable, Iterator, Collection)
@@ -96,6 +98,14 @@ def read_type(text: str, names: Mapping[str, Any]) -> AnswerType:
         kind = _read(ast.parse(text, mode="eval").body, names)
     except OptionError:
         raise
+    except SyntaxError as error:
+        # Python's own words name the bracket: "'[' was never closed".
+        if not re.match(r"(closing parenthesis|unmatched)? ?'[\[\](){}]'", error.msg):
+            raise _no_type(text) from error
+        raise OptionError(
+            spelled("In {} {}: {}.", option("as_"), quote(text, 60), quote(error.msg, 80)),
+            cure="Each bracket needs its closing one.",
+        ) from error
     except Exception as error:
         # A subscript may run code of the user's classes, which may raise anything.
         raise _no_type(text) from error
