@@ -107,12 +107,13 @@ class Rows:
         return bool(self.columns) and self.columns[place].series.dtype.is_temporal()
 
 
-def read_rows(table: IntoRows) -> Rows:
+def read_rows(table: IntoRows, written: str = "") -> Rows:
     """Return the rows of a table.
 
     Args:
         table: A data frame of any library that narwhals reads, a DuckDB relation, a list of dicts, a list of
             strings, or rows that were read already.
+        written: How a line names it, for the cure of an error.
 
     Raises:
         MissingExtra: narwhals, or what a lazy table is computed with, is not installed.
@@ -147,7 +148,8 @@ def read_rows(table: IntoRows) -> Rows:
     found = read_table(plain)
     if not hasattr(type(plain), "columns"):
         raise OptionError(
-            f"A {quote(found.kind, 60)} is a single column.", cure="Give it a name as a table: .to_frame()."
+            f"A {quote(found.kind, 60)} is a single column.",
+            cure=f"Assign it as a table, and use that: t = {written or 'column'}.to_frame()",
         )
     columns = tuple(found.column(place) for place in range(len(found.names)))
     return Rows(

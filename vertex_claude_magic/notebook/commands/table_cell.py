@@ -61,7 +61,7 @@ def read_table_cell(host: Host, parsed: ParsedLine, table: str, cell: str, what:
     """
     text = cell.removesuffix("\n")
     body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
-    rows = read_rows(_table_of(host, table))
+    rows = read_rows(_table_of(host, table), table)
     options = parsed.asked
     prompt, scope, saved = body.prompt, host.scope(), dict[str, Any]()
     notes = [*body.notes]
