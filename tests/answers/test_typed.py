@@ -496,10 +496,19 @@ def test_an_answer_that_does_not_fit_is_in_the_variable_without_data(shell, answ
     assert shell.body["messages"][-2]["content"] == text
 
 
-@pytest.mark.parametrize("cell", ["%%claude answer --as City\nWhich?", "%claude -q --as City Which?"])
-def test_the_cure_of_an_answer_that_does_not_fit_can_be_followed_in_a_cell(shell, cell):
+WHERE_THE_TEXT_IS = {
+    "%%claude answer --as City\nWhich?": "answer.text",
+    "%%claude --as City\nWhich?": "NAME.text of %%claude NAME",
+    "%claude -q --as City Which?": "NAME.text of %%claude NAME",
+}
+
+
+@pytest.mark.parametrize(("cell", "place"), WHERE_THE_TEXT_IS.items())
+def test_the_cure_of_an_answer_that_does_not_fit_can_be_followed_in_a_cell(shell, cell, place):
     shell.emulator.answer("no", "no")
-    assert shell.error(cell).cure.startswith("The raw text is in NAME.text of %%claude NAME. Ask again")
+    assert shell.error(cell).cure.startswith(f"The raw text is in {place}. Ask again")
+    if place == "answer.text":
+        assert shell.ok(place) == "no"
 
 
 def test_a_repair_is_shown(shell):

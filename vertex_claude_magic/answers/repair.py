@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import AnswerMismatch, Shape
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.next_round import NextRound
 
@@ -30,6 +30,7 @@ __all__ = [
     "fields_for",
     "fitted",
     "fitted_or_repair",
+    "raw_text_cure",
     "repair_request",
 ]
 
@@ -121,13 +122,21 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         )
         raise errors.AnswerInvalid(
             f"The answer does not match {question.shape.name}: {misfit.problem.rstrip('.')}.",
-            cure=spelled(
-                "The raw text is in {}. Ask again, or use a less strict type.",
-                Spelling("NAME.text of %%claude NAME", "the error's reply"),
-            ),
+            cure=raw_text_cure("NAME.text of %%claude NAME"),
             details={"problem": misfit.problem, "advice": misfit.advice, "text": text[:_SHOWN]},
             reply=reply,
         ) from None
+
+
+def raw_text_cure(place: str) -> Spelled:
+    """Return what to do about an answer that is not the data that were asked for.
+
+    Args:
+        place: Where a cell finds its text; Python code has it on the error.
+    """
+    return spelled(
+        "The raw text is in {}. Ask again, or use a less strict type.", Spelling(place, "the error's reply")
+    )
 
 
 def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) -> Reply | NextRound:

@@ -154,6 +154,10 @@ def ask_prepared(
         # What came was paid for, and a cell has no hold of the error.
         if name and error.reply is not None and error.reply.blocks:
             names[name] = error.reply
+            if type(error) is errors.AnswerInvalid:
+                from vertex_claude_magic.answers.repair import raw_text_cure
+
+                error.cure = raw_text_cure(f"{name}.text")
         raise
     finally:
         if outputs is not None and not quiet:
