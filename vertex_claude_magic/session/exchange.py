@@ -445,7 +445,9 @@ class Exchange:
             found.append(Notice("answer", who_answered(here, " (see base_url)")))
         if self.target.show_spend:
             found.append(Notice("spend", session.records.spending(self.target).line))
-        return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
+        found += [Notice("records", text) for text in session.records.notices(self.target)]
+        # Journal and conversation may both say what is wrong with the file.
+        return list(dict.fromkeys(found))
 
     def _open(self, request: Request, found: RecordedAnswer | None) -> Stream:
         """Begin a round: play its record, or send its request."""
