@@ -240,25 +240,35 @@ def test_what_was_recorded_is_on_the_page_while_the_rest_is_asked(shell, looks):
     assert marks == ["Let me look", "step(n=1) · not called again", "Running step(n=2)"]
 
 
-TYPED = {"no": "no", "y": "y", "nothing": "", "nobody is there": None}
+NO_YES, REFUSED = "the answer was not exactly yes", "you refused it"
+# What is typed at the first question and at the second, and what is said of it.
+TYPED = {
+    "no": (["no"], REFUSED),
+    "n": (["n"], REFUSED),
+    "y and no": (["y", "No"], REFUSED),
+    "y twice": (["y", "y"], NO_YES),
+    "nothing": ([""], NO_YES),
+    "nobody is there": ([], ""),
+}
 
 
-@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
-def test_a_call_that_was_not_allowed_is_no_error(shell, cell, monkeypatch, tmp_path, typed):
+@pytest.mark.parametrize(("typed", "why"), TYPED.values(), ids=TYPED)
+def test_a_call_that_was_not_allowed_is_no_error(shell, cell, monkeypatch, tmp_path, typed, why):
     """In the answer, a replay and an export; an answer that is no yes is told."""
+    left = [*typed]
 
     def answer(prompt: str = "") -> str:
-        if typed is None:
+        if not left:
             raise EOFError
-        return typed
+        return left.pop(0)
 
     monkeypatch.setattr("builtins.input", answer)
     monkeypatch.chdir(tmp_path)
     cell("def fail(column: str) -> str:\n    'Fail.'\n    raise ValueError")
     shell.emulator.answer([use(1, "mean", column="a"), use(2, "fail", wrong=1)], "As you like.")
     shell.ok("%%claude -c talk --tools mean,fail --confirm\nGo")
-    note = "mean was not run, because the answer was not exactly yes."
-    assert (note in shell.page.text) == (typed is not None)
+    assert not left
+    assert re.findall(r"mean was not run, because (.*)\.", shell.page.text) == ([why] if why else [])
     shown = [shell.page.text]
     shell.ok("%%claude -c talk --tools mean,fail --confirm --new --replay only\nGo")
     shown.append(shell.page.text)
@@ -267,6 +277,40 @@ def test_a_call_that_was_not_allowed_is_no_error(shell, cell, monkeypatch, tmp_p
     for text in shown:
         assert re.findall(r'mean\(column="a"\) · ([a-z ]+)', text) == ["not allowed"]
         assert re.findall(r"fail\(wrong=1\) · ([a-z ]+)", text) == ["error"]
+
+
+def test_what_is_no_exact_yes_is_asked_once_more(shell, cell, monkeypatch):
+    """A slip is not final; only the second yes runs the call, and the model hears of no refusal."""
+    typed, asked = ["y", "yes"], []
+    monkeypatch.setattr("builtins.input", lambda prompt="": asked.append(prompt) or typed.pop(0))
+    shell.emulator.answer([use(1, "mean", column="a")], "It is 2.5.")
+    assert cell("%%claude answer --tools mean --confirm\nGo").success
+    assert "Type yes to run mean" in asked[1]
+    assert shell.ip.user_ns["answer"].tool_calls[0].result == 2.5
+    assert "not run" not in shell.page.text
+
+
+def test_a_stop_at_the_question_whether_a_call_may_run_is_told_once(shell, cell, monkeypatch, capsys):
+    """The answer up to there is on the page and in the variable, and the error says no other thing."""
+
+    def stop(prompt: str = "") -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", stop)
+    shell.emulator.answer([use(1, "mean", column="a")], "no")
+    result = cell("%%claude answer --tools mean --confirm\nGo")
+    assert str(result.error_in_exec) == "The answer up to here is saved."
+    assert "Stopped. This is a partial answer" in shell.page.text
+    assert shell.ip.user_ns["answer"].complete is False
+
+
+def test_at_the_limit_of_requests_one_cure_is_given(shell, cell):
+    """That of the note: the functions are there, and a cell can send no result itself."""
+    shell.emulator.answer([use(1, "mean", column="a")], [use(2, "mean", column="b")])
+    assert cell("%%claude --tools mean --max-rounds 2\nGo").success
+    assert "Claude requested the tool mean, which was not run." in shell.page.text
+    assert "Stopped after 2 requests; the last calls were not run. Raise --max-rounds." in shell.page.text
+    assert not re.search("Send its result|without tools|Give functions", shell.page.text)
 
 
 def test_once_it_may_run_a_call_is_shown_as_running(shell, cell, monkeypatch):

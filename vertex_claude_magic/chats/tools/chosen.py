@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.tools.function import function_tool
-from vertex_claude_magic.chats.tools.loop import NO_YES, FunctionTools
+from vertex_claude_magic.chats.tools.loop import NO_YES, NOT_ALLOWED, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.prompts.scope import of_ipython, own_names
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["WEB_SEARCH", "ask_on_the_line", "tools_of"]
 
 WEB_SEARCH = "web_search"
+_NO = frozenset({"no", "n"})
 _FUNCTIONS = Spelling("--tools load,plot", "tools=[load, plot]")
 
 
@@ -157,7 +158,9 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
 def ask_on_the_line(
     name: str, arguments: Mapping[str, Any], show: Callable[[str], bool] | None = None
 ) -> bool | str:
-    """Ask for an exact yes (a `Confirm`); where no answer can be read, return NOBODY, and for any other answer NO_YES.
+    """Ask for an exact yes (a `Confirm`), and once more where the answer is neither that nor a no.
+
+    Where no answer can be read, NOBODY is returned, for a no NOT_ALLOWED, and for any other answer NO_YES.
 
     Args:
         name: The name of the function.
@@ -170,6 +173,11 @@ def ask_on_the_line(
     shown = show is not None and show(call)
     line = f"Type yes to run {name}: " if shown else f"Run {call}? Type yes to run it: "
     try:
-        return True if input(line) == "yes" else NO_YES
+        answer = input(line)
+        if answer not in {"yes", ""} and answer.strip().lower() not in _NO:
+            answer = input(f"Type yes to run {name}, no to refuse: ")
     except Exception:  # noqa: BLE001 - a front end without input raises an error of its own, a script EOFError
         return NOBODY
+    if answer == "yes":
+        return True
+    return NOT_ALLOWED if answer.strip().lower() in _NO else NO_YES

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["NO_YES", "Around", "Confirm", "FunctionTools"]
+__all__ = ["NOT_ALLOWED", "NO_YES", "Around", "Confirm", "FunctionTools"]
 
 # Given the name and the arguments of a call, tells whether it may run; only True does, and NOBODY says that it could
 # not ask.
@@ -55,7 +55,8 @@ class CallOutput(Protocol):
 # What a call runs inside of.
 Around = Callable[[], AbstractContextManager[CallOutput | None]]
 
-# What a `Confirm` returns for an answer that is typed and is not yes.
+# What a `Confirm` returns for a no that is typed, and for an answer that is neither that nor yes.
+NOT_ALLOWED = "not run, because you refused it"
 NO_YES = "not run, because the answer was not exactly yes"
 _NO_JSON = "The arguments are not valid JSON, so the call was not run."
 
@@ -179,8 +180,8 @@ class FunctionTools:
             return self._raised(call, error)
         allowed = True if self._confirm is None else self._confirm(call.name, call.arguments)
         if allowed is not True:
-            if allowed is NO_YES:
-                self._notices.append(f"{call.name} was {NO_YES}.")
+            if allowed is NO_YES or allowed is NOT_ALLOWED:
+                self._notices.append(f"{call.name} was {allowed}.")
             return _failed(call, NOBODY if allowed is NOBODY else REFUSED)
         started = self._clock()
         try:

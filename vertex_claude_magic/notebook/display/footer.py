@@ -168,7 +168,9 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
-        line = f"Claude requested {asked}, which was not run. Send its result, or ask without tools."
+        # In a later round the functions are there, and a note says why they were not run.
+        cure = " Give functions with --tools, or ask without tools." if len(reply.rounds) == 1 else ""
+        line = f"Claude requested {asked}, which was not run.{cure}"
     else:
         unknown = f"Stopped for an unknown reason ({reason}). The answer may be incomplete."
         line = _CURES[reason].format(follow_up) if reason in _CURES else unknown
