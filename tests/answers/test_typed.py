@@ -511,6 +511,22 @@ def test_the_cure_of_an_answer_that_does_not_fit_can_be_followed_in_a_cell(shell
         assert shell.ok(place) == "no"
 
 
+@pytest.mark.parametrize("kind", ["df", "City", "list[City]"])
+@pytest.mark.parametrize("form", ["code", "json"])
+def test_another_form_of_a_typed_answer_is_refused_before_sending(shell, kind, form):
+    """The data are the form. A setting is for all questions, and gives way."""
+    for cell in (
+        f"%%claude --as {kind} -f {form}\nWhich?",
+        f"%%claude --as {kind} -f {form} --dry-run\nWhich?",
+    ):
+        assert f"--as and --format {form} cannot be combined." in str(shell.error(cell))
+    assert not shell.asked
+    shell.ok(f"%config ClaudeMagics.format = '{form}'")
+    shell.emulator.answer(GOOD)
+    shell.ok("%%claude --as City\nWhich?")
+    assert "no Python code" not in shell.page.text
+
+
 def test_a_repair_is_shown(shell):
     """What was wrong with the first answer stands below the second, whose cost counts both."""
     shell.emulator.answer('{"name": "Oslo"}', GOOD)

@@ -10,7 +10,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
-from vertex_claude_magic.spelling import field, flag, name_of, spelled
+from vertex_claude_magic.spelling import field, flag, name_of, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
@@ -184,7 +184,13 @@ def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestio
     """Return what the answer must look like; `forced` says whether a tool may be forced for it."""
     if not target.wants_data:
         return None
-    kind = target.as_
+    kind, form = target.as_, target.format
+    # As a setting, a form is for all questions, and gives way.
+    if form in {"code", "json"} and target.origins.get("format") in {"option", "saved prompt"}:
+        raise errors.OptionError(
+            spelled("{} and {} cannot be combined.", option("as_"), option("format", form)),
+            cure="Leave one of them out.",
+        )
     from vertex_claude_magic.answers.repair import TypedQuestion, choose_way
     from vertex_claude_magic.answers.shape import shape_of
     from vertex_claude_magic.answers.types import read_type

@@ -73,7 +73,8 @@ def _run(
         from vertex_claude_magic.notebook.saved_prompts import load_prompt
 
         prompt, scope, saved = load_prompt(parsed.options, prompt, scope)
-    if parsed.options.get("format", saved.get("format", host.format)) == "code":
+    as_data = parsed.options.get("as_") or saved.get("as_")
+    if parsed.options.get("format", saved.get("format", host.format)) == "code" and not as_data:
         from vertex_claude_magic.notebook.display.insert import deliver_code
 
         deliver = partial(deliver_code, host)
