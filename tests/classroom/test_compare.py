@@ -178,7 +178,8 @@ def test_max_cost_holds_for_the_repairs_of_the_columns_too(claude, claude_emulat
             "usage": {"input_tokens": 500, "output_tokens": 1000}}  # fmt: skip
     claude_emulator.answer(*[long] * 8)
     with pytest.raises(
-        errors.CostLimitExceeded, match="request of this comparison could exceed the limit of"
+        errors.CostLimitExceeded,
+        match=r"request of this comparison may cost up to .* and so could exceed the limit of",
     ) as caught:
         claude.compare("Repeat 2", models=["sonnet"] * 3, as_=int, max_tokens=1000, max_cost=0.04)
     assert len(asked(claude_emulator)) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -145,8 +146,30 @@ def test_failed_rows_do_not_fail_the_cell_and_the_last_line_counts_them(shell):
     """By kind."""
     shell.emulator.answer("a", Fault(status=400), "b", Fault(status=400), "c", "d")
     shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 1" + PROMPT)
-    assert "4 answered, 2 failed (BadRequest 2)" in shell.page.text
+    assert "4 answered, 2 failed (BadRequest 2: see the column error)" in shell.page.text
     assert shell.ip.user_ns["labels"]["error"].notna().sum() == 2
+    shell.emulator.answer("a", Fault(status=400), "b", "b", "c", "d")
+    shell.ok("%%claude_map more reviews -m claude-haiku-4-5 --prefix my_ --max-active 1" + PROMPT)
+    assert "1 failed (BadRequest 1: see the column my_error)" in shell.page.text
+
+
+MISSING = {
+    "two rows": (["a", None, float("nan")], "2 rows have no value in {{ text }}; null is sent for it."),
+    "one row": (["a", "b", None], "1 row has no value in {{ text }}; null is sent for it."),
+    "none": (["a", "b", ""], ""),
+}
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, lambda rows: pd.DataFrame(rows).to_dict("records")])
+@pytest.mark.parametrize("options", ["", "--dry-run"])
+@pytest.mark.parametrize(("values", "said"), MISSING.values(), ids=MISSING)
+def test_rows_without_a_value_are_asked_and_counted(shell, values, said, options, kind):
+    """Before they are paid by the dry run, and below the run; what is sent stays the same."""
+    shell.ip.user_ns["reviews"] = kind({"text": values, "stars": [1, None, 3]})
+    shell.ok(f"%%claude_map labels reviews -m claude-haiku-4-5 {options}" + PROMPT)
+    assert re.findall(r"\d rows? ha.* no value in .*", shell.page.text) == ([said] if said else [])
+    if said and not options:
+        assert "Repeat null" in {each.body["messages"][0]["content"] for each in shell.asked}
 
 
 def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
@@ -168,8 +191,8 @@ def test_a_limit_that_no_row_fits_fails_the_cell(shell):
     """Or Run All would go on with a table of nothing."""
     error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 -n 1000 --max-cost 0.00001" + PROMPT)
     assert str(error) == (
-        "The next row could exceed the limit of $0.00001: $0 is spent (estimates). Lower --max-tokens, or raise "
-        "--max-cost."
+        "The next row may cost up to ≈ $0.0071 and so could exceed the limit of $0.00001: $0 is spent (estimates). "
+        "Lower --max-tokens, or raise --max-cost."
     )
     assert "could exceed" not in shell.page.text
     assert shell.ip.user_ns["labels"]["answer"].isna().all()
@@ -421,6 +444,6 @@ def test_the_line_of_a_run_tells_what_somebody_who_waits_wants_to_know():
         "12 of 16 active · paused for 8 s, as the service asked · 1 min 56 s left"
     )
     assert PROGRESS.summary() == (
-        "1,000 rows: 400 answered (100 by an earlier run), 7 failed (BadRequest 7), 593 not asked. ≈ $0.50. "
-        "1 min 0 s, 7.0 s of it paused as the service asked, median 0.5 s per answer."
+        "1,000 rows: 400 answered (100 by an earlier run), 7 failed (BadRequest 7: see the column error), 593 not asked. "
+        "≈ $0.50. 1 min 0 s, 7.0 s of it paused as the service asked, median 0.5 s per answer."
     )

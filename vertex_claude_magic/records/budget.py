@@ -313,7 +313,7 @@ class RunBudget(Budget):
             from vertex_claude_magic.settings.limit_cures import or_more
 
             raise errors.CostLimitExceeded(
-                self.refusal(f"request of this {self._name}"),
+                self.refusal(f"request of this {self._name}", most),
                 cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
             )
         held = self._session.reserve(most, local=local, limit=limit)
@@ -326,13 +326,19 @@ class RunBudget(Budget):
         super().commit(held, usd, known=known)
         self._session.commit(self._in_session.pop(held), usd, known=known)
 
-    def refusal(self, what: str) -> str:
-        """Return why the next of something is not asked, such as a row: the run could cross its limit."""
+    def refusal(self, what: str, most: float | None) -> str:
+        """Return why the next of something is not asked, such as a row: the run could cross its limit.
+
+        Args:
+            what: What is not asked.
+            most: What it may cost at most, in USD; None where that is not known.
+        """
         limit, spent = usd_limit(self.limit or 0.0), usd_estimate(self.cost or 0.0)
         with self._lock:
             under_way = self._under_way()
+        may = f"may cost up to {usd_estimate(most)} and so " if most is not None else ""
         more = f", and what is under way may cost up to {usd_estimate(under_way)}" if under_way else ""
-        return f"The next {what} could exceed the limit of {limit}: {spent} is spent{more} (estimates)."
+        return f"The next {what} {may}could exceed the limit of {limit}: {spent} is spent{more} (estimates)."
 
     @property
     def open_cost(self) -> float:

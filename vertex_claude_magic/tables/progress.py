@@ -40,6 +40,7 @@ class Progress:
         seconds: Seconds since the run began.
         paused: Seconds for which the service had the run wait.
         median: Seconds that half of the answers took at most, None before the first.
+        errors_in: The column that has the errors of rows.
     """
 
     rows: int
@@ -60,6 +61,7 @@ class Progress:
     seconds: float = 0.0
     paused: float = 0.0
     median: float | None = None
+    errors_in: str = "error"
 
     @property
     def failures(self) -> int:
@@ -139,9 +141,8 @@ class Progress:
     def summary(self) -> str:
         """Return one line for a run that is over: rows, failures by kind, cost, where the time went.
 
-        >>> over = Progress(rows=4, answered=3, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2, median=0.5)
-        >>> over.summary()
-        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2.0 s, median 0.5 s per answer.'
+        >>> Progress(rows=2, answered=1, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2).summary()
+        '2 rows: 1 answered (1 by an earlier run), 1 failed (BadRequest 1: see the column error). ≈ $0.25. 2.0 s.'
         """
         ways = [
             f"{count:,} {what}"
@@ -155,7 +156,7 @@ class Progress:
         parts = [f"{self.answered:,} answered" + (f" ({', '.join(ways)})" if ways else "")]
         if self.failures:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(self.failed).most_common())
-            parts.append(f"{self.failures:,} failed ({kinds})")
+            parts.append(f"{self.failures:,} failed ({kinds}: see the column {self.errors_in})")
         if self.stopped:
             parts.append(f"{self.stopped:,} stopped")
         if rest := self.rows - self.done - self.stopped:

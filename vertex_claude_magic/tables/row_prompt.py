@@ -107,8 +107,8 @@ class RowPrompt:
 
     Args:
         places: The columns that it names, by their place in the table, in their order.
-        notices: What the user should know of the shared part, of what the prompt leaves out, and of names that are
-            both a column and a variable.
+        notices: What the user should know of the shared part, of what the prompt leaves out, of values that are
+            missing, and of names that are both a column and a variable.
         pieces: Texts, blocks and fields in their order.
         before: The blocks that go before everything else: attachments, then what opens every prompt.
     """
@@ -202,6 +202,11 @@ def read_row_prompt(
                     f"The index ({levels}) is not part of {{{{ {ROW} }}}}: assign the table with .reset_index() to a "
                     "variable, and use that."
                 ] = None
+            if field.column is not None and place is not None and (missing := rows.missing(place)):
+                have = "rows have" if missing > 1 else "row has"
+                notices[f"{missing:,} {have} no value in {{{{ {part.source} }}}}; null is sent for it."] = (
+                    None
+                )
             if part.name in scope.names and part.name != ROW:
                 notices[
                     f"{{{{ {part.source} }}}} is the column of the table, not the variable of the same name."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.frames.cells import is_missing
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -101,6 +102,17 @@ class Rows:
             return self.native.clone()
         # Tables of pyarrow cannot be changed, and of a list of strings nobody else has this copy.
         return self.native.copy() if hasattr(type(self.native), "iloc") else self.native
+
+    def missing(self, place: int) -> int:
+        """Return how many rows have no value in a column."""
+        if self.columns:
+            return self.columns[place].missing
+        # A list of strings has a text in every row.
+        return (
+            sum(is_missing(row.get(self.names[place])) for row in self.native)
+            if self.kind == "records"
+            else 0
+        )
 
     def is_temporal(self, place: int) -> bool:
         """Tell whether a column holds dates or times, which need no marks around them in a prompt."""

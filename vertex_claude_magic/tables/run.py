@@ -115,6 +115,8 @@ class TableRun:
         self._began = self._ticked = self._shown = self._clock()
         self._retries = RowRetries(session.retry_policy, clock=self._clock, chance=chance)
         self._missed = self._backwards = False
+        # What the row may cost that was last held against the limit.
+        self._most: float | None = None
         # How many calls were under way when the run ended.
         self._cancelled = 0
 
@@ -141,6 +143,7 @@ class TableRun:
             seconds=self._clock() - self._began,
             paused=self._paused,
             median=median(self._seconds) if self._seconds else None,
+            errors_in=f"{self._options.prefix}error",
         )
 
     @property
@@ -195,7 +198,7 @@ class TableRun:
             if pool.ended_early and self._stopped_by is None:
                 tokens, more = option("max_tokens"), or_more("max_cost", self._budget.limit or 0.0)
                 self._stopped_by = errors.CostLimitExceeded(
-                    self._budget.refusal("row"),
+                    self._budget.refusal("row", self._most),
                     cure=spelled(
                         "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
                         tokens,
@@ -306,7 +309,7 @@ class TableRun:
         if self._budget.limit is None:
             return True
         request, catalog = question.request, self._target.catalog
-        most = worst_case(request, catalog, token_bound(request, catalog))
+        most = self._most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None:
             raise errors.CostLimitExceeded(
                 "The cost of a row is not known (no price in the table), so the run may exceed the limit.",
