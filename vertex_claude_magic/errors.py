@@ -370,7 +370,13 @@ class ClaudeInterrupt(KeyboardInterrupt):
         if done:
             super().__init__(done)
             return
-        arrived = reply is not None and bool(reply.blocks or reply.tool_calls)
+        # Text and thinking may have begun without a letter.
+        arrived = reply is not None and bool(
+            reply.text
+            or reply.thinking
+            or reply.tool_calls
+            or any(block.get("type") == "tool_use" for block in reply.blocks)
+        )
         super().__init__(
             # The page marks where the answer stops, so this does not say it again.
             "The answer up to here is saved." if arrived else "Stopped before an answer arrived."
