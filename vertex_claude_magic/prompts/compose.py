@@ -257,7 +257,7 @@ def to_send_more(limits: ValueLimits) -> Spelled:
 
 
 def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:
-    part, name, notices = piece.part, quote(piece.name, 60), []
+    part, name, notices = piece.part, quote(piece.name, 60), list[str]()
     if isinstance(part, Media):
         # That a picture was scaled down is not a loss, because the model sees no more pixels.
         return [f"{name}: {part.cut}."] if part.cut and "scaled" not in part.cut else []
