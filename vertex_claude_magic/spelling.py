@@ -7,6 +7,7 @@ line too, and carries the one of Python along; where Python code asks, `ClaudeEr
 from __future__ import annotations
 
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.text import alternatives
 
 __all__ = ["Spelled", "Spelling", "field", "flag", "in_python", "name_of", "option", "spelled"]
 
@@ -41,8 +42,10 @@ def option(name: str, *values: str | int) -> Spelling:
     Spelling(cell='--region eu or us', python='region="eu" or "us"')
     """
     cell = f"--{name.rstrip('_').replace('_', '-')}"
-    python = " or ".join(str(value) if isinstance(value, int) else f'"{value}"' for value in values)
-    return Spelling(f"{cell} {' or '.join(map(str, values))}".rstrip(), f"{name}={python}")
+    if not values:
+        return Spelling(cell, f"{name}=")
+    python = alternatives([str(value) if isinstance(value, int) else f'"{value}"' for value in values])
+    return Spelling(f"{cell} {alternatives([str(value) for value in values])}", f"{name}={python}")
 
 
 def name_of(name: str) -> Spelling:

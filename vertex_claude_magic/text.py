@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.secret_forms import without_secrets
 
-__all__ = ["message_of", "number_of", "on_line", "quote", "quote_path", "trimmed", "without_home"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "alternatives",
+    "message_of",
+    "number_of",
+    "on_line",
+    "quote",
+    "quote_path",
+    "trimmed",
+    "without_home",
+]
 
 # What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
@@ -38,6 +51,16 @@ def number_of(count: int, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return words to choose from, as a sentence has them.
+
+    >>> alternatives(["us", "eu"]), alternatives(["global", "us", "eu"])
+    ('us or eu', 'global, us or eu')
+    """
+    *before, last = words
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def on_line(value: str) -> str:

@@ -70,7 +70,7 @@ def test_it_wears_a_badge_and_says_who_answered(replayed):
     text = replayed.lab.texts(".jp-RenderedMarkdown")[0]
     assert "⟲ replayed from 20" in text
     assert "no request sent" in text
-    assert "This answer came from the emulator, not Claude." in text
+    assert "Answered by the emulator, not by Claude." in text
     assert not replayed.lab.strangers()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -307,7 +308,7 @@ def test_a_conversation_comes_along_when_its_notebook_is_renamed(shell, monkeypa
     assert former.endswith("drafts/stats.ipynb")
     assert command == "%claude_chat talk --all --fork talk"
     shell.ok(command)
-    assert shell.page.text == f"talk has 2 turns of talk. It is from {former}."
+    assert shell.page.text == f"Copied 2 turns from talk to talk. The source is {former}."
     # The first cell, run again in the renamed notebook: its turn is replaced.
     shell.ok("%%claude -c talk\nOne")
     assert texts(shell.body) == [("user", "One")]
@@ -334,7 +335,7 @@ def test_rename_fork_remove_and_clear(shell):
         shell.ok(f"%%claude -c talk\n{text}")
     for line, said in [
         ("talk --rename chat", "talk is now chat."),
-        ("chat --fork other", "other has 2 turns of chat."),
+        ("chat --fork other", "Copied 2 turns from chat to other."),
         ("other --remove 1", "Turn 1 of other is removed and later turns move up; turn 1 is stale."),
         ("other", "Earlier content has changed since a stale turn was answered"),
         (
@@ -486,7 +487,7 @@ def test_a_comparison_is_no_turn_of_a_conversation_that_is_loaded(shell, tmp_pat
         cells.append(nbformat.v4.new_code_cell(source, outputs=[output]))
     nbformat.write(nbformat.v4.new_notebook(cells=cells), "other.ipynb")
     shell.ok("%claude_chat talk --load other.ipynb")
-    assert "talk has 1 turn" in shell.page.text
+    assert "Loaded 1 turn" in shell.page.text
 
 
 def test_a_prompt_that_was_sent_as_it_stood_is_saved_so(shell, tmp_path, monkeypatch):
@@ -687,7 +688,7 @@ def test_a_file_in_the_home_folder_is_written_and_read_as_tab_completes_it(shell
     shell.ok("%%claude -c talk\nOne")
     for line in ("--save ~/talk.ipynb", "--export ~/talk.md", "--export ~/talk.html"):
         shell.ok(f"%claude_chat talk {line}")
-        assert f"talk is in {line.split()[1]}" in shell.page.text
+        assert re.match(rf"(Saved|Exported) to {line.split()[1]}", shell.page.text)
     shell.ok("%claude_chat back --load ~/talk.ipynb")
     Claude().chat("back").save("~/again.ipynb")
     assert [turn.prompt for turn in Chat.load("~/again.ipynb").turns] == ["One"]

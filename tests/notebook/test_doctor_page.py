@@ -271,7 +271,7 @@ def test_in_the_demo_the_page_says_who_answers(shell):
     (data,) = shell.page.outputs
     text = data["text/plain"]
     assert text.splitlines()[-1].endswith(
-        "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
+        "The demo's emulator answers, not Google and not Claude; %claude_demo stop ends demo mode."
     )
     assert "emulator answers, not Google" in unescape(data["text/html"].partition("<table>")[0])
     assert "A fixed demo token; your Google credentials were not used." in text

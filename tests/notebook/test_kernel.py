@@ -203,7 +203,7 @@ def test_a_wrong_setting_is_said_in_the_cell(kernel):
     run = kernel.run('%config ClaudeMagics.format = "html"\nprint("below")')
     assert (run.status, run.error) == ("error", "SettingRefused")
     assert run.traceback == [
-        "SettingRefused: 'html' is not a value of format. Use markdown, text, json, code."
+        "SettingRefused: 'html' is not a value of format. Use markdown, text, json or code."
     ]
     assert run.printed == ""
 

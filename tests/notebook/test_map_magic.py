@@ -111,7 +111,7 @@ WRONG = (
     ("labels reviews --max-act 3", "cannot be abbreviated"),
     ("labels reviews --max-active x", "The value of --max-active is not a whole number: 'x'."),
     ("labels reviews --max-active 0", "--max-active is 0."),
-    ("labels reviews --on-error skip", "return, stop"),
+    ("labels reviews --on-error skip", "Use return or stop."),
     ("labels reviews -f code", "does not take --format code"),
     ("labels reviews --as df", "data frame"),
 )

@@ -89,8 +89,8 @@ SETTINGS_DEFAULTS = Settings().trait_defaults()
 SETTINGS = [row for row in OPTIONS.values() if "setting" in row.places]
 WRONG = [
     *[(row.name, "...", f"{row.name} is Ellipsis") for row in SETTINGS],
-    ("format", "'html'", "'html' is not a value of format. Use markdown, text, json, code."),
-    ("replay", "'on'", "'on' is not a value of replay. Use off, auto, only, refresh."),
+    ("format", "'html'", "'html' is not a value of format. Use markdown, text, json or code."),
+    ("replay", "'on'", "'on' is not a value of replay. Use off, auto, only or refresh."),
     ("max_tokens", "0", "max_tokens is 0. Give a number of tokens above 0."),
     ("max_tokens", "'many'", "max_tokens is 'many'. Give a whole number."),
     ("max_cost", "'0.0001'", "max_cost is '0.0001'. Give a number."),

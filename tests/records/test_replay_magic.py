@@ -46,7 +46,7 @@ def test_an_answer_that_is_kept_is_given_again_and_wears_a_badge(shell):
     assert len(shell.asked) == 1
     assert BADGE.search(shell.page.text)
     assert "no request sent" in shell.page.text
-    assert "This answer came from the emulator, not Claude" in shell.page.text
+    assert "Answered by the emulator, not by Claude." in shell.page.text
     (stored,) = (each["vertex_claude_magic"] for each in shell.page.metadata)
     assert (stored["replayed"], stored["answered_by"], stored["date"]) == (
         True,

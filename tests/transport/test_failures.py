@@ -68,7 +68,7 @@ ROWS = {
                         errors.ModelNotEnabled, ["Model Garden", "Enable", "my-project", "entitlementManager"]),
     "400 wrong region": (400, google(400, f"Publisher Model {RESOURCE} is not servable in region us-central1.",
                                      "FAILED_PRECONDITION"),
-                         errors.ModelNotFound, ["--region us-east5 or global", "us-central1"]),
+                         errors.ModelNotFound, ["--region us-east5, global", "us-central1"]),
     "400 wrong verb": (400, google(400, "claude-opus-4-6 is not supported in the generateContent API.",
                                    "FAILED_PRECONDITION"), errors.BadRequest, ["base URL", "rawPredict"]),
     "404": (404, google(404, f"Publisher Model {RESOURCE} was not found or your project does not have access to it.",

@@ -387,7 +387,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def claude_demo(self, line: str) -> None:
-        """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
+        """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` ends it.
 
         The emulator is not Claude and says so. It gets a fixed token; your credentials are not looked up. It answers
         every `Claude()` of this kernel too, but those that were given credentials, a token or a base URL.

@@ -67,10 +67,6 @@ ROUND = "round"
 # The types of the events before and after a function is called; `data["call"]` is a `ToolCall`, with its result in the
 # second.
 TOOL_CALL, TOOL_RESULT = "tool_call", "tool_result"
-_ANSWERED_BY = {
-    "emulator": "This answer came from the emulator, not Claude.",
-    "local": "This answer came from a local server, not Google.",
-}
 
 
 class Notice(NamedTuple):
@@ -434,8 +430,8 @@ class Exchange:
             kinds = ", ".join(unknown)
             found.append(Notice("answer", f"The answer also contained unknown event types: {kinds}."))
         if reply is not None and reply.replayed:
-            if by := _ANSWERED_BY.get(reply.recorded_from or ""):
-                found.append(Notice("answer", by))
+            if who := who_answered(reply.recorded_from):
+                found.append(Notice("answer", who))
         elif session.demo:
             found.append(Notice("answer", ANSWERED_BY_DEMO))
         elif is_loopback(request.url):

@@ -14,7 +14,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import alternatives, quote
 from vertex_claude_magic.vertex.digest import without_secrets
 from vertex_claude_magic.vertex.headers import Headers
 from vertex_claude_magic.vertex.reply import Reply
@@ -280,7 +280,7 @@ def check_value(row: Option, value: Any) -> None:
     if row.words and value not in row.words:
         raise OptionError(
             spelled("{!r} is not a value of {}.", quote(str(value), 40), _named(row)),
-            cure=f"Use {', '.join(row.words)}.",
+            cure=f"Use {alternatives(row.words)}.",
         )
 
 

@@ -281,9 +281,14 @@ def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionEr
     near = difflib.get_close_matches(name[:80], known, n=1) or [
         each for each in known if each.lower() == name.lower()
     ]
-    hint = f"Did you mean {{{{ {_written(near[0])} }}}}? " if near else ""
+    columns = f"Columns: {_listed(rows.names)}."
+    # Beside a slip that is told nobody means the braces.
+    listed = (
+        f"Did you mean {{{{ {_written(near[0])} }}}}? {columns}"
+        if near
+        else spelled("{} {}.", columns, LITERALLY)
+    )
     what = "neither a column nor a variable" if variables else "no column"
-    listed = spelled("{}Columns: {}. {}.", hint, _listed(rows.names), LITERALLY)
     cure = index_cure(rows.native, name) or listed
     return OptionError(f"There is {what} {quote(name, 60)!r}.", cure=cure)
 

@@ -61,7 +61,7 @@ def who_answered(by: str | None, more: str = "") -> str:
 
 
 # Below all that the emulator of `%claude_demo` has answered.
-ANSWERED_BY_DEMO = who_answered("emulator", "; %claude_demo stop goes back")
+ANSWERED_BY_DEMO = who_answered("emulator", "; %claude_demo stop ends demo mode")
 
 
 def lineage_of(request: Request, *, date: datetime, server: str = "") -> Lineage:

@@ -110,7 +110,7 @@ def settings(setup: Setup) -> Finding:
     seen = f"{model} in {target.region} ({_from(setup, 'region')}){base_url}."
     about = ""
     if setup.session.demo:
-        about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
+        about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop ends demo mode."
     elif setup.answered_by:
         about = "A local server answers, not Google (see base_url)."
     if target.region not in setup.catalog.locations():

@@ -79,7 +79,7 @@ def run_chat(host: Host, line: str) -> None:
     chat = Chat(host.session(), name, owner=owner)
     if actions:
         done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
-        done += f" It is from {quote(owner, 120)}." if owner else ""
+        done += f" The source is {quote(owner, 120)}." if owner else ""
         show_line(host.shell, done)
         return
     turns = chat.turns
@@ -115,7 +115,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
 
     if action == "load":
         chat.begin_with(read_notebook(Path(value)))
-        return f"{name} has {_many(chat)} of {quote_path(str(value))}."
+        return f"Loaded {_many(chat)} from {quote_path(str(value))} into {name}."
     if not chat.turns:
         raise _nothing(host, chat.name)
     if action == "rename":
@@ -124,7 +124,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     if action == "fork" and summary:
         return _fork_with_summary(host, chat, value)
     if action == "fork":
-        return f"{quote(value, 40)} has {_many(chat.fork(value))} of {name}."
+        return f"Copied {_many(chat.fork(value))} from {name} to {quote(value, 40)}."
     if action == "clear":
         many = _many(chat)
         chat.clear()
@@ -141,7 +141,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         return f"Turn {value} of {name} is sent from now on, with the part of its answer that had arrived."
     if action == "save":
         chat.save(value)
-        return f"{name} is in {quote_path(str(value))}: {_many(chat)}, each a cell that runs."
+        return f"Saved to {quote_path(str(value))}: {_many(chat)}, each a cell that runs."
     path = Path(value)
     if path.suffix not in {".md", ".html"}:
         raise OptionError(
@@ -156,7 +156,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     # What stands before the first turn names the conversation.
     head = encoded.partition(b"<h2>" if path.suffix == ".html" else b"\n## ")[0]
     replace_former(path, encoded, lambda found: found.startswith(head))
-    return f"{name} is in {quote_path(value)}."
+    return f"Exported to {quote_path(value)}."
 
 
 def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
