@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import _thread
 import threading
-from contextlib import suppress
+import time
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
@@ -23,64 +23,69 @@ __all__ = ["Hold", "take"]
 
 # Seconds between two looks: an interrupt is seen at once, and SQLite is asked seldom.
 _LOOK = 0.1
-# Owns a conversation whose question was dropped until its note in the journal is gone.
-_DROPPED = object()
 # What tells each thread from all others: a later thread may get the number of one that has ended with an open question.
 _own = threading.local()
 
 
-class _Locks:
+class _Owners:
+    """Which thread asks in which conversation; in a fork none does."""
+
     def __init__(self) -> None:
         self._begin_anew()
-        at_fork(self, child=_Locks._begin_anew)
+        at_fork(self, child=_Owners._begin_anew)
 
     def _begin_anew(self) -> None:
-        self.guard = threading.Lock()
-        self.owners: dict[tuple[str, str], object] = {}
-        self.free = threading.Condition(self.guard)
+        # Changed by single operations of a dict, and no lock is taken: stop may be pressed inside of any code here, and
+        # a finalizer runs at any moment of any thread, also inside of a transaction. The list belongs to one hold; it
+        # has the token of its thread, and nothing once the hold was dropped.
+        self.of: dict[tuple[str, str], list[object]] = {}
 
 
-_locks = _Locks()
+_owners = _Owners()
 
 
 class Hold:
     """A conversation that is held; let it go with `release`, or by forgetting it."""
 
-    def __init__(self, store: ChatStore, notebook: str, name: str) -> None:
+    def __init__(self, store: ChatStore, notebook: str, name: str, token: object) -> None:
         self._store = store
         self._key = notebook, name
-        self._held = True
-        at_fork(self, child=Hold._leave_to_parent)
-
-    def _leave_to_parent(self) -> None:
-        self._held = False
+        self.owner = [token]
 
     def release(self) -> None:
         """Let the next one ask; a second time does nothing."""
-        if self._held:
-            self._held = False
-            self._store.release(*self._key)
-            _give(self._key)
+        try:
+            # Once it was dropped, only that thread lets it go.
+            if self.owner and _owners.of.get(self._key) is self.owner:
+                self._store.release(*self._key)
+                _owners.of.pop(self._key, None)
+                self.owner.clear()
+        except BaseException:
+            # Stop was pressed, perhaps before other processes know.
+            self.drop()
+            raise
 
-    def __del__(self) -> None:
-        if not self._held:
-            return
-        self._held = False
-        # This runs at any moment of any thread, also inside of a transaction: so no lock is taken here, and no thread
-        # object is made, which would wait for its start.
-        _locks.owners[self._key] = _DROPPED
-        with suppress(RuntimeError):
-            _thread.start_new_thread(_release, (self._store, self._key))
-            return
-        # Where there are no threads, others see it when this process asks next, or ends.
-        _locks.owners.pop(self._key, None)
+    def drop(self) -> None:
+        """Let the next one ask soon, from a thread of its own, which no stop reaches; takes no lock."""
+        # It has none where stop was pressed while it was made.
+        if getattr(self, "owner", None) and _owners.of.get(self._key) is self.owner:
+            try:
+                # No thread object, which would wait for its start.
+                _thread.start_new_thread(_release, (self._store, self._key, self.owner))
+            except RuntimeError:
+                # Where there are no threads, others see it when this process asks next, or ends.
+                _owners.of.pop(self._key, None)
+            self.owner.clear()
+
+    __del__ = drop
 
 
-def _release(store: ChatStore, key: tuple[str, str]) -> None:
-    try:
-        store.release(*key)
-    finally:
-        _give(key)
+def _release(store: ChatStore, key: tuple[str, str], owner: list[object]) -> None:
+    if _owners.of.get(key) is owner:
+        try:
+            store.release(*key)
+        finally:
+            _owners.of.pop(key, None)
 
 
 def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], None] | None = None) -> Hold:
@@ -97,37 +102,28 @@ def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], Non
         ClaudeInterrupt: the user stopped the wait.
     """
     key, me, said = (notebook, name), vars(_own).setdefault("token", object()), False
+    hold = Hold(store, notebook, name, me)
 
-    def wait(seconds: float) -> None:
+    def wait() -> None:
         nonlocal said
         if not said and notify is not None:
             notify(f"waiting for another question in {quote(name, 40)}")
         said = True
-        _locks.free.wait(seconds)
+        time.sleep(_LOOK)
 
+    if me in _owners.of.get(key, ()):
+        raise errors.OptionError(
+            f"A question in {quote(name, 40)!r} is still running in this thread.",
+            cure="Read its answer to the end, or close it, before you ask the next one.",
+        )
     try:
-        with _locks.guard:
-            if _locks.owners.get(key) is me:
-                raise errors.OptionError(
-                    f"A question in {quote(name, 40)!r} is still running in this thread.",
-                    cure="Read its answer to the end, or close it, before you ask the next one.",
-                )
-            while key in _locks.owners:
-                wait(_LOOK)
-            _locks.owners[key] = me
-        try:
-            while not store.hold(notebook, name):
-                with _locks.guard:
-                    wait(_LOOK)
-        except BaseException:
-            _give(key)
-            raise
-    except KeyboardInterrupt:
-        raise errors.ClaudeInterrupt from None
-    return Hold(store, notebook, name)
-
-
-def _give(key: tuple[str, str]) -> None:
-    with _locks.guard:
-        _locks.owners.pop(key, None)
-        _locks.free.notify_all()
+        while _owners.of.setdefault(key, hold.owner) is not hold.owner:
+            wait()
+        while not store.hold(notebook, name):
+            wait()
+        return hold  # noqa: TRY300 - what is raised in its place lets the next one ask
+    except BaseException as failure:
+        hold.drop()
+        if isinstance(failure, KeyboardInterrupt):
+            raise errors.ClaudeInterrupt from None
+        raise

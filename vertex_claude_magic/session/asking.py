@@ -88,10 +88,15 @@ def scope_with(names: Mapping[str, Any] | None) -> Scope | None:
 
 def started(exchange: Exchange) -> Exchange:
     """Send a question whose events the program reads, and log what it should know before; return it."""
-    exchange.in_python = True
-    log_notices(exchange.lifecycle())
-    exchange.start()
-    return exchange
+    try:
+        exchange.in_python = True
+        log_notices(exchange.lifecycle())
+        exchange.start()
+        return exchange  # noqa: TRY300 - also where stop is pressed at the end
+    except BaseException:
+        # The caller has nothing to close, and a traceback may keep it.
+        exchange.close()
+        raise
 
 
 def log_notices(notices: Iterable[Notice]) -> None:

@@ -175,9 +175,6 @@ class Exchange:
         self._streams: list[Stream] = []
         self._reasons: list[str] = []
         self._conversation = conversation
-        if conversation is not None:
-            target = conversation.begin(target, notify)
-        self.target = target
 
         def build(variant: Target, project: Callable[[], str]) -> Iterator[Question]:
             history = conversation.history(variant) if conversation is not None else None
@@ -194,7 +191,11 @@ class Exchange:
                 )
 
         named = target.project or NO_PROJECT
+        # Whatever ends this, also stop at its last line, lets the next one ask in the conversation.
         try:
+            if conversation is not None:
+                target = conversation.begin(target, notify)
+            self.target = target
             self._tools = tools(target)
             if part is not None:
                 self._question = part.question
@@ -208,17 +209,17 @@ class Exchange:
                 (self._question,) = build(target, lambda: named)
             else:
                 (self._question,) = build(target, lambda: session.project(target, notify))
+            self.request = self._question.request
+            self._found = self._question.found
+            self._steps: list[Step] = [] if self._tools is None else [self._tools]
+            if self._question.typed is not None:
+                from vertex_claude_magic.answers.repair import RepairOnce
+
+                self._steps.append(RepairOnce(self._question.typed, max_rounds=target.max_rounds))
+            self._row = self._catalog.find(self.request.model)
         except BaseException:
             self._leave(None)
             raise
-        self.request = self._question.request
-        self._found = self._question.found
-        self._steps: list[Step] = [] if self._tools is None else [self._tools]
-        if self._question.typed is not None:
-            from vertex_claude_magic.answers.repair import RepairOnce
-
-            self._steps.append(RepairOnce(self._question.typed, max_rounds=target.max_rounds))
-        self._row = self._catalog.find(self.request.model)
 
     __reduce__ = refuse_copies("An answer on its way", "Iterate it here, and send its reply.")
 
