@@ -6,6 +6,7 @@ An `Exchange` asks the object made here what goes before the prompt, and tells i
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ from vertex_claude_magic.vertex.blocks import THINKING
 from vertex_claude_magic.vertex.digest import without_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vertex_claude_magic.chats.locks import Hold
     from vertex_claude_magic.chats.positions import TurnPosition
@@ -135,6 +136,9 @@ class NamedChat:
         self._position: TurnPosition | None = None
         self._target: Target | None = None
         self._notices: list[str] = []
+        # Whether `settle` was called, and the answer with its number once the turn is stored.
+        self._settling = False
+        self._stored: Reply | None = None
 
     def begin(self, target: Target, notify: Callable[[str], None] | None) -> Target:
         """Wait until the conversation is free, and return the target with its system text.
@@ -203,38 +207,51 @@ class NamedChat:
         return history
 
     def settle(self, reply: Reply, request: Request) -> Reply:
-        """Put the turn in its place, and return the answer with its number; the next one may ask."""
+        """Put the turn in its place, and return the answer with its number; the next one may ask.
+
+        Where stop is pressed meanwhile it is called again, as `leave` is.
+        """
         # With a refusal in it, the service refuses what follows too (Claude docs, "Handling stop reasons", 2026).
         state = "interrupted" if reply.stop_reason == "refusal" else "ok"
-        try:
-            return self._settled(reply, request, state)
-        finally:
-            self._free()
+        with self._ending():
+            if self._stored is None:
+                hurry, self._settling = self._settling, True
+                self._stored = self._settled(reply, request, state, hurry=hurry)
+        return self._stored
 
     def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:
         """Let the next one ask. A first answer that was stopped is stored, marked; a former answer stays."""
         position = self._position
-        try:
-            if self._hold is None or position is None or partial is None or request is None:
-                return None
+        with self._ending():
+            ended = self._hold is None or self._stored is not None
+            if ended or position is None or partial is None or request is None:
+                return self._stored
             former = self._entries[position.at] if position.replaces else None
             if former is not None and former.state != "interrupted":
                 name = quote(self._name, 40)
-                self._notices.append(
-                    f"The previous answer of this cell remains turn {position.at + 1} of {name}."
-                )
+                self._notices = [f"The previous answer of this cell remains turn {position.at + 1} of {name}."]
             elif answer_message(partial) is not None:
-                return self._settled(partial, request, "interrupted")
-            return None
-        finally:
+                self._stored = self._settled(partial, request, "interrupted", hurry=True)
+        return self._stored
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Let the next one ask afterwards, but where stop is pressed: whoever closes the question ends it once more."""
+        try:
+            yield
+        except Exception:
             self._free()
+            raise
+        self._free()
 
     def _free(self) -> None:
-        hold, self._hold = self._hold, None
-        if hold is not None:
-            hold.release()
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
 
-    def _settled(self, reply: Reply, request: Request, state: str) -> Reply:
+    def _settled(self, reply: Reply, request: Request, state: str, *, hurry: bool) -> Reply:
+        # A second time after a stop it says all of it again.
+        self._notices = []
         position, target, store = self._position, self._target, self._store
         assert position is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
         body = request.body
@@ -279,7 +296,7 @@ class NamedChat:
             tokens=usage.total_input_tokens + usage.output_tokens,
         )
         entries = placed(self._entries, position, entry)
-        store.write(self._home, self._name, [stored_turn(each) for each in entries])
+        store.write(self._home, self._name, [stored_turn(each) for each in entries], hurry=hurry)
         self._unanswered.pop(self._asker, None)
         if state != "ok":
             name = quote(self._name, 40)

@@ -79,8 +79,8 @@ class ChatStore:
         found = self._known[place] = journal.database.read(work)
         return found
 
-    def write(self, notebook: str, name: str, turns: Sequence[StoredTurn]) -> None:
-        """Store all turns of a conversation; without turns it goes."""
+    def write(self, notebook: str, name: str, turns: Sequence[StoredTurn], *, hurry: bool = False) -> None:
+        """Store all turns of a conversation; without turns it goes. `hurry` is that of `Database.write`."""
         journal, held = self._journal, ("", notebook, name)
         if held not in self._known:
             if journal is None:
@@ -93,7 +93,7 @@ class ChatStore:
                 at = self._clock()
                 try:
                     stored = journal.database.write(
-                        lambda connection: chats.write(connection, notebook, name, turns, at)
+                        lambda connection: chats.write(connection, notebook, name, turns, at), hurry=hurry
                     )
                 except JournalError as error:
                     # The call itself tells of the same error, and what was told is not told again.

@@ -395,7 +395,11 @@ class Exchange:
         """Tell the conversation that its question was not settled; once it was, this does nothing."""
         if self._conversation is not None and self._reply is None:
             request = self._arrived()[-1].request if self._streams else None
-            self._left = self._conversation.leave(partial, request) or self._left
+            if partial is not None and request is not None and self._whole is not None:
+                # Stop was pressed when nothing was left to do but this.
+                self._left = self._conversation.settle(self._whole, request)
+            else:
+                self._left = self._conversation.leave(partial, request) or self._left
 
     def lifecycle(self) -> list[Notice]:
         """Return what to say of a model that is near its end, once a session."""

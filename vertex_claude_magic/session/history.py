@@ -94,10 +94,13 @@ class Conversation(Protocol):
         """Return what goes before the prompt of a question with these settings."""
 
     def settle(self, reply: Reply, request: Request) -> Reply:
-        """Take the answer into the conversation, and return it with its place there; `request` is the last one."""
+        """Take the answer into the conversation, and return it with its place there; `request` is the last one.
+
+        Where stop is pressed meanwhile, it is called again with the same answer, which is there once.
+        """
 
     def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:
-        """End a question that was not settled, once; return `partial` with its place if it has one.
+        """End a question that was not settled; return `partial` with its place if it has one, also a second time.
 
         Args:
             partial: What had arrived when the user stopped it, None where it failed.
