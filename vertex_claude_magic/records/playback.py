@@ -5,13 +5,13 @@ Where a response has the bytes of the body, this has their events.
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import error_of, steps
 from vertex_claude_magic.transport.transport import Ended, Head
+from vertex_claude_magic.transport.waiting import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ class Playback:
         pause: Callable[[float], object] | None = None,
     ) -> None:
         self._clock = clock
-        self._cancelled = threading.Event()
+        self._cancelled = Flag()
         self._pause = pause or self._cancelled.wait
         self._paced = paced
         self._items = _items(recorded, message_id, request_id, paced=paced)

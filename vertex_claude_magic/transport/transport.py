@@ -24,7 +24,7 @@ from vertex_claude_magic.process import ReusableThreads, at_fork, refuse_copies
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
-from vertex_claude_magic.transport.waiting import SLICE, bare, no_credentials_in, take
+from vertex_claude_magic.transport.waiting import SLICE, Flag, bare, no_credentials_in, take
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
@@ -178,9 +178,9 @@ class PendingResponse:
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._body = bytearray()
         self._ended: Ended | None = None
-        self._cancelled = threading.Event()
+        self._cancelled = Flag()
         # Set where the thread waits for a reader who is behind.
-        self._taken: threading.Event | None = None
+        self._taken: Flag | None = None
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         # Since when credentials are waited for, and whether they are there.
@@ -188,17 +188,17 @@ class PendingResponse:
         self._answered = False
         self.may_be_billed = False
         self._tell: Callable[[], None] | None = None
-        self._over = threading.Event()
+        self._over = Flag()
         at_fork(self, child=PendingResponse._leave_to_parent)
         start(self._run, "vertex-claude-send")
 
     __reduce__ = refuse_copies("A response on its way", "Ask in the other process.")
 
     def _leave_to_parent(self) -> None:
-        # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.
-        self._items, self._cancelled = SimpleQueue(), threading.Event()
+        # The thread is the parent's, and so is the socket; its lock may be held by a thread that is not here.
+        self._items, self._cancelled = SimpleQueue(), Flag()
         self._socket, self._socket_lock = None, threading.Lock()
-        self._over = threading.Event()
+        self._over = Flag()
         self._over.set()
         self._authorised = True
         self._items.put(
@@ -435,7 +435,7 @@ class PendingResponse:
                 raise self._late()
             if self._items.qsize() > _QUEUED_CHUNKS:
                 # The reader is behind: let the socket hold the rest instead of this queue.
-                taken = self._taken = threading.Event()
+                taken = self._taken = Flag()
                 # Only now, so that nothing is missed that is taken, or stopped, meanwhile.
                 while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
                     if self._tell is not None:

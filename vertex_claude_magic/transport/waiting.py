@@ -14,7 +14,7 @@ from vertex_claude_magic.process import start_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SLICE", "bare", "no_credentials_in", "pause", "take", "wait_for"]
+__all__ = ["SLICE", "Flag", "bare", "no_credentials_in", "pause", "take", "wait_for"]
 
 # An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
 SLICE = 0.25
@@ -77,6 +77,45 @@ def take(items: SimpleQueue[T], seconds: float) -> T:
     if seconds <= 0:
         raise Empty
     return items.get(timeout=seconds)
+
+
+class Flag:
+    """What one thread sets and another one waits for; stop may be pressed inside of all of it.
+
+    `threading.Event` is Python code around a lock: an interrupt in there may leave it locked, and whoever tidies up
+    then waits for it without end.
+
+    >>> flag = Flag()
+    >>> flag.wait(0.0)
+    False
+    >>> flag.set()
+    >>> flag.wait(60.0)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._set = False
+        self._told: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        """Tell whether it is set."""
+        return self._set
+
+    def set(self) -> None:
+        """Set it, and wake the thread that waits; of several, the others see it when their time is over."""
+        self._set = True
+        self._told.put(None)
+
+    def clear(self) -> None:
+        """Set it back; called by the thread that waits."""
+        self._set, self._told = False, SimpleQueue()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set, so many seconds at most, and tell whether it is."""
+        if not self._set:
+            with suppress(Empty):
+                take(self._told, seconds)
+        return self._set
 
 
 def pause(seconds: float) -> None:
