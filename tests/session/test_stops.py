@@ -6,12 +6,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from journals import client
+from journals import asked, client, rows
 from processes import eventually
 from stops import stops
 
 from vertex_claude_magic.emulator import Fault, Reply
-from vertex_claude_magic.records import playback
+from vertex_claude_magic.records import playback, recorder
+from vertex_claude_magic.session import stream
 from vertex_claude_magic.transport import transport, waiting
 
 if TYPE_CHECKING:
@@ -48,3 +49,22 @@ def test_what_tidies_up_waits_for_nothing_that_was_stopped(claude_emulator, ask)
         # So that no thread starts while stop is pressed.
         assert eventually(lambda: claude._session.transport._threads._waiting)
     assert places
+
+
+LIMITS = {"no limit": {}, "of the day": {"max_daily_cost": 1e6}}
+
+
+@pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
+def test_how_a_call_ended_is_kept_once(claude_emulator, limit):
+    """In the journal and in the sums."""
+    claude = client(claude_emulator, **limit)
+    claude.ask("Hello")
+    functions = ("begin", "_added", "_leave_secrets_out", "end", "_keep", "_ending", "attempt", "close", "record",
+                 "stop", "_hang_up", "_pace", "_server")  # fmt: skip
+    places = [*stops(lambda number: claude.ask(f"What is {number}?"), recorder, stream, only=functions)]
+    assert len(places) > 30
+    budget, calls = claude._session.records.budget, rows()
+    assert len(asked(claude_emulator)) <= len(calls) == len({call["key"] for call in calls})
+    assert {call["state"] for call in calls} <= {"done", "stopped"}
+    worst = [call["cost_most"] if call["cost"] is None else call["cost"] for call in calls]
+    assert (budget._held, budget.spent(local=True)) == ({}, pytest.approx(sum(worst)))

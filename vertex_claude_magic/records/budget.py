@@ -6,6 +6,7 @@ token at its dearest price and an answer of `max_tokens` tokens. What is not kno
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import threading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = [
+    "HELD",
     "Budget",
     "Limits",
     "RunBudget",
@@ -40,6 +42,8 @@ __all__ = [
 _USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
 # Fields that have the service do more than to answer once, with this model (anthropic 2.14.0, `MessageCreateParams`).
 _SERVICE_WORK = ("mcp_servers", "compaction", "fallbacks", "fallback_credit_token")
+# The numbers of what is set aside.
+HELD = itertools.count(1)
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
 
@@ -201,23 +205,30 @@ class Budget:
         # The worst cases of calls that are over and whose cost is not known.
         self._open = {False: 0.0, True: 0.0}
         self._held: dict[int, tuple[bool, float]] = {}
-        self._next = 0
 
-    def reserve(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+    def reserve(
+        self, most: float | None, *, local: bool, limit: float | None = None, held: int | None = None
+    ) -> int:
         """Set aside the worst case of a call (USD) while it is under way; return what `commit` wants.
+
+        Args:
+            most: The worst case; None where it is not known.
+            local: Whether this machine answers.
+            limit: What the session may cost.
+            held: What `commit` gets, one of `HELD`, for whoever must know it also where stop is pressed meanwhile.
 
         Raises:
             CostLimitExceeded: with it the session could exceed its limit.
         """
         with self._lock:
             # What is not known crosses every limit.
-            held = math.inf if most is None else most
+            usd = math.inf if most is None else most
             spent = sum(self._sums(local=local)) if limit is not None else 0.0
-            if limit is not None and not spent + held <= limit:
+            if limit is not None and not spent + usd <= limit:
                 # Few questions cross a limit.
                 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 
-                if math.isinf(spent + held):
+                if math.isinf(spent + usd):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
                         cure=or_priced("max_session_cost", limit),
@@ -226,23 +237,27 @@ class Budget:
                 what = "At Google's prices this" if local else "This"
                 so_far = "for this session so far" if local else "spent this session"
                 raise errors.CostLimitExceeded(
-                    f"{what} question may cost up to {usd_estimate(held)}; with {usd_estimate(spent)} {so_far}, "
+                    f"{what} question may cost up to {usd_estimate(usd)}; with {usd_estimate(spent)} {so_far}, "
                     f"that exceeds the session limit of {usd_limit(limit)} (estimates).",
                     cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_session_cost", limit)),
                 )
-            self._next += 1
-            self._held[self._next] = (local, held)
-            return self._next
+            held = next(HELD) if held is None else held
+            self._held[held] = (local, usd)
+            return held
 
     def commit(self, held: int, usd: float | None, *, known: bool = True) -> None:
         """Replace what was set aside by what the call cost in USD; None keeps the worst case.
 
-        With `known` False it is only the most that the call may have cost.
+        With `known` False it is only the most that the call may have cost. Where nothing is set aside any more, this
+        does nothing.
         """
         with self._lock:
-            local, most = self._held.pop(held)
-            sums = self._known if known and usd is not None else self._open
-            sums[local] += most if usd is None else usd
+            if held in self._held:
+                local, most = self._held[held]
+                sums = self._known if known and usd is not None else self._open
+                # With no call in between: an interrupt is seen after one.
+                sums[local] += most if usd is None else usd
+                del self._held[held]
 
     def spent(self, *, local: bool) -> float:
         """Return what the session has spent, in USD, with the worst case of calls and batches that are under way.
@@ -287,7 +302,6 @@ class RunBudget(Budget):
         self._name = name
         self._rounds = rounds
         self._session = session
-        self._in_session: dict[int, int] = {}
         super().__init__()
 
     def fits(self, most: float | None, *, first: bool = True) -> bool:
@@ -303,7 +317,9 @@ class RunBudget(Budget):
         rounds = self._rounds if first and under_way else 1
         return over + self._rounds * under_way + rounds * most <= self.limit
 
-    def reserve(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+    def reserve(
+        self, most: float | None, *, local: bool, limit: float | None = None, held: int | None = None
+    ) -> int:
         """Set aside the worst case of a call, in the run and in the session, whose `limit` holds too.
 
         Raises:
@@ -316,15 +332,13 @@ class RunBudget(Budget):
                 self.refusal(f"request of this {self._name}", most),
                 cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
             )
-        held = self._session.reserve(most, local=local, limit=limit)
-        number = super().reserve(most, local=local)
-        self._in_session[number] = held
-        return number
+        held = self._session.reserve(most, local=local, limit=limit, held=held)
+        return super().reserve(most, local=local, held=held)
 
     def commit(self, held: int, usd: float | None, *, known: bool = True) -> None:
         """Replace what was set aside by what the call cost in USD, in both; None keeps the worst case."""
         super().commit(held, usd, known=known)
-        self._session.commit(self._in_session.pop(held), usd, known=known)
+        self._session.commit(held, usd, known=known)
 
     def refusal(self, what: str, most: float | None) -> str:
         """Return why the next of something is not asked, such as a row: the run could cross its limit.

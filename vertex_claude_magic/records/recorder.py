@@ -73,6 +73,9 @@ class CallRecorder:
         self.clock = clock
         self.begun = self.ended = False
         self._number: int | None = None
+        # Whether the answer was counted among the repeats of its question, and what the recording has of it.
+        self._counted = False
+        self._kept: StoredCall | None = None
         at_fork(self, child=CallRecorder._leave_to_parent)
 
     def _leave_to_parent(self) -> None:
@@ -86,8 +89,8 @@ class CallRecorder:
             CostLimitExceeded: with its worst case the day could cross `day_limit` (USD).
             JournalError: there is a limit and no journal that could tell what was spent.
         """
-        self.begun = True
         self._leave_secrets_out()
+        self.begun = True
         if self.sources.journal is not None:
             self._number = self.sources.journal.begin(self.call, day_limit=day_limit, later=self._added)
 
@@ -124,7 +127,7 @@ class CallRecorder:
         server: str = "",
         sent: bool = True,
     ) -> None:
-        """Say how the call ended; a second end says nothing.
+        """Say how the call ended; once that is said, a second end says nothing.
 
         Args:
             reply: What arrived.
@@ -139,9 +142,9 @@ class CallRecorder:
         stored = self.sources.journal is not None or self.sources.recording is not None
         if not self.begun:
             # It goes into the journal with its end: one transaction in place of two.
-            self.begun = True
             if stored:
                 self._leave_secrets_out()
+            self.begun = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source, sent=sent)
         if stored and self.call.canonical["body"]:
@@ -156,19 +159,19 @@ class CallRecorder:
                 answered_by_error = ending.state == "failed" and isinstance(error, APIError)
                 replayable = ANSWER if ending.state == "done" else ERROR if answered_by_error else 0
                 ending = ending._replace(answer=answer, replayable=replayable)
-        # Only now: where stop is pressed before, whoever closes the answer says it again.
-        self.ended = True
         known = ending.cost is not None
         self.budget.commit(self.held, ending.cost if known else ending.cost_most, known=known)
         self._keep(ending)
+        # Only now: where stop is pressed before, whoever closes the answer says it again; nothing of it counts twice.
+        self.ended = True
 
     def end_unsent(self, error: ClaudeError | None) -> None:
         """Say that the call was not sent after all; it cost nothing, and is no call unless it has begun."""
         if self.begun:
             self.end(Reply(), error=error, stopped=error is None, sent=False)
         else:
-            self.begun = self.ended = True
             self.budget.commit(self.held, 0.0)
+            self.begun = self.ended = True
 
     def _keep(self, ending: Ending) -> None:
         """Write the call into the journal, and what may be given again into the recording."""
@@ -178,14 +181,17 @@ class CallRecorder:
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.sources.errors)
         try:
             if journal is not None:
-                journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
+                journal.end(self._number, self.call, ending, self.keep, replaces=replaces, later=self._added)
                 # The rows of a table are asked once each, and there may be more of them than should be remembered.
-                if ending.replayable and not replaces and self.call.run_id is None:
+                counts = ending.replayable and not replaces and self.call.run_id is None
+                if counts and not self._counted:
+                    self._counted = True
                     journal.count_turn(self.call.key)
         finally:
             # Also where stop is pressed while the journal is written.
             if recording is not None and wanted and ending.answer is not None:
-                kept = StoredCall(
+                again = self._kept is not None
+                self._kept = self._kept or StoredCall(
                     canonical=self.call.canonical,
                     answer=ending.answer,
                     recorded=datetime.fromtimestamp(self.clock(), timezone.utc).strftime(
@@ -194,7 +200,14 @@ class CallRecorder:
                     asked=self.call.asked,
                     source=ending.source,
                 )
-                add = partial(recording.add, self.call.key, kept, self.call.origin, replaces=replaces)
+                add = partial(
+                    recording.add,
+                    self.call.key,
+                    self._kept,
+                    self.call.origin,
+                    replaces=replaces,
+                    again=again,
+                )
                 attempt(add, self.tell)
 
     def _ending(

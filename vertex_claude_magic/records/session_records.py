@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
+from vertex_claude_magic.records.budget import (
+    HELD,
+    Budget,
+    Limits,
+    asked_speed,
+    count_or_bound,
+    worst_case,
+)
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
@@ -212,24 +219,32 @@ class SessionRecords:
                     ),
                 )
         call = self._call(request, target, most=most, run=run)
-        budget = budget or self.budget
-        held = budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
-        keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
         recorder = CallRecorder(
             call=call,
             sources=sources,
-            budget=budget,
-            held=held,
+            budget=budget or self.budget,
+            held=next(HELD),
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
             speed=asked_speed(request),
-            keep=keep,
+            keep=Keep(days=target.journal_days, megabytes=target.journal_megabytes),
             tell=self.tell,
             clock=self._clock,
         )
-        if limits.day is not None:
-            self._reserve_day(recorder, limits.day)
+        try:
+            recorder.budget.reserve(
+                most, local=call.source in LOCAL, limit=limits.session, held=recorder.held
+            )
+            if limits.day is not None:
+                _begin_within(recorder, limits.day)
+        except errors.ClaudeError:
+            recorder.budget.commit(recorder.held, 0.0)
+            raise
+        except BaseException:
+            # Stop was pressed, perhaps when the journal had it already.
+            recorder.end_unsent(None)
+            raise
         return recorder
 
     def keep_count(self, sources: ReplaySources, request: Request, tokens: int) -> None:
@@ -261,22 +276,6 @@ class SessionRecords:
         except errors.JournalError:
             return found
 
-    def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
-        try:
-            if recorder.sources.journal is not None:
-                recorder.begin(day_limit=limit)
-                return
-            why, cure = "the journal is off.", "Switch the journal on"
-        except errors.JournalError as error:
-            why, cure = error.message, error.cure.removesuffix(".")
-        except BaseException:
-            recorder.budget.commit(recorder.held, 0.0)
-            raise
-        from vertex_claude_magic.settings.limit_cures import spending_unknown
-
-        recorder.budget.commit(recorder.held, 0.0)
-        raise spending_unknown(why, cure, limit)
-
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts
         return Call(
@@ -297,3 +296,21 @@ class SessionRecords:
             cost_most=most,
             run_id=run,
         )
+
+
+def _begin_within(recorder: CallRecorder, day_limit: float) -> None:
+    """Add a call to the journal, if the limit of the day allows it.
+
+    Raises:
+        CostLimitExceeded: it does not, or what was spent today is not known.
+    """
+    try:
+        if recorder.sources.journal is not None:
+            recorder.begin(day_limit=day_limit)
+            return
+        why, cure = "the journal is off.", "Switch the journal on"
+    except errors.JournalError as error:
+        why, cure = error.message, error.cure.removesuffix(".")
+    from vertex_claude_magic.settings.limit_cures import spending_unknown
+
+    raise spending_unknown(why, cure, day_limit)

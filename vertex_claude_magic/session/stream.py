@@ -165,7 +165,8 @@ class Stream:
 
     def _pace(self) -> Pace:
         """Return how the answer came: for each block the pieces, and the milliseconds before each."""
-        blocks, arrivals = self._builder.pieces(), zip(self._arrived_at, self._arrived, strict=True)
+        # Not as long as each other where stop was pressed between the two.
+        blocks, arrivals = self._builder.pieces(), zip(self._arrived_at, self._arrived, strict=False)
         before, (at, until), number = 0, next(arrivals, (0, 0)), 0
         pace: list[list[int]] = []
         for lengths in blocks:

@@ -247,6 +247,8 @@ class Journal:
                     place = calls.day_of(call.at), call.source in calls.LOCAL
                     _check_day(connection, call, day_limit, self._spent_here.get(place, 0.0))
                 done = self._add(connection, call)
+                if later is not None:
+                    later(done[0])
             return done
 
         if day_limit is not None:
@@ -292,7 +294,14 @@ class Journal:
         return number
 
     def end(
-        self, number: int | None, call: Call, ending: Ending, keep: Keep, *, replaces: bool = False
+        self,
+        number: int | None,
+        call: Call,
+        ending: Ending,
+        keep: Keep,
+        *,
+        replaces: bool = False,
+        later: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Say how a call ended, and add the call first if it is not there; then look after the file.
 
@@ -302,6 +311,7 @@ class Journal:
             ending: How it ended.
             keep: How much the journal stores.
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
+            later: Takes the number of a call that is added, for its end may be said once more where stop is pressed.
         """
         done = None if number is None else (number, call.run_id)
 
@@ -313,6 +323,7 @@ class Journal:
             elif calls.end(connection, done[0], call, ending, replaces=replaces, answered=answered):
                 return done
             done = self._add(connection, call, ending)
+            later(done[0])
             return done
 
         # Who stops a call waits for it.

@@ -120,7 +120,9 @@ class Recording:
         asked = (stored.canonical["model"] for stored in self.all() if stored.asked == alias)
         return tuple(dict.fromkeys(model for model in asked if model != alias))[:_MOST_MEANINGS]
 
-    def add(self, key: str, stored: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
+    def add(
+        self, key: str, stored: StoredCall, origin: Origin, *, replaces: bool = False, again: bool = False
+    ) -> None:
         """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered.
 
         Args:
@@ -128,6 +130,7 @@ class Recording:
             stored: The answer.
             origin: Who asked.
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
+            again: Whether it may have been added before, because stop was pressed meanwhile.
         """
         asker = Asker("", origin.cell, origin.run)
         stored = stored._replace(message_id=None, request_id=None, call=None)
@@ -137,6 +140,8 @@ class Recording:
             # What was there before this session belongs to another one, which this one replaces.
             known = zip(records, mine, strict=True) if len(records) == len(mine) else ()
             repeats = [pair for pair in known if is_repeat(pair[1], asker, replaces=replaces)]
+            if again:
+                repeats = [pair for pair in repeats if pair[0] != stored]
             # Before anything is changed, so that a recording that is full is not read again for each answer.
             gone = [] if len(repeats) == len(records) else records
             try:
@@ -147,9 +152,10 @@ class Recording:
                 raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
             if new > sum(old) and (self._seen or (0, 0))[1] + new - sum(old) > _MOST_BYTES:
                 raise self._unfit(_TOO_LARGE)
-            self._mine[key] = [*(each for _, each in repeats), asker]
-            self._asked[key] = 0 if replaces else len(repeats) + 1
-            self._records[key] = [*(record for record, _ in repeats), stored]
+            mine, after = [*(each for _, each in repeats), asker], [*(record for record, _ in repeats), stored]
+            asked = 0 if replaces else len(repeats) + 1
+            # Together, with no call in between: an interrupt is seen after one.
+            self._mine[key], self._asked[key], self._records[key] = mine, asked, after
             if len(repeats) < len(records) or not self._append(stored):
                 self._save()
 
