@@ -10,9 +10,10 @@ from journals import asked, client, rows
 from processes import eventually
 from stops import stops
 
+from vertex_claude_magic import process
 from vertex_claude_magic.emulator import Fault, Reply
-from vertex_claude_magic.records import playback, recorder
-from vertex_claude_magic.session import stream
+from vertex_claude_magic.records import budget, playback, recorder, session_records
+from vertex_claude_magic.session import exchange, session, stream
 from vertex_claude_magic.transport import transport, waiting
 
 if TYPE_CHECKING:
@@ -54,17 +55,22 @@ def test_what_tidies_up_waits_for_nothing_that_was_stopped(claude_emulator, ask)
 LIMITS = {"no limit": {}, "of the day": {"max_daily_cost": 1e6}}
 
 
+ENDS = ((recorder, stream), ("begin", "_added", "_leave_secrets_out", "end", "_keep", "_ending", "attempt", "close",
+                             "record", "stop", "_hang_up", "_pace", "_server"))  # fmt: skip
+STARTS = ((exchange, session, transport, process, session_records, budget, recorder, stream),
+          ("_open", "send", "start", "__init__", "start_thread", "reserve", "_begin_within", "_call", "begin"))  # fmt: skip
+
+
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
-def test_how_a_call_ended_is_kept_once(claude_emulator, limit):
-    """In the journal and in the sums."""
+@pytest.mark.parametrize(("where", "only"), [STARTS, ENDS], ids=["when it is sent", "when it ends"])
+def test_a_call_that_was_sent_is_kept_once(claude_emulator, limit, where, only):
+    """In the journal and in the sums, and none is left under way."""
     claude = client(claude_emulator, **limit)
     claude.ask("Hello")
-    functions = ("begin", "_added", "_leave_secrets_out", "end", "_keep", "_ending", "attempt", "close", "record",
-                 "stop", "_hang_up", "_pace", "_server")  # fmt: skip
-    places = [*stops(lambda number: claude.ask(f"What is {number}?"), recorder, stream, only=functions)]
+    places = [*stops(lambda number: claude.ask(f"What is {number}?"), *where, only=only)]
     assert len(places) > 30
-    budget, calls = claude._session.records.budget, rows()
+    sums, calls = claude._session.records.budget, rows()
     assert len(asked(claude_emulator)) <= len(calls) == len({call["key"] for call in calls})
     assert {call["state"] for call in calls} <= {"done", "stopped"}
     worst = [call["cost_most"] if call["cost"] is None else call["cost"] for call in calls]
-    assert (budget._held, budget.spent(local=True)) == ({}, pytest.approx(sum(worst)))
+    assert (sums._held, sums.spent(local=True)) == ({}, pytest.approx(sum(worst)))

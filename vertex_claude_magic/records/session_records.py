@@ -238,6 +238,7 @@ class SessionRecords:
             )
             if limits.day is not None:
                 _begin_within(recorder, limits.day)
+            return recorder  # noqa: TRY300 - also where stop is pressed at the end
         except errors.ClaudeError:
             recorder.budget.commit(recorder.held, 0.0)
             raise
@@ -245,7 +246,6 @@ class SessionRecords:
             # Stop was pressed, perhaps when the journal had it already.
             recorder.end_unsent(None)
             raise
-        return recorder
 
     def keep_count(self, sources: ReplaySources, request: Request, tokens: int) -> None:
         """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""

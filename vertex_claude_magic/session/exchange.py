@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
-    from vertex_claude_magic.transport.transport import Start
+    from vertex_claude_magic.transport.transport import PendingResponse, Start
     from vertex_claude_magic.vertex.next_round import NextRound
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.tool_call import ToolCall
@@ -329,10 +329,9 @@ class Exchange:
             self._leave(None)
             raise
         except KeyboardInterrupt:
-            self.done = True
-            partial = self.partial()
-            self._leave(partial)
-            raise errors.ClaudeInterrupt(self._left or partial) from None
+            # Also where it was pressed outside of the stream, which would go on.
+            self.close()
+            raise errors.ClaudeInterrupt(self.partial()) from None
         finally:
             self._reading.release()
         return events
@@ -497,18 +496,23 @@ class Exchange:
                 budget=budget,
             )
 
-        recorder = reserve() if limited else None
         how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
+        sent: list[PendingResponse] = []
+        recorder: CallRecorder | None = None
         try:
-            response = session.send(request, target, **how)
+            recorder = reserve() if limited else None
+            response = session.send(request, target, before=sent.append, **how)
+            recorder = recorder or reserve()
+            return Stream(response, context._replace(recorder=recorder))
         except BaseException as failure:
-            if recorder is not None:
-                recorder.end_unsent(failure if isinstance(failure, errors.ClaudeError) else None)
-            raise
-        try:
-            return Stream(response, context._replace(recorder=recorder or reserve()))
-        except BaseException:
-            response.cancel()
+            error = failure if isinstance(failure, errors.ClaudeError) else None
+            for response in sent:
+                response.cancel()
+            if any(response.may_be_billed for response in sent):
+                # Nobody has it to close, so it is counted here.
+                (recorder or reserve()).end(Reply(), error=error, stopped=error is None)
+            elif recorder is not None:
+                recorder.end_unsent(error)
             raise
 
     def _end_round(self, stream: Stream) -> Generator[Event, None, None]:

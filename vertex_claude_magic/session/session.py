@@ -193,6 +193,7 @@ class Session:
         timeout: float | None = None,
         retry: bool = True,
         start: Start | None = None,
+        before: Callable[[PendingResponse], None] = lambda _: None,
     ) -> PendingResponse:
         """Start sending a request, and return at once.
 
@@ -202,6 +203,7 @@ class Session:
             timeout: Seconds for the whole answer; None means that of the target.
             retry: Whether it may be sent again if it fails.
             start: Runs the sending in a thread, instead of one that the transport has.
+            before: Takes the response before anything is sent.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -222,6 +224,7 @@ class Session:
             retry=retry,
             seen=self.status.sightings,
             start=start,
+            before=before,
         )
 
     def count(self, request: Request, target: Target) -> int:

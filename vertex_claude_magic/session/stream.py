@@ -80,6 +80,9 @@ class Stream:
     `stop` closes it too, and a stream that nobody has any more stops by itself.
     """
 
+    # Until it is made: what stop keeps from being made is closed by whoever makes it.
+    _closed = True
+
     def __init__(self, response: PendingResponse | Playback, context: StreamContext) -> None:
         self.request = context.request
         self.done = False
@@ -95,7 +98,6 @@ class Stream:
         self._first: float | None = None
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
-        self._closed = False
         # Whether something was taken from the response that is not in the reply yet: then nothing behind it may follow.
         self._in_hand = False
         # Whether it was closed before its end was read.
@@ -105,6 +107,7 @@ class Stream:
         # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
         self._arrived_at, self._arrived = array("I"), array("I")
         _unclosed.streams.add(self)
+        self._closed = False
 
     __reduce__ = refuse_copies("A Stream", "Iterate it here, and send its reply.")
 

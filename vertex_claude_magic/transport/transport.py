@@ -107,8 +107,9 @@ class Transport:
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
         retry: bool = True, seen: Seen | None = None, start: Start | None = None,
+        before: Callable[[PendingResponse], None] = lambda _: None,
     ) -> PendingResponse:  # fmt: skip
-        """Start sending and return at once.
+        """Start sending and return at once; where stop is pressed meanwhile, it is cancelled.
 
         Args:
             request: What is sent.
@@ -119,16 +120,22 @@ class Transport:
             seen: Returns what was last seen live, for the same cures, None if nothing was; called in the sending
                 thread.
             start: Runs the sending in a thread, instead of one that this transport has.
+            before: Takes the response before anything is sent, for whoever must know it also where this is stopped.
 
         Raises:
             UntrustedHost: a token would go where it must not.
             ThreadUnavailable: no thread can start here.
         """
         check_token_host(request.url, trusted_hosts)
-        return PendingResponse(
-            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen,
-            start=start or self._threads.start,
-        )  # fmt: skip
+        retries = self.policy.retries if retry else 0
+        response = PendingResponse(self, request, catalog, timeout=timeout, retries=retries, seen=seen)
+        before(response)
+        try:
+            response.start(start or self._threads.start)
+            return response  # noqa: TRY300 - also where stop is pressed at the end
+        except BaseException:
+            response.cancel()
+            raise
 
     def with_own_connections(self) -> Transport:
         """Return a transport of the same login with connections of its own."""
@@ -166,7 +173,7 @@ class PendingResponse:
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
-        seen: Seen | None = None, start: Start,
+        seen: Seen | None = None,
     ) -> None:  # fmt: skip
         self._transport = transport
         self._retries = retries
@@ -190,6 +197,9 @@ class PendingResponse:
         self._tell: Callable[[], None] | None = None
         self._over = Flag()
         at_fork(self, child=PendingResponse._leave_to_parent)
+
+    def start(self, start: Start) -> None:
+        """Send it, in a thread that `start` gives; not where it is made, so that stop never leaves it to nobody."""
         start(self._run, "vertex-claude-send")
 
     __reduce__ = refuse_copies("A response on its way", "Ask in the other process.")
