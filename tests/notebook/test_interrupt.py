@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from journals import rows
 from shells import Shell, StoppingPage
 
 from vertex_claude_magic.emulator import Fault, Reply
@@ -81,3 +82,25 @@ def test_the_page_and_the_error_do_not_repeat_each_other(cell, stop, shell, caps
     assert said.count("KeyboardInterrupt") == 1
     assert said.lower().count("stopped") == 1
     assert said.count("up to here") == (1 if error.reply else 0)
+
+
+@pytest.mark.parametrize("asker", ["Claude()", "Claude().chat('talk')"], ids=["alone", "in a conversation"])
+@pytest.mark.parametrize("cells", ["{0}\n{1}", "{0}\0{1}"], ids=["in one cell", "begun in another cell"])
+def test_an_interrupt_in_a_loop_over_a_stream_closes_it(shell, asker, cells):
+    """The loop is the user's own; the call is counted as stopped, and what came of it is kept."""
+    shell.emulator.answer(PARTIAL, "Next.")
+    loop = "for event in stream:\n    if event.text:\n        raise KeyboardInterrupt"
+    begin = f"from vertex_claude_magic import Claude\nasker = {asker}\nstream = asker.stream('Count')"
+    results = [shell.ip.run_cell(cell) for cell in cells.format(begin, loop).split("\0")]
+    assert isinstance(results[-1].error_in_exec, KeyboardInterrupt)
+    stream = shell.ip.user_ns["stream"]
+    assert (stream.done, stream.partial().text.startswith("One.")) == (True, True)
+    assert [row["state"] for row in rows()] == ["stopped"]
+    assert shell.ok("asker.ask('Again')").text == "Next."
+
+
+def test_an_interrupt_of_another_cell_leaves_a_stream_open(shell):
+    shell.emulator.answer("All of it.")
+    shell.ok("from vertex_claude_magic import Claude\nstream = Claude().stream('Count')")
+    shell.ip.run_cell("raise KeyboardInterrupt")
+    assert shell.ip.user_ns["stream"].reply.text == "All of it."

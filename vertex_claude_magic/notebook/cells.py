@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import threading
+import time
 import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -114,13 +116,14 @@ class SeenCells:
 
 
 class _Running(NamedTuple):
-    """A run of a cell, and the process that runs it; `info` is what IPython says of it."""
+    """A run of a cell, the process that runs it, and when it began (monotonic); `info` is what IPython says of it."""
 
     source: str
     run: int
     process: str
     info: CellInfo | None = None
     cell_id: str = ""
+    begun: float = 0.0
 
 
 # In the context and not in the thread, so that `asyncio.to_thread` and tasks ask for the cell that started them.
@@ -249,7 +252,9 @@ class CellWatch(threading.local):
             # Another message asks for this cell, so what ran before it is over, whatever IPython reported.
             self._under_way, self._answered = [], message
         metadata = self.metadata()
-        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(metadata))
+        cell = _Running(
+            info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(metadata), time.monotonic()
+        )
         self._under_way.append(cell)
         if len(self._under_way) == 1:
             self.seen.add(cell.source, metadata)
@@ -264,6 +269,9 @@ class CellWatch(threading.local):
         if True in known:
             ended, outermost = self._under_way[known.index(True)], self._under_way[0]
             error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+            exchanges = sys.modules.get("vertex_claude_magic.session.exchange")
+            if isinstance(error, KeyboardInterrupt) and exchanges is not None:
+                exchanges.close_used_since(ended.begun)
             # Only the end of the cell that the user ran is its success.
             if error is not None or ended is outermost:
                 self._after(error, ended.source, outermost.cell_id, str(outermost.run))

@@ -9,11 +9,13 @@ exchange itself, and only what it draws differs.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs
@@ -59,6 +61,7 @@ __all__ = [
     "Exchange",
     "Notice",
     "PartOfRun",
+    "close_used_since",
     "sum_of_rounds",
 ]
 
@@ -165,8 +168,8 @@ class Exchange:
     ) -> None:
         self._session = session
         self._notify = notify
-        # Held while events are awaited.
-        self._reading = threading.Lock()
+        # The thread that waits for events.
+        self._readers: dict[str, int] = {}
         self._part = part
         self._budget = budget
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
@@ -217,6 +220,8 @@ class Exchange:
 
                 self._steps.append(RepairOnce(self._question.typed, max_rounds=target.max_rounds))
             self._row = self._catalog.find(self.request.model)
+            self._used = threading.get_ident(), time.monotonic()
+            _exchanges.add(self)
         except BaseException:
             self._leave(None)
             raise
@@ -293,8 +298,11 @@ class Exchange:
         """
         if self.done:
             return []
+        reader = threading.get_ident()
+        self._used = reader, time.monotonic()
         # Each event goes to whoever takes it, so another reader would miss some, and wait for an end that came already.
-        if not self._reading.acquire(blocking=False):
+        # No lock, which stop could leave taken; one operation of a dict is whole.
+        if self._readers.setdefault("", reader) != reader:
             raise errors.StreamInterrupted(
                 "Another thread is reading this answer.",
                 cure="Read it in one thread, and give its events or its reply to the others.",
@@ -333,7 +341,7 @@ class Exchange:
             self.close()
             raise errors.ClaudeInterrupt(self.partial()) from None
         finally:
-            self._reading.release()
+            self._readers.pop("", None)
         return events
 
     def _spelled(self, error: errors.ClaudeError) -> errors.ClaudeError:
@@ -553,6 +561,20 @@ class Exchange:
             reply = self._conversation.settle(reply, stream.request)
         self._reply = reply
         self.done = True
+
+
+_exchanges: WeakSet[Exchange] = WeakSet()
+
+
+def close_used_since(moment: float) -> None:
+    """Close the questions that this thread has begun or read since a moment, in seconds of `time.monotonic`.
+
+    For a cell that was stopped: a loop of its own over a stream tells nobody that it has ended.
+    """
+    for exchange in list(_exchanges):
+        thread, used = exchange._used  # noqa: SLF001 - of its own kind
+        if not exchange.done and thread == threading.get_ident() and used >= moment:
+            exchange.close()
 
 
 def _with_calls(step: Generator[Event, None, Settled], stream: Stream) -> Generator[Event, None, Settled]:
