@@ -229,7 +229,9 @@ class NamedChat:
             former = self._entries[position.at] if position.replaces else None
             if former is not None and former.state != "interrupted":
                 name = quote(self._name, 40)
-                self._notices = [f"The previous answer of this cell remains turn {position.at + 1} of {name}."]
+                self._notices = [
+                    f"The previous answer of this cell remains turn {position.at + 1} of {name}."
+                ]
             elif answer_message(partial) is not None:
                 self._stored = self._settled(partial, request, "interrupted", hurry=True)
         return self._stored

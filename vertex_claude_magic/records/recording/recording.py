@@ -152,7 +152,10 @@ class Recording:
                 raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
             if new > sum(old) and (self._seen or (0, 0))[1] + new - sum(old) > _MOST_BYTES:
                 raise self._unfit(_TOO_LARGE)
-            mine, after = [*(each for _, each in repeats), asker], [*(record for record, _ in repeats), stored]
+            mine, after = (
+                [*(each for _, each in repeats), asker],
+                [*(record for record, _ in repeats), stored],
+            )
             asked = 0 if replaces else len(repeats) + 1
             # Together, with no call in between: an interrupt is seen after one.
             self._mine[key], self._asked[key], self._records[key] = mine, asked, after
