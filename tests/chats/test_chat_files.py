@@ -46,7 +46,7 @@ def sent(claude, claude_emulator) -> Callable[[Path], list[Mapping[str, Any]]]:
     """Load a file, ask in it, and return what was sent of it."""
 
     def sent(path: Path) -> list[Mapping[str, Any]]:
-        chat = Chat.load(path.rename(path.with_name("loaded.ipynb")), session=claude._session)
+        chat = Chat.load(path.rename(path.with_name("loaded.ipynb")), session=claude)
         chat.ask("And now?")
         return claude_emulator.requests[-1].body["messages"][:-1]
 

@@ -94,7 +94,7 @@ def test_a_refused_turn_is_listed_as_such(claude, claude_emulator, tmp_path):
     chat.keep(1)
     assert "refused, sent (--keep)" in turns_table("talk", chat.turns).plain()
     chat.clear()
-    loaded = Chat.load(tmp_path / "talk.ipynb", session=claude._session)
+    loaded = Chat.load(tmp_path / "talk.ipynb", session=claude)
     assert [(turn.state, turn.reply.stop_reason) for turn in loaded.turns] == [
         ("interrupted", "refusal"),
         ("ok", "end_turn"),

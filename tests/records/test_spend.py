@@ -402,7 +402,7 @@ def test_a_day_does_not_begin_anew_where_the_journal_goes_meanwhile(claude_emula
             for each, data in former.items() if how == "replaced by an older one" else ():
                 each.write_bytes(data)
 
-    with pytest.raises(errors.CostLimitExceeded, match="together more than the daily limit"):
+    with pytest.raises(errors.CostLimitExceeded, match="exceeds the daily limit"):
         ask_on()
     assert 0.007 < sum(spent) < 0.01
 
