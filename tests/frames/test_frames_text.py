@@ -224,7 +224,7 @@ def test_a_cut_is_named_in_the_tag_the_notice_and_the_dry_run(shell):
     assert "frame: sent all 2 rows, with 2 long cells shortened" in shell.page.text
     request = REQUEST.request("{{ frame }}", names={"frame": frame})
     assert 'holds="all 2 rows, with 2 long cells shortened"' in request.body["messages"][0]["content"]
-    assert request.notices[0].startswith("frame: sent all 2 rows, with 2 long cells shortened. Raise")
+    assert request.notices[0].startswith("frame: sent all 2 rows, with 2 long cells shortened. To send more:")
 
 
 CELLS = st.one_of(

@@ -321,10 +321,8 @@ def _unknown(
     near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
     if not near:
         near = [name for name in known if name.lower() == wanted.lower()][:1]
-    # Beside a slip that is told nobody means the braces.
-    found: str = f"Did you mean {quote(near[0], 60)}?" if near else ""
-    if placeholder.in_braces and not near:
-        found = spelled("{}.", LITERALLY)
+    hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
+    found = spelled("{}{}.", hint, LITERALLY) if placeholder.in_braces else hint.rstrip()
     # A name alone is already in the message.
     whole = f" (in {placeholder.written})" if placeholder.steps else ""
     return OptionError(f"{what}{whole}.", cure=cure or found or "Look at it in a cell of its own.")
