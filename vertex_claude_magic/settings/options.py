@@ -15,7 +15,7 @@ from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import alternatives, quote
-from vertex_claude_magic.vertex.digest import without_secrets
+from vertex_claude_magic.vertex.digest import without_secret_fields
 from vertex_claude_magic.vertex.headers import Headers
 from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import RequestOptions
@@ -115,7 +115,7 @@ class AskOptions:
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        options = {**self._options(), "set": without_secrets(self.set or {})}
+        options = {**self._options(), "set": without_secret_fields(self.set or {})}
         given = [f"{name}={value!r}" for name, value in options.items() if value != EMPTY[name]]
         return f"{type(self).__name__}({', '.join(given)})"
 

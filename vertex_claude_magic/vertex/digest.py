@@ -43,7 +43,7 @@ __all__ = [
     "with_attachments",
     "with_messages",
     "without_marks",
-    "without_secrets",
+    "without_secret_fields",
 ]
 
 BETA_HEADER = "anthropic-beta"
@@ -107,20 +107,20 @@ def canonical(
     betas = sorted({name.strip() for name in named.split(",")} - {""})
     kept = {
         name: _hashed(value) if isinstance(value, (Mapping, list, tuple)) else value
-        for name, value in without_secrets(body).items()
+        for name, value in without_secret_fields(body).items()
         if name != "stream"
     }
     content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
     return content if keep_marks else dict(unmarked(content))
 
 
-def without_secrets(body: Mapping[str, Any]) -> dict[str, Any]:
+def without_secret_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body without the values of fields that are named as secrets are.
 
     Messages stay as they are: what they hold is content, and the check for secrets looks at it.
 
     >>> server = {"url": "https://mcp.example", "authorization_token": "abc"}
-    >>> without_secrets({"max_tokens": 9, "mcp_servers": [server]})["mcp_servers"]
+    >>> without_secret_fields({"max_tokens": 9, "mcp_servers": [server]})["mcp_servers"]
     [{'url': 'https://mcp.example', 'authorization_token': '[not shown]'}]
     """
     return {name: value if name == "messages" else _shown(name, value) for name, value in body.items()}

@@ -28,7 +28,7 @@ from vertex_claude_magic.vertex.digest import (
     former_digest_of,
     parts_of,
     with_messages,
-    without_secrets,
+    without_secret_fields,
 )
 from vertex_claude_magic.vertex.encoding import clean, encoded
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
@@ -111,7 +111,7 @@ class Request:
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
-        shown["body"] = without_secrets(self.body)
+        shown["body"] = without_secret_fields(self.body)
         return f"Request({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def mentions(self, *words: bytes) -> bool:

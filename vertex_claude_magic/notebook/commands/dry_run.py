@@ -22,7 +22,7 @@ from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.budget import count_or_bound, worst_case
 from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.text import message_of
-from vertex_claude_magic.vertex.digest import without_secrets
+from vertex_claude_magic.vertex.digest import without_secret_fields
 from vertex_claude_magic.vertex.headers import shown_headers
 from vertex_claude_magic.vertex.reply import Usage
 
@@ -77,7 +77,7 @@ def show_dry_run(
     price = "the price is unknown."
     if result.least is not None and result.most is not None:
         price = f"between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."
-    shown = without_secrets(request.body)
+    shown = without_secret_fields(request.body)
     rows = block_rows(shown, int(target.catalog.limits["image"]["tokens"]))
     lines = [
         f"{counted}, {limit}; {price}",
@@ -188,7 +188,7 @@ def _request_text(label: str, request: Request, first: Request | None) -> tuple[
     return (
         title,
         "\n".join(lines),
-        json.dumps(shown_body(without_secrets(body)), indent=2, ensure_ascii=False),
+        json.dumps(shown_body(without_secret_fields(body)), indent=2, ensure_ascii=False),
     )
 
 

@@ -17,7 +17,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
 from vertex_claude_magic.text import number_of
-from vertex_claude_magic.vertex.digest import without_secrets
+from vertex_claude_magic.vertex.digest import without_secret_fields
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.headers import shown_headers
 
@@ -190,7 +190,8 @@ def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     data = "--data-binary @request.json"
     if len(request.payload) <= _LONGEST_INLINE:
         # In ASCII, so that what is pasted is what goes out.
-        data = f"-d {shlex.quote(json.dumps(without_secrets(json.loads(request.payload)), separators=(',', ':')))}"
+        body = without_secret_fields(json.loads(request.payload))
+        data = f"-d {shlex.quote(json.dumps(body, separators=(',', ':')))}"
     headers = []
     for name, value in shown_headers(request.headers).items():
         if value == request.headers[name]:
