@@ -67,7 +67,9 @@ def at_fork(
         parent: Called with it in the parent after the fork.
     """
     number = next(_numbers)
-    _owners[number] = (weakref.ref(owner, lambda _: _owners.pop(number, None)), (before, parent, child))
+    # At the end of the process the names of this module may be gone before the owner is.
+    gone = partial(_owners.pop, number, None)
+    _owners[number] = (weakref.ref(owner, lambda _: gone()), (before, parent, child))
 
 
 def process_id() -> str:
