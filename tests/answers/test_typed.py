@@ -512,19 +512,17 @@ def test_the_cure_of_an_answer_that_does_not_fit_can_be_followed_in_a_cell(shell
 
 
 @pytest.mark.parametrize("kind", ["df", "City", "list[City]"])
-@pytest.mark.parametrize("form", ["code", "json"])
-def test_another_form_of_a_typed_answer_is_refused_before_sending(shell, kind, form):
-    """The data are the form. A setting is for all questions, and gives way."""
-    for cell in (
-        f"%%claude --as {kind} -f {form}\nWhich?",
-        f"%%claude --as {kind} -f {form} --dry-run\nWhich?",
-    ):
-        assert f"--as and --format {form} cannot be combined." in str(shell.error(cell))
+def test_code_of_a_typed_answer_is_refused_before_sending(shell, kind):
+    """It has none. A setting is for all questions, and gives way."""
+    for more in ("", " --dry-run"):
+        error = shell.error(f"%%claude --as {kind} -f code{more}\nWhich?")
+        assert "--as and --format code cannot be combined." in str(error)
     assert not shell.asked
-    shell.ok(f"%config ClaudeMagics.format = '{form}'")
-    shell.emulator.answer(GOOD)
+    shell.ok("%config ClaudeMagics.format = 'code'")
+    shell.emulator.answer(GOOD, GOOD)
     shell.ok("%%claude --as City\nWhich?")
     assert "no Python code" not in shell.page.text
+    assert shell.ok("%%claude --as City -f json\nWhich?").data
 
 
 def test_a_repair_is_shown(shell):

@@ -184,11 +184,11 @@ def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestio
     """Return what the answer must look like; `forced` says whether a tool may be forced for it."""
     if not target.wants_data:
         return None
-    kind, form = target.as_, target.format
+    kind = target.as_
     # As a setting, a form is for all questions, and gives way.
-    if form in {"code", "json"} and target.origins.get("format") in {"option", "saved prompt"}:
+    if target.format == "code" and target.origins.get("format") in {"option", "saved prompt"}:
         raise errors.OptionError(
-            spelled("{} and {} cannot be combined.", option("as_"), option("format", form)),
+            spelled("{} and {} cannot be combined.", option("as_"), option("format", "code")),
             cure="Leave one of them out.",
         )
     from vertex_claude_magic.answers.repair import TypedQuestion, choose_way
