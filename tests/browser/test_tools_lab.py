@@ -104,7 +104,7 @@ def test_calls_figures_confirmations_stops_and_sources(lesson, tmp_path):
     prompt.wait_for(timeout=60_000)
     assert f"mean(column={json.dumps(HOSTILE)})" in shown(lab, 2).locator("pre code").first.inner_text()
     assert lab.screenshot(tmp_path / "tools-confirm.png").stat().st_size > 10_000
-    prompt.fill("yes please")
+    prompt.fill("no")
     prompt.press("Enter")
     shown(lab, 2).get_by_text("As you like.").wait_for(timeout=60_000)
     lab.settle()
