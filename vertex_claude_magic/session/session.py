@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.loaded import Demo
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.policy import Policy
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
     from vertex_claude_magic.transport.auth import Authorizer
@@ -132,6 +133,7 @@ class Session:
         settings: AskOptions | None = None,
         *,
         saved: Mapping[str, Any] | None = None,
+        policy: Policy | None = None,
     ) -> Target:
         """Resolve the settings, with the options of one question over them.
 
@@ -139,11 +141,12 @@ class Session:
             given: Options by name.
             settings: What to resolve in place of the present settings.
             saved: The options of a saved prompt, by name.
+            policy: What is locked; that of this process if not given.
 
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return _resolved(self.settings() if settings is None else settings, given, saved)
+        return _resolved(self.settings() if settings is None else settings, given, saved, policy)
 
     def request(
         self,
@@ -313,9 +316,12 @@ class Session:
 
 
 def _resolved(
-    settings: AskOptions, given: Mapping[str, Any] | None = None, saved: Mapping[str, Any] | None = None
+    settings: AskOptions,
+    given: Mapping[str, Any] | None = None,
+    saved: Mapping[str, Any] | None = None,
+    policy: Policy | None = None,
 ) -> Target:
-    return resolve_target(settings, given or {}, saved=saved)
+    return resolve_target(settings, given or {}, saved=saved, policy=policy)
 
 
 def open_session(

@@ -20,7 +20,6 @@ from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimit
 from vertex_claude_magic.process import can_connect, start_thread
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.policy import OPEN
-from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.waiting import wait_for
@@ -80,7 +79,7 @@ class Setup:
     def __post_init__(self) -> None:
         # A policy that cannot be read is found by a check, and the others still look.
         ruling = OPEN if present_policy().closed else present_policy()
-        self.target = resolve_target(self.session.settings(), self.call or {}, policy=ruling)
+        self.target = self.session.target(self.call, policy=ruling)
         self.catalog = self.target.catalog
         self._most = self.limits or TimeLimits()
         self.timer = Timer(self.clock, self._most.whole)
