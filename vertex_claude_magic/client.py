@@ -8,15 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, PickleRefused
+from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.asking import answer_of, scope_of, scope_with, spelled_for_python, started
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
+from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import in_python
-from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -187,9 +187,10 @@ class Claude:
 
         with spelled_for_python():
             if vary is not None and not isinstance(vary, Mapping):
-                raise OptionError(
-                    f"vary is of the type {quote(type(vary).__name__, 40)}.",
-                    cure='Give a dict of options and their values, such as vary={"effort": ["low", "high"]}.',
+                raise wrong_type(
+                    "vary",
+                    vary,
+                    'Give a dict of options and their values, such as vary={"effort": ["low", "high"]}.',
                 )
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:

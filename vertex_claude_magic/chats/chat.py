@@ -16,6 +16,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
@@ -288,10 +289,7 @@ class Chat:
         elif callable(getattr(session, "chat", None)):
             chat = session.chat(file.stem)
         else:
-            raise OptionError(
-                f"session is of the type {quote(type(session).__name__, 40)}.",
-                cure="Give the client that asks: session=Claude().",
-            )
+            raise wrong_type("session", session, "Give the client that asks: session=Claude().")
         chat.begin_with(read_notebook(file))
         return chat
 

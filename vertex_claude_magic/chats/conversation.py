@@ -11,22 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.entry import (
-    TurnEntry,
-    answer_message,
-    chain,
-    entry_of,
-    stored_turn,
-)
+from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
-from vertex_claude_magic.chats.sending import (
-    history_after,
-    history_of,
-    questions_of,
-    tokens_of,
-)
+from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, tokens_of
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.stores import UnansweredQuestion

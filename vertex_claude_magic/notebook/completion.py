@@ -69,9 +69,10 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
     if context.cursor_line == 0 and (line := _LINE.match(before)):
         start, fragment = _split(line["line"])
         found = candidates(start, fragment, shell.user_ns)
-    if not found and context.full_text.lstrip().startswith("%%claude") and context.cursor_line > 0:
+    is_prompt = context.full_text.lstrip().startswith("%%claude")
+    if not found and is_prompt and context.cursor_line > 0:
         fragment, found = template_candidates(before, shell.user_ns)
-    if not found and not context.full_text.lstrip().startswith("%%claude"):
+    if not found and not is_prompt:
         above = context.full_text.split("\n")[: context.cursor_line]
         fragment, found, alone = call_candidates("\n".join([*above, before]), shell.user_ns)
     # JupyterLab breaks a type at its spaces, and then prints its lines over those of the rows around.

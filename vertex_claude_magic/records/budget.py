@@ -226,21 +226,14 @@ class Budget:
             spent = sum(self._sums(local=local)) if limit is not None else 0.0
             if limit is not None and not spent + usd <= limit:
                 # Few questions cross a limit.
-                from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+                from vertex_claude_magic.settings.limit_cures import limit_exceeded, or_priced
 
                 if math.isinf(spent + usd):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
                         cure=or_priced("max_session_cost", limit),
                     )
-                # What this machine answers has cost nothing; a limit can be tried with it all the same.
-                what = "At Google's prices this" if local else "This"
-                so_far = "for this session so far" if local else "spent this session"
-                raise errors.CostLimitExceeded(
-                    f"{what} question may cost up to {usd_estimate(usd)}; with {usd_estimate(spent)} {so_far}, "
-                    f"that exceeds the session limit of {usd_limit(limit)} (estimates).",
-                    cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_session_cost", limit)),
-                )
+                raise limit_exceeded("max_session_cost", limit, usd, spent, local=local)
             held = next(HELD) if held is None else held
             self._held[held] = (local, usd)
             return held

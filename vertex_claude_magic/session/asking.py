@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
@@ -79,10 +80,7 @@ def scope_with(names: Mapping[str, Any] | None) -> Scope | None:
         OptionError: they are no mapping.
     """
     if names is not None and not isinstance(names, Mapping):
-        raise OptionError(
-            f"names is of the type {quote(type(names).__name__, 40)}.",
-            cure='Give a dict of names and values, such as names={"n": n}.',
-        )
+        raise wrong_type("names", names, 'Give a dict of names and values, such as names={"n": n}.')
     return None if names is None else Scope(names=names)
 
 

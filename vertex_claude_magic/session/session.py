@@ -19,9 +19,9 @@ from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
 from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
+from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.spelling import Spelling, spelled
-from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.transport import Transport
@@ -348,9 +348,10 @@ def open_session(
         OptionError: a setting has a name that does not exist, or a value that it cannot take.
     """
     if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
-        raise errors.OptionError(
-            f"policy is of the type {quote(type(retry_policy).__name__, 40)}.",
-            cure="Give a vertex_claude_magic.transport.retry.RetryPolicy; VERTEX_CLAUDE_POLICY names a policy file.",
+        raise wrong_type(
+            "policy",
+            retry_policy,
+            "Give a vertex_claude_magic.transport.retry.RetryPolicy; VERTEX_CLAUDE_POLICY names a policy file.",
         )
     settings = settings_of(options)
     elsewhere = credentials is not None or access_token is not None or options.get("base_url")

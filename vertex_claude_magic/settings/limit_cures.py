@@ -1,4 +1,4 @@
-"""How the cure of a refusal ends that a limit in USD has caused: the user can raise a limit of their own, and no other.
+"""How a refusal reads that a limit in USD has caused: the user can raise a limit of their own, and no other.
 
 One that a policy sets is named with its file, and with what is left to do.
 """
@@ -6,11 +6,41 @@ One that a policy sets is named with its file, and with what is left to do.
 from __future__ import annotations
 
 from vertex_claude_magic.errors import CostLimitExceeded
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 
-__all__ = ["or_more", "or_priced", "spending_unknown"]
+__all__ = ["limit_exceeded", "or_more", "or_priced", "spending_unknown"]
+
+# Of each limit: what it holds for, its name in a sentence, and what else lets the question through.
+_LIMITS = {
+    "max_session_cost": ("this session", "session", ""),
+    "max_daily_cost": ("today", "daily", "wait for tomorrow, "),
+}
+
+
+def limit_exceeded(name: str, limit: float, most: float, spent: float, *, local: bool) -> CostLimitExceeded:
+    """Return the error for a question that could cross a limit.
+
+    Args:
+        name: The option that has the limit, `max_session_cost` or `max_daily_cost`.
+        limit: The limit in USD.
+        most: What the question costs at most, in USD.
+        spent: What was spent so far, in USD.
+        local: Whether this machine answers, which costs nothing; a limit can be tried with it all the same.
+
+    >>> limit_exceeded("max_session_cost", 2.0, 0.5, 1.75, local=False).cure
+    'Lower --max-tokens, or raise max_session_cost.'
+    """
+    during, limited, later = _LIMITS[name]
+    what = "At Google's prices this" if local else "This"
+    so_far = f"for {during} so far" if local else f"spent {during}"
+    return CostLimitExceeded(
+        f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(spent)} {so_far}, "
+        f"that exceeds the {limited} limit of {usd_limit(limit)} (estimates).",
+        cure=spelled("Lower {}, {}{}", option("max_tokens"), later, or_more(name, limit)),
+    )
 
 
 def or_more(name: str, limit: float) -> Spelled:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.registry import Option
 
-__all__ = ["AskOptions", "check_value", "merge"]
+__all__ = ["AskOptions", "check_value", "merge", "wrong_type"]
 
 
 class AskOptions:
@@ -293,3 +293,17 @@ def _unfit(row: Option, value: Any, wanted: str) -> OptionError:
 def _named(row: Option) -> str | Spelling:
     # What is only a setting has no name on a line.
     return name_of(row.name) if "line" in row.places else row.name
+
+
+def wrong_type(what: str, value: object, cure: str) -> OptionError:
+    """Return the error for an argument whose type is none that it takes.
+
+    Args:
+        what: The argument.
+        value: What was given.
+        cure: What to give.
+
+    >>> wrong_type("names", 3, "Give a dict.").message
+    'names is of the type int.'
+    """
+    return OptionError(f"{what} is of the type {quote(type(value).__name__, 40)}.", cure=cure)

@@ -17,7 +17,7 @@ from vertex_claude_magic.settings.found_options import did_you_mean, read_option
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.text import alternatives, quote, quote_path
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., st
                 cure = f"Use global, us, eu, or a region such as {near if '-' in near else 'us-east5'}."
         elif name == "effort" and value and value not in levels:
             message = f"there is no effort level {shown!r}."
-            cure = f"Use {', '.join(levels[:-1])} or {levels[-1]}."
+            cure = f"Use {alternatives(levels)}."
         elif name == "thinking" and value and thinking_type(value) is None:
             message = f"{shown!r} is not a thinking mode."
             cure = "Use adaptive, off, between_tools, or a budget in tokens."

@@ -27,6 +27,7 @@ from vertex_claude_magic.prompts.template import (
     parse_template,
     value_of,
 )
+from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -178,9 +179,8 @@ def read_row_prompt(
     """
     scope = scope or Scope()
     if not isinstance(template, str):
-        raise OptionError(
-            f"The prompt of a table is of the type {quote(type(template).__name__, 40)}.",
-            cure='Give one text for all rows, such as "Sum up {{ text }}."',
+        raise wrong_type(
+            "The prompt of a table", template, 'Give one text for all rows, such as "Sum up {{ text }}."'
         )
     if not template.strip():
         raise OptionError("The prompt is empty.", cure="Write a question about a row.")

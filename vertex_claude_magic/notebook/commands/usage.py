@@ -15,6 +15,7 @@ from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.usage import GROUPS, total, usage_of
 from vertex_claude_magic.settings.options import check_value
+from vertex_claude_magic.text import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -78,7 +79,7 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
         OptionError: the line holds anything else.
     """
     # Whatever is wrong with the line, the cure names all that it takes.
-    cure = f"It takes --days N, --by {', '.join(GROUPS[:-1])} or {GROUPS[-1]}, and --session."
+    cure = f"It takes --days N, --by {alternatives(GROUPS)}, and --session."
     try:
         options = parse_options(line, USAGE_OPTIONS)
         for row in USAGE_OPTIONS:

@@ -56,7 +56,6 @@ _FRAMES: Mapping[str, Kind] = {
     "Series": "series",
     "Index": "series",
 }
-_DATABASE_ROWS: Mapping[str, Kind] = {"Row": "structure", "Record": "structure"}
 _CLASSES: Mapping[str, Mapping[str, Kind]] = {
     **dict.fromkeys(("pandas", "modin", "cudf", "dask", "polars", "narwhals"), _FRAMES),
     "pyarrow": {
@@ -66,7 +65,7 @@ _CLASSES: Mapping[str, Mapping[str, Kind]] = {
         "Array": "series",
         "Scalar": "scalar",
     },
-    **dict.fromkeys(ROWS, _DATABASE_ROWS),
+    **{package: {name: "structure"} for package, name in ROWS.items()},
     "duckdb": {"DuckDBPyRelation": "frame"},
     "_duckdb": {"DuckDBPyRelation": "frame"},
     "ibis": {"Table": "frame"},

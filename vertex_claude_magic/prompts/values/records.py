@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["ROWS", "Record", "fields_of", "hides", "is_own", "loose_fields"]
 
 Fields = list[tuple[str, Any]]
-# The packages whose rows are neither mappings nor named tuples, and have `keys`.
-ROWS = ("sqlite3", "google", "asyncpg")
+# The classes of rows that are neither mappings nor named tuples, and have `keys`, by the packages that they are of.
+ROWS = {"sqlite3": "Row", "google": "Row", "asyncpg": "Record"}
 
 
 class Record(dict[str, Any]):
@@ -43,7 +43,7 @@ def fields_of(value: Any) -> Fields | None:
         return _values(value, (field.name for field in dataclasses.fields(value)))
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return _public(value._asdict().items())
-    if kind.__module__.partition(".")[0] in ROWS and kind.__name__ in {"Row", "Record"}:
+    if ROWS.get(kind.__module__.partition(".")[0]) == kind.__name__:
         return [(str(name), value[name]) for name in value.keys()]  # noqa: SIM118 - a row is no mapping
     return None
 

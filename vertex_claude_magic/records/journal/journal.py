@@ -20,7 +20,6 @@ from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
-from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     import sqlite3
@@ -476,9 +475,8 @@ class Journal:
 
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_here: float) -> None:
-    from vertex_claude_magic.models.prices import usd_estimate, usd_limit
     from vertex_claude_magic.records.journal import ledger
-    from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+    from vertex_claude_magic.settings.limit_cures import limit_exceeded, or_priced
 
     today = calls.day_of(call.at)
     local = call.source in calls.LOCAL
@@ -493,16 +491,7 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_h
     # The file may have been removed or emptied since this process spent something.
     usd = max(spent.usd, spent_here)
     if usd + most > limit:
-        # What this machine answers costs nothing; a limit can be tried with it all the same.
-        what = "At Google's prices this" if local else "This"
-        so_far = "for today so far" if local else "spent today"
-        raise CostLimitExceeded(
-            f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(usd)} {so_far}, "
-            f"that exceeds the daily limit of {usd_limit(limit)} (estimates).",
-            cure=spelled(
-                "Lower {}, wait for tomorrow, {}", option("max_tokens"), or_more("max_daily_cost", limit)
-            ),
-        )
+        raise limit_exceeded("max_daily_cost", limit, most, usd, local=local)
 
 
 # Written back and closed where the interpreter ends in order; it keeps none of them alive.
