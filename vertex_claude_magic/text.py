@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.secret_forms import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = [
     "alternatives",
     "message_of",
+    "nearest",
     "number_of",
     "on_line",
     "quote",
@@ -61,6 +62,25 @@ def alternatives(words: Sequence[str]) -> str:
     """
     *before, last = words
     return f"{', '.join(before)} or {last}" if before else last
+
+
+def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
+    """Return the known name that was probably meant by one that does not exist; empty where none is like it.
+
+    Args:
+        name: The name that does not exist; it may be anybody's.
+        known: Those that do.
+        cutoff: How alike they must be, from 0 to 1.
+
+    >>> nearest("lock", ["locks", "limits"]), nearest("DF", ["df"]), nearest("x", ["locks"])
+    ('locks', 'df', '')
+    """
+    # Imported only here, because hardly any question has a name that does not exist.
+    import difflib
+
+    # Comparing takes quadratic time.
+    alike = difflib.get_close_matches(name[:80], known, n=1, cutoff=cutoff)
+    return next(iter(alike or [each for each in known if each.lower() == name.lower()]), "")
 
 
 def on_line(value: str) -> str:

@@ -6,7 +6,6 @@ import ast
 import builtins
 import datetime as dt
 import decimal
-import difflib
 import enum
 import json
 import re
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
@@ -180,8 +179,8 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
         )
     if hasattr(builtins, name):
         raise _no_type(name)
-    near = difflib.get_close_matches(name, [*own_names(names), *_KNOWN, *typing.__all__], n=1)
-    hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
+    near = nearest(name, [*own_names(names), *_KNOWN, *typing.__all__])
+    hint = f"Did you mean {quote(near, 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
         spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))),
         cure=hint,

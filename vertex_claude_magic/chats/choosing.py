@@ -10,7 +10,7 @@ from vertex_claude_magic.chats.naming import check_name
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.session.history import History
 from vertex_claude_magic.spelling import Spelling, option, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
@@ -62,13 +62,10 @@ def conversation_of(
         return Following(after.chat or "a reply", after)
     names = names or {}
     if not isinstance(after, str) or after not in names:
-        import difflib
-
         known = [name for name in own_names(names) if isinstance(names[name], Reply)]
-        near = difflib.get_close_matches(str(after), known, n=1)
         cure = spelled("Ask with {} first, then follow with {}.", _FIRST, _FOLLOWED)
-        if near:
-            cure = spelled("Did you mean {}?", near[0])
+        if near := nearest(str(after), known):
+            cure = spelled("Did you mean {}?", near)
         elif known:
             cure = spelled("The last reply is in {}.", known[-1])
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)

@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong, and end with status 2."""
-        from difflib import get_close_matches
-
         found = re.search(r"unrecognized arguments: (-[^\s=]+)|invalid choice: '([^']*)'", message)
-        near = get_close_matches(found[1] or found[2], [*self.words()], n=1) if found else []
-        super().error(f"{message}. Did you mean {near[0]}?" if near else message)
+        near = nearest(found[1] or found[2], [*self.words()]) if found else ""
+        super().error(f"{message}. Did you mean {near}?" if near else message)
 
     def words(self) -> Iterator[str]:
         """Yield the options and the choices of this parser, and of its actions."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option, by_name
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -305,8 +305,6 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
 
 
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:
-    import difflib
-
     long = name.startswith("--")
     # What the command reads only to refuse it, is no advice; and two dashes with a letter resemble any short option.
     offered = [
@@ -318,14 +316,14 @@ def _refuse(name: str, known: Mapping[str, Option]) -> Option:
             cure="Leave it out; --no-stream shows the answer only when it is complete.",
         )
     longer = [each for each in offered if long and each.startswith(name)]
-    near = longer or difflib.get_close_matches(name, offered, n=1)
+    near = " or ".join(longer) or nearest(name, offered)
     short = "Options cannot be abbreviated: " if longer else "There is no option "
     own = (
         "%%claude --help all lists all options; -- ends them."
         if LINE_OPTIONS.keys() <= known.keys()
         else f"Known are {', '.join(offered)}."
     )
-    cure = f"Did you mean {' or '.join(near)}?" if near else own
+    cure = f"Did you mean {near}?" if near else own
     raise OptionError(f"{short}{quote(name, 40)!r}.", cure=cure)
 
 

@@ -24,7 +24,7 @@ from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
@@ -229,12 +229,10 @@ def _found(name: str, scope: Scope) -> Any:
                 ),
             )
     if placeholder is not None and not path.exists():
-        import difflib
-
         from vertex_claude_magic.prompts.values.files import names_beside
 
-        near = difflib.get_close_matches(name, [*own_names(scope.names), *(names_beside(path) or ())], n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
+        near = nearest(name, [*own_names(scope.names), *(names_beside(path) or ())])
+        hint = f"Did you mean {near}?" if near else "Use a variable or the path of a file."
         raise OptionError(
             f"{quote(name, 60)!r} is neither a variable nor a file.",
             cure=hint,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
 import functools
 import keyword
 import re
@@ -23,7 +22,7 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.spelling import Spelling, flag, spelled
-from vertex_claude_magic.text import message_of, quote
+from vertex_claude_magic.text import message_of, nearest, quote
 
 __all__ = [
     "LITERALLY",
@@ -318,10 +317,8 @@ def index_cure(value: Any, name: str) -> str:
 def _unknown(
     placeholder: Placeholder, what: str, known: list[str], wanted: str, cure: str = ""
 ) -> OptionError:
-    near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
-    if not near:
-        near = [name for name in known if name.lower() == wanted.lower()][:1]
-    hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
+    near = nearest(wanted, known)
+    hint = f"Did you mean {quote(near, 60)}? " if near else ""
     found = spelled("{}{}.", hint, LITERALLY) if placeholder.in_braces else hint.rstrip()
     # A name alone is already in the message.
     whole = f" (in {placeholder.written})" if placeholder.steps else ""

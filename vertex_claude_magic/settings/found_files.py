@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +46,11 @@ def found_text(name: str, folder: Path, ending: str, *, kind: str, place: str) -
         )
     label = f"{place}/{quote(name, 40)}{ending}"
     if not path.is_file():
-        import difflib
-
         known = found_names(folder, ending)
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         listed = ", ".join(quote(each, 40) for each in known[:10])
         cure = (
-            f"Did you mean {quote(near[0], 40)}?"
+            f"Did you mean {quote(near, 40)}?"
             if near
             else f"There are {listed}."
             if known

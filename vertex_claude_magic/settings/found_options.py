@@ -14,10 +14,10 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import in_python
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from vertex_claude_magic.settings.registry import Option
@@ -27,7 +27,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["did_you_mean", "read_option", "read_options", "read_toml"]
+__all__ = ["read_option", "read_options", "read_toml"]
 
 # Characters; such a file has a few lines.
 _LONGEST = 200_000
@@ -73,10 +73,10 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
         key = f"{key}_" if key in {"as", "with"} else key
         row = OPTIONS.get(key)
         if row is None or row.kind == "display":
-            offered = OPTIONS.keys() - _NEVER - _ON_THE_LINE
+            near = nearest(key, OPTIONS.keys() - _NEVER - _ON_THE_LINE).rstrip("_")
             raise OptionError(
                 f"{where(name)}: there is no option {quote(name, 40)!r}.",
-                cure=did_you_mean(key, [each.rstrip("_") for each in offered], "See %%claude --help all."),
+                cure=f"Did you mean {near}?" if near else "See %%claude --help all.",
             )
         if key in _NEVER:
             raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
@@ -89,19 +89,6 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
             cure="A file may switch tools on only where each call is confirmed.",
         )
     return options
-
-
-def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return the cure for a name that does not exist: the one that is nearest to it, or something else.
-
-    >>> did_you_mean("lock", ["locks", "limits"], "Remove it."), did_you_mean("x", ["locks"], "Remove it.")
-    ('Did you mean locks?', 'Remove it.')
-    """
-    import difflib
-
-    # Comparing takes quadratic time.
-    near = difflib.get_close_matches(name[:80], sorted(known), n=1)
-    return f"Did you mean {near[0]}?" if near else otherwise
 
 
 def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.settings.found_options import did_you_mean, read_option, read_options, read_toml
+from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import alternatives, quote, quote_path
+from vertex_claude_magic.text import alternatives, nearest, quote, quote_path
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
@@ -155,25 +155,25 @@ def _check_names(table: Mapping[str, Any], where: Callable[..., str]) -> None:
         if section in _SECTIONS and not isinstance(content, dict):
             raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
         if section not in _SECTIONS and isinstance(content, dict):
-            cure = did_you_mean(section, _SECTIONS, f"Sections are {', '.join(_SECTIONS)}.")
+            near = nearest(section, _SECTIONS)
+            cure = f"Did you mean {near}?" if near else f"Sections are {', '.join(_SECTIONS)}."
             raise OptionError(f"{where(section)}: there is no section [{shown}].", cure=cure)
         if section not in _SECTIONS:
             cure = cure_for(section, "Remove the line.")
             raise OptionError(f"{where(section)}: {shown} is in no section.", cure=cure)
         for name, value in content.items():
             if section in _NAMES:
-                wrong, otherwise = (
-                    name not in _NAMES[section],
-                    did_you_mean(name, _NAMES[section], "Remove the line."),
-                )
+                wrong = name not in _NAMES[section]
             else:
                 # An option may have the name of a limit or a switch.
                 switch = name in _SWITCHES and isinstance(value, bool)
                 wrong = any(name in names for names in _NAMES.values()) and (switch or name not in OPTIONS)
-                otherwise = ""
             if wrong:
-                message = f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}."
-                raise OptionError(message, cure=cure_for(name, otherwise))
+                near = nearest(name, _NAMES.get(section, ()))
+                cure = cure_for(name, f"Did you mean {near}?" if near else "Remove the line.")
+                raise OptionError(
+                    f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}.", cure=cure
+                )
 
 
 def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., str]) -> None:

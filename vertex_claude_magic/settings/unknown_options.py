@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import field, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,13 +82,8 @@ def unknown_option(name: str) -> OptionError:
     elif name in _FIELDS:
         cure = spelled("Use {}.", field(name))
     else:
-        # Imported only here, because it takes time that no other question needs.
-        import difflib
-
         takes = [row.name for row in OPTIONS.values() if "python" in row.places]
         takes += [*_OF_CLAUDE, *_OF_TABLES, "names"]
-        near = difflib.get_close_matches(name, takes, n=1, cutoff=0.7)
-        cure = (
-            f"Did you mean {near[0]}?" if near else "The page Options of the documentation lists all of them."
-        )
+        near = nearest(name, takes, cutoff=0.7)
+        cure = f"Did you mean {near}?" if near else "The page Options of the documentation lists all of them."
     return OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)

@@ -30,7 +30,7 @@ from vertex_claude_magic.prompts.template import (
 from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.tables.values import json_value
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
@@ -275,16 +275,11 @@ def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]
 
 
 def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionError:
-    import difflib
-
-    known = [*rows.names, *variables]
-    near = difflib.get_close_matches(name[:80], known, n=1) or [
-        each for each in known if each.lower() == name.lower()
-    ]
+    near = nearest(name, [*rows.names, *variables])
     columns = f"Columns: {_listed(rows.names)}."
     # Beside a slip that is told nobody means the braces.
     listed = (
-        f"Did you mean {{{{ {_written(near[0])} }}}}? {columns}"
+        f"Did you mean {{{{ {_written(near)} }}}}? {columns}"
         if near
         else spelled("{} {}.", columns, LITERALLY)
     )

@@ -13,7 +13,7 @@ from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.prompts.scope import of_ipython, own_names
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 from vertex_claude_magic.vertex.tool_call import NOBODY
 
 if TYPE_CHECKING:
@@ -145,13 +145,10 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
             f"{quote(name, 40)!r} is a function of Python or IPython itself, not one of yours.",
             cure="Write a function that calls it, with types and a docstring.",
         )
-    from difflib import get_close_matches
-
-    callables = [each for each in own_names(names) if callable(names[each])]
-    near = get_close_matches(name, [*callables, WEB_SEARCH], n=1)
+    near = nearest(name, [*(each for each in own_names(names) if callable(names[each])), WEB_SEARCH])
     raise OptionError(
         f"No function named {quote(name, 40)!r}.",
-        cure=f"Did you mean {near[0]}?" if near else "Define it in a cell above, or use web_search.",
+        cure=f"Did you mean {near}?" if near else "Define it in a cell above, or use web_search.",
     )
 
 

@@ -15,7 +15,7 @@ from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
 from vertex_claude_magic.notebook.pages.show import show_line, show_page
 from vertex_claude_magic.records.provenance import QUOTING
-from vertex_claude_magic.text import number_of, on_line, quote, quote_path
+from vertex_claude_magic.text import nearest, number_of, on_line, quote, quote_path
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
@@ -90,12 +90,10 @@ def run_chat(host: Host, line: str) -> None:
 
 
 def _nothing(host: Host, name: str) -> OptionError:
-    import difflib
-
     session = host.session()
     known = [row.name for row in store_of(session, session.target()).listed(home())]
-    near = difflib.get_close_matches(name, known, n=1)
-    cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} starts one."
+    near = nearest(name, known)
+    cure = f"Did you mean {near}?" if near else f"%%claude -c {name} starts one."
     if owners := _owners_elsewhere(host, name):
         # Such as this notebook under its former name.
         cure = f"{quote(owners[0], 120)} has one; take it over with %claude_chat {name} --all --fork {name}"

@@ -11,7 +11,7 @@ from vertex_claude_magic.prompts.template import parse_path, value_of
 from vertex_claude_magic.tables.options import refuse_options
 from vertex_claude_magic.tables.row_prompt import ROW
 from vertex_claude_magic.tables.rows import read_rows
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,9 +99,7 @@ def _table_of(host: Host, text: str) -> Any:
             cure="Assign the table to a variable first, and write its name, such as reviews or data.reviews.",
         )
     if path.name not in host.shell.user_ns:
-        import difflib
-
-        near = difflib.get_close_matches(path.name, own_names(host.shell.user_ns), n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Make the table in a cell above."
+        near = nearest(path.name, own_names(host.shell.user_ns))
+        hint = f"Did you mean {near}?" if near else "Make the table in a cell above."
         raise errors.OptionError(f"No variable named {path.name[:60]!r}.", cure=hint)
     return value_of(path, host.shell.user_ns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import io
 import itertools
 import re
@@ -16,7 +15,7 @@ from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, sho
 from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
 from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
 from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
-from vertex_claude_magic.text import quote, quote_path, without_home
+from vertex_claude_magic.text import nearest, quote, quote_path, without_home
 
 if TYPE_CHECKING:
     import os
@@ -99,8 +98,8 @@ def _missing(path: Path, error: OSError | ValueError) -> OptionError:
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
     names = names_beside(path)
-    if near := difflib.get_close_matches(path.name, names or (), n=1):
-        return OptionError(message, cure=f"Did you mean {quote(near[0], 80)}?")
+    if near := nearest(path.name, names or ()):
+        return OptionError(message, cure=f"Did you mean {quote(near, 80)}?")
     if path.is_absolute():
         found = "has no such file" if names is not None else "is no folder that can be read"
         return OptionError(
