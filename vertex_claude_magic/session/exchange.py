@@ -469,6 +469,7 @@ class Exchange:
             clock=session.clock,
             notify=self._notify,
             found=found,
+            without_login=partial(sources.without_login, request=request),
         )
         if found is not None:
             played = session.records.play(
@@ -477,13 +478,15 @@ class Exchange:
             return Stream(played, context)
         if sources.mode == "only":
             raise sources.miss(request)
-        if sources.answers or sources.recording is not None:
-            context = context._replace(without_login=partial(sources.without_login, request=request))
         if request.project == NO_PROJECT:
             with sources.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
-            context = context._replace(request=request)
-        part, budget = self._part, self._budget
+        return self._send(context._replace(request=request))
+
+    def _send(self, context: StreamContext) -> Stream:
+        """Send the request of a round, if the limits allow it, and have its call recorded."""
+        session, target, part, budget = self._session, self.target, self._part, self._budget
+        request = context.request
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
         limited = limits_of(target) or (budget is not None and budget.limit is not None)
 
@@ -492,24 +495,28 @@ class Exchange:
             return session.count(counted, target) if first is None else first
 
         def reserve() -> CallRecorder:
-            spent = [stream.partial().cost for stream in self._streams]
             return session.records.reserve(
                 request,
                 target,
-                sources,
+                self._sources,
                 self._catalog,
                 count if limited and part is None else None,
-                spent=spent,
+                spent=[stream.partial().cost for stream in self._streams],
                 run=part.run if part is not None else None,
                 budget=budget,
             )
 
-        how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
         sent: list[PendingResponse] = []
         recorder: CallRecorder | None = None
         try:
             recorder = reserve() if limited else None
-            response = session.send(request, target, before=sent.append, **how)
+            response = session.send(
+                request,
+                target,
+                retry=part is None,
+                start=part.start if part is not None else None,
+                before=sent.append,
+            )
             recorder = recorder or reserve()
             return Stream(response, context._replace(recorder=recorder))
         except BaseException as failure:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-__all__ = ["LONGEST_WAIT", "Stream"]
+__all__ = ["LONGEST_WAIT", "Stream", "StreamContext"]
 
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
@@ -50,10 +50,6 @@ LONGEST_WAIT = 3600.0
 _IDLE = 0.02
 # How long (seconds) the end of an answer may keep its connection busy before the connection is given up.
 _SETTLE = 0.05
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class StreamContext(NamedTuple):
@@ -69,7 +65,6 @@ class StreamContext(NamedTuple):
     found: RecordedAnswer | None = None
     # Returns the error to raise for that of the login where there are no credentials; None leaves it.
     without_login: Callable[[errors.CredentialsNotFound], errors.ClaudeError] | None = None
-    now: Callable[[], datetime] = _utc_now
 
 
 class Stream:
@@ -93,7 +88,7 @@ class Stream:
         self._head: Head | None = None
         self._is_event_stream = False
         self._whole = bytearray()
-        self._date = context.now()
+        self._date = datetime.now(timezone.utc)
         self._started = response.started
         self._first: float | None = None
         self._seconds: float | None = None
