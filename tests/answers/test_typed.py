@@ -175,10 +175,19 @@ def test_a_forced_tool_carries_it_otherwise(claude, claude_emulator):
     assert "output_config" not in body
 
 
-def test_words_ask_where_neither_can(claude, claude_emulator):
-    """Behind the prompt, which itself stays as it is."""
+@pytest.mark.parametrize(
+    "thinks",
+    [
+        {"thinking": 2_000},
+        {"show_thinking": True},
+        {"set": {"thinking": {"type": "enabled", "budget_tokens": 2_000}}},
+    ],
+    ids=["thinking", "show_thinking", "set"],
+)
+def test_words_ask_where_neither_can(claude, claude_emulator, thinks):
+    """Behind the prompt, which itself stays as it is; whichever option has the model think."""
     claude_emulator.answer('{"value": 5}')
-    claude.ask("How many?", as_=int, **WAYS["instruction"])
+    claude.ask("How many?", as_=int, **WAYS["tool"], **thinks)
     (body,) = bodies(claude_emulator)
     text = body["messages"][0]["content"]
     assert text.startswith("How many?\n\n")

@@ -294,6 +294,14 @@ def test_what_goes_beside_the_prompt_is_looked_at_too(claude_emulator, options, 
         assert KEY in str(claude_emulator.requests[-1].body)
 
 
+def test_the_system_prompt_is_looked_at_where_messages_are_set_by_hand(claude_emulator):
+    """Then there is no prompt beside which it is read."""
+    messages = [{"role": "user", "content": "Hi."}]
+    with pytest.raises(errors.SecretFound, match="of the system prompt looks like an AWS access key"):
+        client(claude_emulator).ask("", system=f"Use {KEY}.", set={"messages": messages})
+    assert not claude_emulator.requests
+
+
 @dataclass
 class Login:
     """How to sign in."""

@@ -6,7 +6,6 @@ takes one, and otherwise an instruction. Whatever the way, valid JSON is taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,23 +48,21 @@ class TypedQuestion:
     way: Way
 
 
-def choose_way(model: Model | None, body: Mapping[str, Any], *, strict: bool = True) -> Way:
+def choose_way(model: Model | None, *, thinks: bool, strict: bool) -> Way:
     """Choose the way for a model; one that the table does not know is taken for a new one.
 
     Forcing a tool and thinking cannot be combined (Claude docs, "Extended thinking", 2026).
 
     Args:
         model: The row of the model.
-        body: The fields of the request that matter here.
+        thinks: Whether the request asks it to think.
         strict: Whether structured outputs can carry all that the type allows.
 
-    >>> choose_way(None, {})
+    >>> choose_way(None, thinks=False, strict=True)
     'format'
     """
     if strict and (model is None or model.rules.structured_outputs):
         return "format"
-    thinking = body.get("thinking")
-    thinks = isinstance(thinking, Mapping) and thinking.get("type") != "disabled"
     forced = model is not None and model.rules.forced_tool_choice
     return "tool" if forced and not thinks else "instruction"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.spelling import field, flag, name_of, option, spelled
@@ -64,7 +65,7 @@ def prepare(
         SecretFound: it seems to carry a secret.
         ProjectNotFound: no project is named anywhere.
     """
-    messages, composed = _messages(prompt, target, scope)
+    messages, composed, searched = _messages(prompt, target, scope)
     by = target.forbids.get("attachments")
     if by and holds_attachment([each.get("content") for each in messages]):
         raise errors.OptionError(
@@ -79,14 +80,13 @@ def prepare(
         fields |= fields_for(typed)
         if typed.way == "instruction":
             messages = _with_instruction(messages, typed.shape.instruction())
-    if not target.allow_secrets and (tools or typed is not None or target.set or target.stop):
-        from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
-
+    if not target.allow_secrets:
         # A default or a description contains a key as easily as a prompt does.
-        named: dict[str, Any] = {f"the tool {each.get('name')}": each for each in tools}
-        named |= {f"the field {name}": value for name, value in target.set.items()}
-        named |= {"the type of the answer": typed and typed.shape.schema, "the stop sequences": target.stop}
-        check_secrets([SearchedText(name, searchable(value)) for name, value in named.items()])
+        beside: dict[str, Any] = {"the system prompt": target.system, "the stop sequences": target.stop}
+        beside |= {f"the tool {each.get('name')}": each for each in tools}
+        beside |= {f"the field {name}": value for name, value in target.set.items()}
+        beside |= {"the type of the answer": typed.shape.schema} if typed is not None else {}
+        check_secrets([*searched, *(SearchedText(name, searchable(value)) for name, value in beside.items())])
     notices = [*composed.notices] if composed else []
     if prompt and "messages" in target.set:
         notices.append(spelled("{} is sent in place of the prompt.", field("messages")))
@@ -197,18 +197,22 @@ def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestio
 
     if isinstance(kind, str):
         kind = read_type(kind, scope.names if scope is not None else {})
-    thinking = {"type": "enabled"} if target.thinking not in (None, "", "off") else target.set.get("thinking")
+    by_hand = target.set.get("thinking")
+    thinks = bool(target.thinking or target.show_thinking) and target.thinking != "off"
+    if isinstance(by_hand, Mapping):
+        thinks = by_hand.get("type") != "disabled"
     shape = shape_of(kind)
-    way = choose_way(target.row, {"thinking": thinking}, strict=shape.strict)
+    way = choose_way(target.row, thinks=thinks, strict=shape.strict)
     # A forced tool would be the only one that is called.
     return TypedQuestion(shape=shape, way="instruction" if way == "tool" and not forced else way)
 
 
 def _messages(
     prompt: str | Sequence[Any], target: Target, scope: Scope | None
-) -> tuple[list[Mapping[str, Any]], Composed | None]:
+) -> tuple[list[Mapping[str, Any]], Composed | None, Sequence[SearchedText]]:
+    """Return the messages, what they were composed of, and the texts in them that may contain a secret."""
     if "messages" in target.set and not prompt:
-        return [], None
+        return [], None, []
     if isinstance(prompt, str) and not prompt.strip():
         raise _empty()
     if not isinstance(prompt, (list, tuple, str)) or not prompt:
@@ -220,27 +224,13 @@ def _messages(
     parts = () if isinstance(prompt, str) else prompt
     turns = [part for part in parts if isinstance(part, Mapping) and "role" in part]
     if len(turns) == len(prompt):
-        messages: list[Mapping[str, Any]] = [dict(part) for part in turns]
-        if not target.allow_secrets:
-            from vertex_claude_magic.prompts.secrets import SearchedText, searchable
-
-            numbered = enumerate(messages, start=1)
-            _check_secrets(
-                target,
-                [
-                    SearchedText(f"message {index}", searchable(each.get("content")))
-                    for index, each in numbered
-                ],
-            )
-        return messages, None
+        contents = enumerate((part.get("content") for part in turns), start=1)
+        searched = [SearchedText(f"message {index}", searchable(content)) for index, content in contents]
+        return [dict(part) for part in turns], None, searched
     templated = scope is not None and not target.literal and "{{" in prompt
     if isinstance(prompt, str) and not templated and not target.attach and target.prompt_tokens is None:
         # Nothing but text, as most prompts are: what converts values need not be imported.
-        if not target.allow_secrets:
-            from vertex_claude_magic.prompts.secrets import SearchedText
-
-            _check_secrets(target, [SearchedText("the prompt", prompt)])
-        return [{"role": "user", "content": prompt}], None
+        return [{"role": "user", "content": prompt}], None, [SearchedText("the prompt", prompt)]
     from vertex_claude_magic.prompts.compose import compose, estimated, value_limits
 
     present = scope.present if scope is not None else None
@@ -254,9 +244,7 @@ def _messages(
         )
     if not composed.content:
         raise _empty()
-    if not target.allow_secrets:
-        _check_secrets(target, composed.places)
-    return [{"role": "user", "content": composed.content}], composed
+    return [{"role": "user", "content": composed.content}], composed, composed.places
 
 
 def _with_history(
@@ -283,13 +271,6 @@ def _with_history(
 
 def _empty() -> errors.OptionError:
     return errors.OptionError("The prompt is empty.", cure="Write a question.")
-
-
-def _check_secrets(target: Target, places: Sequence[Any]) -> None:
-    from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
-
-    system = target.system if isinstance(target.system, str) else searchable(target.system)
-    check_secrets([*places, SearchedText("the system prompt", system)])
 
 
 def _with_instruction(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:
