@@ -266,6 +266,7 @@ REFUSED = {
     "%%claude_compare -m haiku-4.5,sonnet-4.5 --vary temperature=0.5,0.6 -c a --dry-run\nHi": "does not support --chat",
     "%%claude_compare -m haiku,sonnet -n 5,10\nHi": "Give a number of tokens above 0; --vary max-tokens=A,B compares several.",
     "%%claude_compare -m haiku-4.5 -t 0.1,0.5\nHi": "Give one number; --vary temperature=A,B compares several.",
+    "%%claude_compare -m haiku,sonnet --max-rounds 1,2\nHi": "--vary max-rounds=A,B compares several.",
     "%%claude_compare -m haiku,sonnet --max-cost 1,2\nHi": "not a number: '1,2'. Give a number of USD, such as 0.50.",
     "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
     "%%claude_compare -m haiku,sonet\nHi": "There is no model 'sonet'. Did you mean sonnet?",

@@ -24,6 +24,7 @@ TONE = Option(
     value="WORD",
     candidates="words",
     help="how the answer sounds",
+    group="How it is shown",
 )
 
 
@@ -45,7 +46,7 @@ def test_a_new_option_is_one_row():
     assert "--tone WORD              how the answer sounds" in help_lines()
     shell = loaded_shell()
     shell.ok("%claude -h all")
-    assert "--tone WORD" in shell.page.text
+    assert "--tone WORD" in shell.page.text.partition("How it is shown")[2].partition("Cost and re-runs")[0]
     shell.ok("%claude --tone formal")
     assert any(line.split() == ["tone", "formal", "(option)"] for line in shell.page.text.splitlines())
     assert merge(AskOptions(), {"tone": "formal"}).tone == "formal"

@@ -17,6 +17,7 @@ from vertex_claude_magic.records.budget import RunBudget
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+from vertex_claude_magic.settings.registry import USD_LIMITS
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.provenance import who_answered
@@ -55,7 +56,7 @@ _REFUSED = {
     "after": "a comparison asks each model the same question with nothing before it",
     "tools": "your functions would run once for each column",
 }
-_NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
+_NEVER_VARIED = frozenset({*USD_LIMITS, "context", "with_"})
 # A list in Python, and names between commas on a line.
 _MODELS_OR_VARY = Spelling(
     "-m haiku,sonnet, or --vary effort=low,high",

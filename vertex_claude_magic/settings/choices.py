@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
 
 __all__ = [
+    "DEPENDENT",
     "SAMPLING",
     "Choice",
     "chosen_model",
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 # What a new model may not take, in the order in which it stays if two of them contradict each other.
-_DEPENDENT = ("max_tokens", "effort", "thinking", "show_thinking", *SAMPLING)
+DEPENDENT = ("max_tokens", "effort", "thinking", "show_thinking", *SAMPLING)
 _UNSEEN = Sightings()
 _THINKING_LABELS = {
     "adaptive": "adaptive: the model decides",
@@ -366,7 +367,7 @@ def settled(
     if refusal(catalog, target, seen) is None:
         return target, ()
     _, row = chosen_model(catalog, target)
-    wanted = {name: value for name in _DEPENDENT if is_set(value := getattr(target, name))}
+    wanted = {name: value for name in DEPENDENT if is_set(value := getattr(target, name))}
     unset: dict[str, Any] = {name: False if name == "show_thinking" else None for name in wanted}
     result = target.replace(**unset)
     dropped = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.options import check_value
-from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.settings.registry import OPTIONS, keyword_of
 from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import nearest, quote
 
@@ -69,8 +69,7 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
     """
     options: dict[str, Any] = {}
     for name, value in table.items():
-        key = name.replace("-", "_")
-        key = f"{key}_" if key in {"as", "with"} else key
+        key = keyword_of(name.replace("-", "_"))
         row = OPTIONS.get(key)
         if row is None or row.kind == "display":
             near = nearest(key, OPTIONS.keys() - _NEVER - _ON_THE_LINE).rstrip("_")

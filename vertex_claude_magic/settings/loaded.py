@@ -97,14 +97,12 @@ def settings_of(given: Mapping[str, Any]) -> AskOptions:
     AskOptions(model='opus')
     """
     from vertex_claude_magic.settings.options import AskOptions, merge
-    from vertex_claude_magic.settings.registry import EMPTY
+    from vertex_claude_magic.settings.registry import EMPTY, keyword_of
 
     known = loaded()
     if known is None:
         return merge(AskOptions(), given)
-    names = {
-        f"{name}_" if name in {"as", "with"} else name for name, value in given.items() if value is not None
-    }
+    names = {keyword_of(name) for name, value in given.items() if value is not None}
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
     return merge(known.options().replace(**cleared), given)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
-from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.settings.registry import EMPTY, OPTIONS, keyword_of
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import alternatives, quote
 from vertex_claude_magic.vertex.digest import without_secret_fields
@@ -182,8 +182,7 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
     """
     changes: dict[str, Any] = {}
     for name, value in given.items():
-        # `as` and `with` are the options' names and keywords of Python.
-        name = f"{name}_" if name in {"as", "with"} else name  # noqa: PLW2901
+        name = keyword_of(name)  # noqa: PLW2901
         if name not in EMPTY:
             # Imported only here, because most questions have no such option.
             from vertex_claude_magic.settings.unknown_options import unknown_option

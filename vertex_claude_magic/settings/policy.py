@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.settings.registry import USD_LIMITS
 from vertex_claude_magic.spelling import option as named
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
@@ -28,7 +29,7 @@ _CHOSEN = frozenset({"option", "setting", "saved prompt"})
 # What an option of the user's own could undo: a table of models decides what a model is and what it costs, and
 # in another journal nothing is spent today.
 _UNDOING: Mapping[str, frozenset[str]] = {
-    "models_file": frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"}),
+    "models_file": frozenset({"model", *USD_LIMITS}),
     "journal": frozenset({"max_daily_cost"}),
 }
 # The options that a body field given by hand replaces; fields of the same name as their option are not listed.

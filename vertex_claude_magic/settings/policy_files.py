@@ -15,7 +15,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
 from vertex_claude_magic.settings.policy import Policy
-from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS, keyword_of
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import alternatives, nearest, quote, quote_path
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_policy", "read_policies"]
 
 _SECTIONS = ("defaults", "locks", "hints", "limits")
-_CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
+_CEILINGS = (*USD_LIMITS, "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
 # What the sections of these names have; the others have options.
 _NAMES = {"limits": (*_CEILINGS, *_SWITCHES, "off"), "hints": ("highest",)}
@@ -108,7 +108,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
     for name, value in table.get("locks", {}).items():
         at = where("locks", name)
         # The same names are refused as among the defaults.
-        row = OPTIONS.get(name.replace("-", "_"))
+        row = OPTIONS.get(keyword_of(name.replace("-", "_")))
         is_list_option = row is not None and row.kind in {"texts", "objects"}
         values = value if isinstance(value, list) and not is_list_option else [value]
         beside = confirm if row is not None and row.name == "tools" else {}
@@ -146,7 +146,7 @@ def _check_names(table: Mapping[str, Any], where: Callable[..., str]) -> None:
 
     def cure_for(name: str, otherwise: str) -> str:
         named = next((section for section, names in _NAMES.items() if name in names), "")
-        is_option = any(name.replace("-", "_") == each.rstrip("_") for each in OPTIONS)
+        is_option = keyword_of(name.replace("-", "_")) in OPTIONS
         place = f"[{named}]" if named else "[locks] or [defaults]" if is_option else ""
         return f"Put it under {place}." if place else otherwise
 

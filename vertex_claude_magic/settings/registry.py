@@ -22,10 +22,11 @@ __all__ = [
     "LINE_OPTIONS",
     "MOST_USED",
     "OPTIONS",
+    "USD_LIMITS",
     "Option",
     "by_name",
     "help_lines",
-    "long_name",
+    "keyword_of",
     "register",
     "unregister",
 ]
@@ -49,12 +50,13 @@ class Option(NamedTuple):
         short: The short name on a line, such as `-n`.
         value: What the value is called on the help page; empty for an option that takes none.
         help: One line for the help page.
+        group: The title above it on the full help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
             "types", "chats", "replies", "tools", "prompts", "prompt_keys", "varied" (an option, then its
             values); empty for nothing.
         unset: What the settings page says where nothing is set.
-        unit: What the settings page writes behind a number.
+        unit: What the settings page writes behind a number; "USD" for a limit of costs, and for nothing else.
         secret_free: Whether a text that looks like a secret is refused, because it was pasted there by mistake.
     """
 
@@ -69,6 +71,7 @@ class Option(NamedTuple):
     short: str = ""
     value: str = ""
     help: str = ""
+    group: str = "Other API fields"
     setting: str = ""
     candidates: str = ""
     unset: str = "not set"
@@ -78,7 +81,8 @@ class Option(NamedTuple):
     @property
     def long(self) -> str:
         """The name on the line of a magic, such as `--max-tokens`."""
-        return long_name(self.name)
+        # `spelling.option` writes it too, whose imports `%load_ext` does without.
+        return f"--{self.name.rstrip('_').replace('_', '-')}"
 
     @property
     def empty(self) -> Any:
@@ -101,13 +105,8 @@ class Option(NamedTuple):
 _NOTHING = MappingProxyType[str, Any]({})
 
 
-def long_name(name: str) -> str:
-    """Return how an option is written on a line.
-
-    >>> long_name("max_tokens"), long_name("as_")
-    ('--max-tokens', '--as')
-    """
-    return f"--{name.rstrip('_').replace('_', '-')}"
+def _grouped(title: str, *rows: Option) -> tuple[Option, ...]:
+    return tuple([row._replace(group=title) for row in rows])
 
 
 _LINE = frozenset({"line"})
@@ -123,82 +122,105 @@ _SAMPLING = "for models that take sampling parameters"
 _SAMPLING_SETTING = "For models that take sampling parameters."
 
 _ROWS = (
-    Option("model", default="sonnet", places=_SHOWN, short="-m", value="ID", candidates="models", secret_free=True,
-           help="a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...",
-           setting="Model id or alias (sonnet, opus, haiku, sonnet-4.5 ...); empty means sonnet."),
-    # Variables are named as the official SDK (anthropic 2.12.0) and gcloud name them; VERTEX_CLAUDE_* are ours.
-    Option("region", default="global", variables=("CLOUD_ML_REGION",), places=_SHOWN, short="-r", value="LOC",
-           candidates="regions", secret_free=True, help="global (default), us, eu, or a region such as us-east5",
-           setting="global, us, eu or a region; empty means CLOUD_ML_REGION, then global."),
-    Option("project", variables=("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"), places=_SHOWN, short="-p",
-           value="ID", secret_free=True, unset="from the Google credentials",
-           help="the Google Cloud project to bill",
-           setting="Google Cloud project; empty means the environment, then the credentials."),
-    Option("system", "any", places=_SHOWN, short="-s", value="TEXT",
-           help="the system prompt; '' removes that of a conversation", setting="The system prompt."),
-    Option("max_tokens", "integer", least=1, wanted=_TOKENS, places=_SHOWN, short="-n", value="N",
-           unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
-           setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
-    Option("stop", "texts", places=_QUESTION, value="TEXT", help="stop sequence: the answer ends before this text"),
-    Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
-           help="low, medium, high, xhigh or max, as the model takes them"),
-    Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
-           help="adaptive, off, between_tools, or a budget in tokens"),
-    Option("show_thinking", "flag", help="ask for a summary of the thinking and show it folded"),
-    Option("temperature", "number", short="-t", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
-    Option("top_p", "number", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
-    Option("top_k", "integer", value="N", help=_SAMPLING, setting=_SAMPLING_SETTING),
+    *_grouped(
+        "Model and location",
+        Option("model", default="sonnet", places=_SHOWN, short="-m", value="ID", candidates="models", secret_free=True,
+               help="a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...",
+               setting="Model id or alias (sonnet, opus, haiku, sonnet-4.5 ...); empty means sonnet."),
+        # Variables are named as the official SDK (anthropic 2.12.0) and gcloud name them; VERTEX_CLAUDE_* are ours.
+        Option("region", default="global", variables=("CLOUD_ML_REGION",), places=_SHOWN, short="-r", value="LOC",
+               candidates="regions", secret_free=True, help="global (default), us, eu, or a region such as us-east5",
+               setting="global, us, eu or a region; empty means CLOUD_ML_REGION, then global."),
+        Option("project", variables=("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"), places=_SHOWN, short="-p",
+               value="ID", secret_free=True, unset="from the Google credentials",
+               help="the Google Cloud project to bill",
+               setting="Google Cloud project; empty means the environment, then the credentials."),
+    ),
+    *_grouped(
+        "What is sent",
+        Option("system", "any", places=_SHOWN, short="-s", value="TEXT",
+               help="the system prompt; '' removes that of a conversation", setting="The system prompt."),
+        Option("attach", "objects", places=_QUESTION, short="-a", value="X", secret_free=True, candidates="attachments",
+               help="a variable, or the path of an image, PDF or text file"),
+        Option("cache", "flag", places=_QUESTION,
+               help="mark system prompt, tools and attachments for the prompt cache"),
+        Option("literal", "flag", places=_QUESTION, help="send the prompt unchanged, {{ }} included"),
+        Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
+               help="also send the last N cells that ran: source, text output, error"),
+        Option("prompt", places=_LINE, value="NAME", candidates="prompts",
+               help="a saved prompt: prompts/NAME.md beside the notebook"),
+        Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
+               help="a value for {{ KEY }} in a saved prompt"),
+    ),
+    *_grouped(
+        "Conversations and tools",
+        Option("chat", places=_QUESTION, short="-c", value="NAME", candidates="chats", secret_free=True,
+               help="ask as a turn of this conversation; %claude_chat lists them"),
+        Option("new", "flag", places=_QUESTION, help="with -c: start the conversation over"),
+        Option("after", "any", places=_QUESTION, value="NAME", secret_free=True, candidates="replies",
+               help="a follow-up to the Reply in NAME, sent with the messages that led to it"),
+        Option("tools", "objects", places=_QUESTION, value="NAMES", secret_free=True, candidates="tools",
+               help="functions that Claude may call, such as load,plot; or web_search"),
+        Option("confirm", "confirm", places=_QUESTION, help="ask before each call of a function"),
+        Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_QUESTION,
+               value="N", help="maximum requests for one question with tools (10)"),
+    ),
+    *_grouped(
+        "The answer",
+        Option("as_", "any", places=_QUESTION, value="TYPE", secret_free=True, candidates="types",
+               help="the answer as data: a type, list[Type], a JSON schema, or df"),
+        Option("max_tokens", "integer", least=1, wanted=_TOKENS, places=_SHOWN, short="-n", value="N",
+               unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
+               setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
+        Option("stop", "texts", places=_QUESTION, value="TEXT", help="stop sequence: the answer ends before this text"),
+        Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
+               help="low, medium, high, xhigh or max, as the model takes them"),
+        Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
+               help="adaptive, off, between_tools, or a budget in tokens"),
+        Option("show_thinking", "flag", help="ask for a summary of the thinking and show it folded"),
+    ),
+    *_grouped(
+        "Sampling",
+        Option("temperature", "number", short="-t", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
+        Option("top_p", "number", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
+        Option("top_k", "integer", value="N", help=_SAMPLING, setting=_SAMPLING_SETTING),
+    ),
+    *_grouped(
+        "How it is shown",
+        Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
+               value="FORMAT", candidates="words", secret_free=True,
+               help="markdown (default), text, json, or code (into one new cell, not run)",
+               setting="How answers are shown; code also goes into a new cell."),
+        Option("no_stream", "flag", help="show the answer only when it is complete",
+               setting="Show answers only when they are complete."),
+        Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
+        Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as 120",
+               places=_SHOWN, value="S", unit="s",
+               help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
+        Option("help", "display", places=_LINE, short="-h", help="show this page"),
+    ),
+    *_grouped(
+        "Cost and re-runs",
+        Option("dry_run", "display", places=_LINE,
+               help="show the request, its tokens and its price range; ask no model"),
+        Option("max_cost", "number", least=0, wanted=_USD, unit="USD", value="USD",
+               help="refuse a question that may cost more than this (an estimate)",
+               setting="Refuse a question that may cost more than this (USD, estimate)."),
+        Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
+               places=_SHOWN, value="MODE", candidates="words", secret_free=True,
+               help="use saved answers: off (default), auto (send what is not saved), only (send nothing), "
+               "refresh (send, and save the new answer)",
+               setting="Whether saved answers are used: off, auto (send what is not saved), only (send nothing) or "
+               "refresh (send, and save the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
+    ),
     Option("set", "fields", places=_QUESTION, value="KEY=JSON", help="any other body field, sent unchecked"),
     Option("beta", "texts", value="NAME", help="a beta feature",
            setting="Beta features, sent as anthropic-beta header."),
     Option("header", "fields", places=_QUESTION, value="'Name: value'", help="an extra HTTP header"),
     Option("label", "fields", value="KEY=VALUE", help="a billing label",
            setting="Billing labels, key to value."),
-    Option("attach", "objects", places=_QUESTION, short="-a", value="X", secret_free=True, candidates="attachments",
-           help="a variable, or the path of an image, PDF or text file"),
-    Option("cache", "flag", places=_QUESTION, help="mark system prompt, tools and attachments for the prompt cache"),
-    Option("chat", places=_QUESTION, short="-c", value="NAME", candidates="chats", secret_free=True,
-           help="ask as a turn of this conversation; %claude_chat lists them"),
-    Option("new", "flag", places=_QUESTION, help="with -c: start the conversation over"),
-    Option("after", "any", places=_QUESTION, value="NAME", secret_free=True, candidates="replies",
-           help="a follow-up to the Reply in NAME, sent with the messages that led to it"),
-    Option("tools", "objects", places=_QUESTION, value="NAMES", secret_free=True, candidates="tools",
-           help="functions that Claude may call, such as load,plot; or web_search"),
-    Option("confirm", "confirm", places=_QUESTION, help="ask before each call of a function"),
-    Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_QUESTION,
-           value="N", help="maximum requests for one question with tools (10)"),
-    Option("literal", "flag", places=_QUESTION, help="send the prompt unchanged, {{ }} included"),
-    Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
-           help="also send the last N cells that ran: source, text output, error"),
-    Option("prompt", places=_LINE, value="NAME", candidates="prompts",
-           help="a saved prompt: prompts/NAME.md beside the notebook"),
-    Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
-           help="a value for {{ KEY }} in a saved prompt"),
-    Option("as_", "any", places=_QUESTION, value="TYPE", secret_free=True, candidates="types",
-           help="the answer as data: a type, list[Type], a JSON schema, or df"),
-    Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
-           value="FORMAT", candidates="words", secret_free=True,
-           help="markdown (default), text, json, or code (into one new cell, not run)",
-           setting="How answers are shown; code also goes into a new cell."),
-    Option("no_stream", "flag", help="show the answer only when it is complete",
-           setting="Show answers only when they are complete."),
-    Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
-    Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as 120",
-           places=_SHOWN, value="S", unit="s",
-           help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
-    Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
-           places=_SHOWN, value="MODE", candidates="words", secret_free=True,
-           help="use saved answers: off (default), auto (send what is not saved), only (send nothing), "
-           "refresh (send, and save the new answer)",
-           setting="Whether saved answers are used: off, auto (send what is not saved), only (send nothing) or refresh "
-           "(send, and save the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
-    Option("max_cost", "number", least=0, wanted=_USD, value="USD",
-           help="refuse a question that may cost more than this (an estimate)",
-           setting="Refuse a question that may cost more than this (USD, estimate)."),
-    Option("dry_run", "display", places=_LINE, help="show the request, its tokens and its price range; ask no model"),
     Option("force", "flag", places=_QUESTION, help="send even if the model table says that it will be rejected"),
     Option("allow_secrets", "flag", places=_QUESTION, help="send even if the prompt seems to contain a key or a token"),
-    Option("help", "display", places=_LINE, short="-h", help="show this page"),
     Option("anthropic_version", default="vertex-2023-10-16", places=_SHOWN_SETTING, secret_free=True,
            setting="API version in the body; empty means vertex-2023-10-16."),
     Option("base_url", variables=("ANTHROPIC_VERTEX_BASE_URL",), places=_SHOWN_SETTING, secret_free=True,
@@ -220,9 +242,9 @@ _ROWS = (
            setting="Days after which the journal deletes an answer."),
     Option("journal_megabytes", "integer", default=500, least=1, wanted="a number of megabytes above 0",
            places=_SETTING, setting="Maximum size of the journal in megabytes."),
-    Option("max_session_cost", "number", least=0, wanted=_USD, places=_SETTING,
+    Option("max_session_cost", "number", least=0, wanted=_USD, unit="USD", places=_SETTING,
            setting="Refuse a question that could take the session's cost above this (USD, estimate)."),
-    Option("max_daily_cost", "number", least=0, wanted=_USD, places=_SETTING,
+    Option("max_daily_cost", "number", least=0, wanted=_USD, unit="USD", places=_SETTING,
            setting="Refuse a question that could take today's cost above this (USD, estimate)."),
     Option("show_spend", "flag", places=_SETTING,
            setting="Show the cost of the session and of the day so far below each answer."),
@@ -236,6 +258,7 @@ _ROWS = (
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip
 
+USD_LIMITS = tuple(row.name for row in _ROWS if row.unit == "USD")
 # Those on the short help page, which takes no more.
 MOST_USED = (
     "model",
@@ -265,6 +288,15 @@ def by_name(rows: Iterable[Option]) -> dict[str, Option]:
     ['--tone', '-x']
     """
     return {name: row for row in rows for name in (row.long, row.short) if name}
+
+
+def keyword_of(written: str) -> str:
+    """Return the keyword of an option that is written without an underscore at its end.
+
+    >>> keyword_of("as"), keyword_of("as_"), keyword_of("model"), keyword_of("nothing")
+    ('as_', 'as_', 'model', 'nothing')
+    """
+    return f"{written}_" if f"{written}_" in OPTIONS else written
 
 
 def register(*rows: Option) -> None:

@@ -18,7 +18,8 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.columns import ColumnsView
 from vertex_claude_magic.notebook.options import parse_cell_line, parse_prompt_line, read_value
-from vertex_claude_magic.settings.registry import LINE_OPTIONS, OPTIONS, by_name, long_name
+from vertex_claude_magic.settings.registry import OPTIONS, by_name, keyword_of
+from vertex_claude_magic.spelling import option
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ __all__ = ["compare_from_line", "read_varied"]
 _ONE_NUMBER = by_name(
     [
         row._replace(wanted=f"{row.wanted or 'one number'}; --vary {row.long[2:]}=A,B compares several")
-        for row in (OPTIONS[name] for name in ("max_tokens", "temperature", "top_p", "top_k", "timeout"))
+        for row in OPTIONS.values()
+        if row.kind in {"number", "integer"} and can_vary(row)
     ]
 )
 
@@ -113,10 +115,9 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
     ('system', ['Be brief, please.', 'Be thorough.'])
     """
     name, assigned, values = text.partition("=")
-    key = name.strip().lstrip("-").replace("-", "_")
-    key = f"{key}_" if key in {"as", "with"} else key
+    key = keyword_of(name.strip().lstrip("-").replace("-", "_"))
     check_varied(key)
-    row = LINE_OPTIONS.get(f"--{name.strip().lstrip('-').replace('_', '-')}")
+    row = OPTIONS.get(key)
     if not assigned or row is None or not can_vary(row):
         why = "is not OPTION=a,b" if not assigned else "is not an option whose values can be compared"
         raise OptionError(
@@ -149,7 +150,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[ColumnQues
     if text := parsed.options.get("vary"):
         name, values = read_varied(text)
         if name in given or len(varied.get(name, ())) > 1:
-            raise OptionError(f"{long_name(name)} is given twice.", cure="Set it once.")
+            raise OptionError(f"{option(name).cell} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[ColumnQuestion](), dict[str, None]()
     questions: list[tuple[str | list[Any], Target]] = []

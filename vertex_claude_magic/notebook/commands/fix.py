@@ -29,7 +29,7 @@ from vertex_claude_magic.notebook.display.insert import (
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.prompts.values.exceptions import is_cell_file
 from vertex_claude_magic.settings.loaded import present_policy
-from vertex_claude_magic.settings.registry import long_name
+from vertex_claude_magic.spelling import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +66,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     for name in COMMANDS["claude_fix"].refuses:
         if name in options:
             raise OptionError(
-                f"%claude_fix does not take {long_name(name)}: its prompt is about the cell that failed.",
+                f"%claude_fix does not take {option(name).cell}: its prompt is about the cell that failed.",
                 cure="Write a hint behind the options.",
             )
     # It is the highest of the hints.

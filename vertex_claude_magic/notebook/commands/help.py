@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["all_options", "full_page", "groups", "show_help"]
 
-# Every option of the line that is in none of them comes last.
-_GROUPS = (
-    ("Model and location", ("model", "region", "project")),
-    ("What is sent", ("system", "attach", "cache", "literal", "context", "prompt", "with_", "with")),
-    ("Conversations and tools", ("chat", "new", "after", "tools", "confirm", "max_rounds")),
-    ("The answer", ("as_", "max_tokens", "stop", "effort", "thinking", "show_thinking")),
-    ("Sampling", ("temperature", "top_p", "top_k")),
-    ("How it is shown", ("format", "no_stream", "quiet", "timeout", "help")),
-    ("Cost and re-runs", ("dry_run", "max_cost", "replay")),
-)  # fmt: skip
-_REST = "Other API fields"
 _EXAMPLES = """\
 %%claude ANSWER [options]        the prompt is in the lines below; ANSWER is the variable for the reply
 %claude [options] PROMPT         the prompt is the rest of the line
@@ -102,6 +91,7 @@ def groups() -> list[tuple[str, list[Option]]]:
     >>> [title for title, _ in groups()][:2]
     ['Model and location', 'What is sent']
     """
-    rows = {row.name: row for row in LINE_OPTIONS.values()}
-    grouped = [(title, [rows.pop(name) for name in names if name in rows]) for title, names in _GROUPS]
-    return [(title, listed) for title, listed in [*grouped, (_REST, list(rows.values()))] if listed]
+    found: dict[str, list[Option]] = {}
+    for row in dict.fromkeys(LINE_OPTIONS.values()):
+        found.setdefault(row.group, []).append(row)
+    return [*found.items()]

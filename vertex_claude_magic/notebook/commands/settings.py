@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["settings_rows", "show_settings"]
 
 _DEMO = "%claude_demo"
-# Shown where they are set.
-_LIMITS = frozenset({"max_cost", "max_session_cost", "max_daily_cost"})
 
 
 def show_settings(host: Host, options: Mapping[str, Any]) -> None:
@@ -57,13 +55,13 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     rows, policy = [], present_policy()
     for name, row in OPTIONS.items():
         value = getattr(target, name, None)
-        if "page" not in row.places and (name not in _LIMITS or value is None):
+        is_limit = row.unit == "USD"
+        # A limit is shown where it is set.
+        if "page" not in row.places and not (is_limit and value is not None):
             continue
         text = quote(str(value), 100) if value is not None else row.unset
         if row.unit and value is not None:
-            text = f"{value:g} {row.unit}"
-        if name in _LIMITS:
-            text = f"{usd(value, 'price')} USD"
+            text = f"{usd(value, 'price') if is_limit else f'{value:g}'} {row.unit}"
         elif name == "model":
             try:
                 model_id = target.model_id

@@ -18,7 +18,7 @@ from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.model import field_label, own_options, panel_model
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
+from vertex_claude_magic.settings.choices import DEPENDENT, chosen_model, is_set, refusal, settled
 from vertex_claude_magic.settings.options import merge
 from vertex_claude_magic.text import quote
 
@@ -32,17 +32,7 @@ __all__ = ["PanelState"]
 # What one of the settings below may be.
 Setting: TypeAlias = str | float | bool | None
 # The settings that the panel shows and Reset takes back.
-_SHOWN = (
-    "model",
-    "region",
-    "project",
-    "system",
-    "max_tokens",
-    "effort",
-    "thinking",
-    "show_thinking",
-    *SAMPLING,
-)
+_SHOWN = ("model", "region", "project", "system", *DEPENDENT)
 
 
 class PanelState(HasTraits):  # type: ignore[misc]

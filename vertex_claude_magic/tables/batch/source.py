@@ -17,6 +17,7 @@ from vertex_claude_magic.tables.batch.checks import location_of
 from vertex_claude_magic.tables.batch.lines import Line, most_of, row_request
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
+from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -32,12 +33,10 @@ _COLUMNS = ("custom_id", "request")
 # The job adds columns of these names.
 _RESERVED = frozenset({"response", "status"})
 # The options that become part of a request; a lock of one of them cannot hold for requests that are finished.
-_IN_REQUEST = frozenset(
-    {
-        *("anthropic_version", "as_", "attach", "beta", "cache", "context", "effort", "format", "max_tokens"),
-        *("set", "show_thinking", "stop", "system", "temperature", "thinking", "top_k", "top_p"),
-    }
-)
+_IN_REQUEST = {
+    *RequestOptions._fields,
+    *("anthropic_version", "as_", "attach", "cache", "context", "format"),
+} - {"force", "header", "label"}
 _TOOL_FIELDS = ("tools", "mcp_servers")
 _REPORT_EVERY = 50_000
 

@@ -12,6 +12,7 @@ from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced, spending_unknown
+from vertex_claude_magic.settings.registry import USD_LIMITS
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -43,8 +44,8 @@ def check_limits(context: Context, most: float | None, spent: Spent) -> None:
     if limits.day is not None and context.journal is None:
         raise spending_unknown("the journal is off.", "Switch the journal on", limits.day)
     if most is None or (limits.day is not None and spent.unknown):
-        names = ("max_cost", "max_session_cost", "max_daily_cost")
-        name, limit = next((name, each) for name, each in zip(names, limits, strict=True) if each is not None)
+        given = {name: getattr(context.target, name) for name in USD_LIMITS}
+        name, limit = next((name, each) for name, each in given.items() if each is not None)
         raise errors.CostLimitExceeded(
             "The cost of this batch is not known (no price in the table, or tools that the service runs itself), so it "
             "may exceed a limit.",
