@@ -11,6 +11,7 @@ from journals import asked, client, offline, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.records.sources import ReplaySources
+from vertex_claude_magic.settings.environment import REHEARSAL
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.transport.auth import ApplicationDefault
@@ -372,3 +373,22 @@ def test_what_is_recorded_is_not_asked_of_anybody(claude_emulator, recorded):
     """The check of this file's own fixture."""
     assert offline(replay="only", recording=str(recorded)).ask("Hello").text == "Hi."
     assert len(asked(claude_emulator)) == 1
+
+
+def test_a_rehearsal_runs_no_function_whatever_the_cell_says(claude_emulator, tmp_path, monkeypatch):
+    """Its results are not recorded, because the call was the last one that was allowed."""
+    called = []
+
+    def spend(amount: int) -> str:
+        """Spend."""
+        called.append(amount)
+        return "spent"
+
+    path = tmp_path / "lesson.claude"
+    claude_emulator.answer([{"type": "tool_use", "id": "toolu_1", "name": "spend", "input": {"amount": 5}}])
+    claude = client(claude_emulator, recording=str(path), journal="off")
+    claude.ask("Hello", tools=[spend], max_rounds=1)
+    monkeypatch.setenv(REHEARSAL, str(tmp_path / "notes"))
+    with pytest.raises(errors.ReplayMiss, match="The results of the tools are not recorded"):
+        claude.ask("Hello", tools=[spend], replay="auto")
+    assert not called

@@ -22,7 +22,7 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
 from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
-from vertex_claude_magic.records.rehearsal import REHEARSAL
+from vertex_claude_magic.settings.environment import REHEARSAL
 from vertex_claude_magic.settings.origin import cell_key
 from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of

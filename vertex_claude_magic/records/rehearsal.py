@@ -10,26 +10,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ReplayMiss
+from vertex_claude_magic.settings.environment import REHEARSAL
 from vertex_claude_magic.settings.origin import current_origin
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.sources import ReplaySources
-    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["REHEARSAL", "is_rehearsal", "note_question", "refusal", "replay_mode"]
-
-REHEARSAL = "VERTEX_CLAUDE_REHEARSAL"
-
-
-def is_rehearsal() -> bool:
-    """Tell whether this process only rehearses, so that no setting of a cell can make it send anything."""
-    return bool(os.environ.get(REHEARSAL))
-
-
-def replay_mode(target: Target) -> str:
-    """Return how a question is replayed; in a rehearsal `only`, whatever the settings are."""
-    return "only" if is_rehearsal() else target.replay
+__all__ = ["note_question", "refusal"]
 
 
 def note_question(request: Request, sources: ReplaySources, *, found: bool) -> None:

@@ -22,7 +22,6 @@ from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
-from vertex_claude_magic.records.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id
@@ -60,7 +59,7 @@ def sources_of(target: Target, stores: Stores) -> ReplaySources:
         OptionError: there is no such way to replay.
     """
     return ReplaySources(
-        mode=replay_mode(target),
+        mode=target.replay,
         journal=journal_of(target, stores),
         recording=stores.recording(target.recording) if target.recording else None,
         errors=target.replay_errors,

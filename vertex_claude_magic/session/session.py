@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.budget import Budget, count_or_bound, read_count
-from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
+from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
 from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.settings.target import resolve_target

@@ -11,25 +11,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import name_of, spelled
 from vertex_claude_magic.text import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["environment_notices", "with_version"]
+__all__ = ["REHEARSAL", "environment_notices", "is_rehearsal", "with_version"]
+
+# Names a file of notes, where a process only rehearses (`records.rehearsal`).
+REHEARSAL = "VERTEX_CLAUDE_REHEARSAL"
 
 _LOCATION = r"[a-z][a-z0-9-]{1,30}"
-_READ = (
-    "ANTHROPIC_VERTEX_PROJECT_ID",
-    "GOOGLE_CLOUD_PROJECT",
-    "CLOUD_ML_REGION",
-    "ANTHROPIC_VERTEX_BASE_URL",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "VERTEX_CLAUDE_JOURNAL",
-    "VERTEX_CLAUDE_REPLAY",
-    "VERTEX_CLAUDE_RECORDING",
-)
+_READ = (*(name for row in OPTIONS.values() for name in row.variables), "GOOGLE_APPLICATION_CREDENTIALS")
+
+
+def is_rehearsal() -> bool:
+    """Tell whether this process only rehearses, so that no setting of a cell can make it send anything."""
+    return bool(os.environ.get(REHEARSAL))
 
 
 def with_version(base_url: str) -> str:

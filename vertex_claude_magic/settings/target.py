@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.prompts.secrets import check_headers
-from vertex_claude_magic.settings.environment import environment_notices, with_version
+from vertex_claude_magic.settings.environment import environment_notices, is_rehearsal, with_version
 from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
@@ -226,8 +226,11 @@ def resolve_target(
     if given_url is not None:
         values["base_url"] = with_version(given_url)
     if ruled:
-        return _under_policy(values, origins, (*notices, *overruled), policy)
-    return Target(origins=origins, notices=notices, **values)
+        target = _under_policy(values, origins, (*notices, *overruled), policy)
+    else:
+        target = Target(origins=origins, notices=notices, **values)
+    # Only now, so that a rehearsal also finds what a policy refuses.
+    return target.replace(replay="only") if is_rehearsal() else target
 
 
 def _under_policy(

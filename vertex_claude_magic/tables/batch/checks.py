@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, ReplayMiss
-from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.session.session import check_live
+from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
 from vertex_claude_magic.spelling import Spelling, field, flag, option, spelled

@@ -12,9 +12,10 @@ from weakref import WeakKeyDictionary
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.batches import Batches, MemoryFile, call_key
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
-from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.session import check_live
+from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import BatchApi
