@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.asking import answer_of, scope_of, scope_with, spelled_for_python, started
-from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
@@ -386,6 +385,8 @@ class Claude:
         Raises:
             PickleRefused: a secret would travel, or what was handed over in code; or the demo is on.
         """
+        from vertex_claude_magic.session.copies import not_to_be_sent
+
         session = self._session
         settings = session.settings()
         held = not_to_be_sent(session.transport.authorizer, settings)

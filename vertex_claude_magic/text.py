@@ -95,15 +95,15 @@ def on_line(value: str) -> str:
     return f'"{escaped}"'
 
 
-def trimmed(value: str) -> str:
-    """Return a value without the blanks, line ends and invisible characters around it.
+def trimmed(value: str, also: str = "") -> str:
+    """Return a value without the blanks, line ends and invisible characters around it, and without others.
 
-    >>> trimmed(" my-project\\n"), trimmed("\\ufeffglobal")
-    ('my-project', 'global')
+    >>> trimmed(" my-project\\n"), trimmed("\\ufeffglobal"), trimmed("' a'", "'")
+    ('my-project', 'global', 'a')
     """
     before = None
     while before != value:
-        before, value = value, value.strip().strip(_INVISIBLE)
+        before, value = value, value.strip().strip(_INVISIBLE + also)
     return value
 
 

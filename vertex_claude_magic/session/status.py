@@ -97,19 +97,13 @@ class SessionStatus:
     Args:
         notes: Where results are kept with their date; in memory if not given.
         reminder: Tells of models that are near their end, once a session.
-        project: The project that the credentials named last; what is found for it holds where none is set.
     """
 
-    def __init__(
-        self,
-        *,
-        notes: Notes | None = None,
-        reminder: Reminder | None = None,
-        project: str | None = None,
-    ) -> None:
+    def __init__(self, *, notes: Notes | None = None, reminder: Reminder | None = None) -> None:
         self.notes = notes if notes is not None else MemoryNotes()
         self.reminder = reminder or Reminder()
-        self.project = project
+        # That which the credentials named last; what is found for it holds where none is set.
+        self.project: str | None = None
         self._shown: dict[str, object] = {}
 
     def first_time(self, note: str) -> bool:

@@ -39,10 +39,8 @@ _NEVER = frozenset(
 # These send what the user has not chosen to send, or name another file of this kind.
 _ON_THE_LINE = frozenset({"context", "prompt", "with_"})
 _TOOL_FIELDS = frozenset({"tools", "mcp_servers", "tool_choice", "container"})
+# What TOML has for a value of a kind, where `check_value` takes more or names it otherwise.
 _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
-    "text": (str, "a text"),
-    "number": ((int, float), "a number"),
-    "integer": (int, "a whole number"),
     "flag": (bool, "true or false"),
     "confirm": (bool, "true or false"),
     "texts": (list, "a list of strings"),
@@ -104,12 +102,8 @@ def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:
     """
     kind, wanted = _KINDS.get(row.kind, (object, ""))
     fits = isinstance(value, kind)
-    if not fits or (isinstance(value, bool) and row.kind not in {"flag", "confirm"}):
+    if not fits or (row.kind == "any" and isinstance(value, bool)):
         raise OptionError(f"{where}: {row.name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
-    if row.kind == "texts" and not all(isinstance(each, str) for each in value):
-        raise OptionError(
-            f"{where}: {row.name} contains items that are not strings.", cure="Use a list of strings."
-        )
     try:
         check_value(row, value)
     except OptionError as error:

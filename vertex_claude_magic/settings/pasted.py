@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.secret_forms import BEGINNINGS, find_secret
+from vertex_claude_magic.text import trimmed
 
 __all__ = ["refuse_pasted"]
 
-_AROUND = " \t\r\n\"'\N{NO-BREAK SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{ZERO WIDTH SPACE}"
 # What the user writes there goes to the model, and has a check of its own before it does (`check_secrets`).
 _FREE_TEXT = frozenset({"system"})
 _PATHS = frozenset({"journal", "recording", "models_file"})
@@ -47,7 +47,7 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     """
     if not isinstance(value, str) or name in _FREE_TEXT:
         return
-    bare = value.strip(_AROUND)
+    bare = trimmed(value, "\"'")
     held = next((what for start, what in BEGINNINGS.items() if bare.startswith(start)), "")
     if not held and (found := find_secret(bare)) is not None:
         held = found[0]
