@@ -147,20 +147,20 @@ def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
         ("p", "eu", "claude-opus-5", "no quota", "answer"), ("q", "us", "claude-opus-5", "usable", "answer")
     )
     target = resolve_target(AskOptions(model="claude-opus-5", project="p"))
-    labels = {choice.value: choice.label for choice in region_choices(CATALOG, target, control.sightings())}
+    labels = {choice.value: choice.label for choice in region_choices(target, control.sightings())}
     assert labels["eu"] == "eu · no quota 2026-11-20"
     assert labels["us"] == "us"
-    assert list(labels) == [choice.value for choice in region_choices(CATALOG, target)]
+    assert list(labels) == [choice.value for choice in region_choices(target)]
 
 
 def test_without_a_project_the_one_of_the_credentials_is_meant():
     """And never that of the demo, or of any other session."""
     control = noted(("emulator-project", "eu", "claude-opus-5", "usable", "answer"))
     target = resolve_target(AskOptions(model="claude-opus-5"))
-    labels = [choice.label for choice in region_choices(CATALOG, target, control.sightings())]
+    labels = [choice.label for choice in region_choices(target, control.sightings())]
     assert "eu" in labels
     control.project = "emulator-project"
-    labels = [choice.label for choice in region_choices(CATALOG, target, control.sightings())]
+    labels = [choice.label for choice in region_choices(target, control.sightings())]
     assert "eu · usable 2026-11-20" in labels
 
 

@@ -104,11 +104,11 @@ def test_the_card_shows_every_price_with_the_premium_in(location):
             assert shown(text) == pytest.approx(by_hand(row, location, name)), (row["id"], name)
 
 
-def rows_at(location, catalog=CATALOG, **filters):
-    options = resolve_target(AskOptions(region=location))
+def rows_at(location, models_file=None, **filters):
+    options = resolve_target(AskOptions(region=location, models_file=models_file))
     return pick_rows(
-        catalog,
-        model_choices(catalog, options),
+        options.catalog,
+        model_choices(options),
         location=location,
         filters=Filters(**{"show": "all current", **filters}),
         prompt_tokens=3_000,
@@ -236,7 +236,7 @@ def test_a_name_from_a_table_of_the_users_own_stays_text(name, tmp_path):
         card(catalog, catalog.find("claude-x"), "claude-x", "eu"),
         card(catalog, None, name, "eu"),
         comparison(catalog, "claude-x", "claude-opus-5", "eu"),
-        row_facts(rows_at("eu", catalog), "claude-x", name),
+        row_facts(rows_at("eu", str(extra)), "claude-x", name),
         price_table([price_row(catalog, "claude-x", name, 5, exact=True, max_tokens=9)], location=name),
     ):
         Cells(html)

@@ -24,14 +24,14 @@ def target(**options):
 
 
 def refused(options: Target) -> str:
-    error = choices.refusal(CATALOG, options)
+    error = choices.refusal(options)
     return error.message if error else ""
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_every_model_that_is_offered_can_be_asked(location):
     """What says why it cannot be chosen is not offered; every retired model is among those."""
-    entries = choices.model_choices(CATALOG, target(region=location))
+    entries = choices.model_choices(target(region=location))
     for choice in entries:
         if not choice.why:
             assert not refused(target(region=location, model=choice.value)), choice
@@ -44,7 +44,7 @@ def test_every_model_that_is_offered_can_be_asked(location):
 def test_everything_that_is_offered_for_a_model_can_be_sent(name, version):
     """Each control by itself, at each location that is offered for the model."""
     base = target(model=name, anthropic_version=version)
-    for place in choices.region_choices(CATALOG, base):
+    for place in choices.region_choices(base):
         here = base.replace(region=place.value)
         if refused(here):
             assert name in retired_or_absent(place.value), (name, place)
@@ -61,17 +61,17 @@ def retired_or_absent(location):
 
 def offered(options):
     """Every change that the panel's controls offer for these options, one at a time."""
-    tokens = choices.max_tokens_range(CATALOG, options)
+    tokens = choices.max_tokens_range(options)
     yield from ({"max_tokens": value} for value in (tokens[0], tokens[-1]))
-    yield from ({"effort": each.value or None} for each in choices.effort_choices(CATALOG, options))
-    for each in choices.thinking_choices(CATALOG, options):
+    yield from ({"effort": each.value or None} for each in choices.effort_choices(options))
+    for each in choices.thinking_choices(options):
         if each.value != "budget":
             yield {"thinking": each.value or None}
             continue
-        budgets = choices.thinking_budgets(CATALOG, options)
+        budgets = choices.thinking_budgets(options)
         yield from ({"thinking": str(value)} for value in (budgets[0], budgets[-1]))
     for name, value in (("show_thinking", True), ("temperature", 0.0), ("top_p", 1.0), ("top_k", 3)):
-        if choices.takes(CATALOG, options, name):
+        if choices.takes(options, name):
             yield {name: value}
 
 
@@ -80,7 +80,7 @@ def offered(options):
 def test_what_is_not_offered_would_be_refused(name, version):
     """With the location that is offered first; a model without a row is offered everything."""
     base = target(model=name, anthropic_version=version)
-    base = base.replace(region=choices.region_choices(CATALOG, base)[0].value)
+    base = base.replace(region=choices.region_choices(base)[0].value)
     if not refused(base):
         for changes in not_offered(base):
             assert refused(base.replace(**changes)), changes
@@ -88,19 +88,19 @@ def test_what_is_not_offered_would_be_refused(name, version):
 
 def not_offered(options):
     """Every change that the panel's controls could offer and do not, one at a time."""
-    if choices.chosen_model(CATALOG, options)[1] is not None:
-        yield {"max_tokens": choices.max_tokens_range(CATALOG, options)[-1] + 1}
-    efforts = {each.value for each in choices.effort_choices(CATALOG, options)}
+    if choices.chosen_model(options)[1] is not None:
+        yield {"max_tokens": choices.max_tokens_range(options)[-1] + 1}
+    efforts = {each.value for each in choices.effort_choices(options)}
     yield from ({"effort": level} for level in Rules().effort if level not in efforts)
-    kinds = {each.value for each in choices.thinking_choices(CATALOG, options)}
+    kinds = {each.value for each in choices.thinking_choices(options)}
     yield from ({"thinking": kind} for kind in ("adaptive", "off", "between_tools") if kind not in kinds)
-    budgets = choices.thinking_budgets(CATALOG, options)
+    budgets = choices.thinking_budgets(options)
     if "budget" not in kinds:
         yield {"thinking": budgets[0]}
-    elif choices.chosen_model(CATALOG, options)[1] is not None:
+    elif choices.chosen_model(options)[1] is not None:
         yield from ({"thinking": budget} for budget in (budgets[0] - 1, budgets[-1] + 1))
     for name, value in (("show_thinking", True), ("temperature", 0.0), ("top_p", 1.0), ("top_k", 3)):
-        if not choices.takes(CATALOG, options, name):
+        if not choices.takes(options, name):
             yield {name: value}
 
 
@@ -127,7 +127,7 @@ def test_what_is_offered_can_be_sent_beside_whatever_is_set(fields, keep):
     options = target(**fields)
     bare = target(**{name: fields[name] for name in ("model", "region", "anthropic_version", "set")})
     if not refused(bare):
-        options, _ = choices.settled(CATALOG, options, keep=keep)
+        options, _ = choices.settled(options, keep=keep)
         assert not refused(options)
         for changes in offered(options):
             # Going back to a default may contradict the rest; the panel then settles it.
@@ -147,7 +147,7 @@ REGIONS = [
 @pytest.mark.parametrize(("model", "regions"), REGIONS)
 def test_the_regions_of_a_model_are_offered_with_global_first(model, regions):
     """Where no source tells, the locations that are no single region; the others follow and say why."""
-    found = choices.region_choices(CATALOG, target(model=model, region="global"))
+    found = choices.region_choices(target(model=model, region="global"))
     assert [each.value for each in found if not each.why] == regions
     assert {each.value for each in found} == set(CATALOG.locations())
     assert [each.why for each in found[len(regions) :]] == ["not served here"] * (len(found) - len(regions))
@@ -156,15 +156,15 @@ def test_the_regions_of_a_model_are_offered_with_global_first(model, regions):
 @pytest.mark.parametrize("model", [row.id for row in CATALOG.models if row.lifecycle == "active"])
 def test_a_region_that_is_not_offered_does_not_serve_the_model(model):
     """The list and the note below it agree."""
-    regions = {each.value for each in choices.region_choices(CATALOG, target(model=model)) if not each.why}
+    regions = {each.value for each in choices.region_choices(target(model=model)) if not each.why}
     for place in CATALOG.locations():
-        note = choices.region_note(CATALOG, target(model=model, region=place))
+        note = choices.region_note(target(model=model, region=place))
         assert (place in regions) == ("not served here" not in note)
 
 
 def test_the_latest_of_each_family_come_first_then_models_by_family_the_retired_last():
     """The name of a family means its newest, which the label tells."""
-    entries = choices.model_choices(CATALOG, target())
+    entries = choices.model_choices(target())
     assert entries[:4] == (
         ("sonnet", "Latest Sonnet (5.5)", ""),
         ("opus", "Latest Opus (5.5)", ""),
@@ -196,7 +196,7 @@ def test_the_latest_of_each_family_come_first_then_models_by_family_the_retired_
 )
 def test_a_model_that_cannot_be_chosen_says_why(model, region, why):
     """With date and successor; the panel greys its row."""
-    entries = choices.model_choices(CATALOG, target(region=region))
+    entries = choices.model_choices(target(region=region))
     (entry,) = (each for each in entries if each.value == model)
     assert entry.why == why
 
@@ -207,16 +207,16 @@ def test_a_location_where_a_check_found_the_model_usable_bars_it_no_longer():
         cells=(Sighting("p", "eu", "claude-opus-4-6", "usable", proof="answer", day="2026-11-26"),)
     )
     for project, why in (("p", ""), ("another", "not served in eu")):
-        entries = choices.model_choices(CATALOG, target(region="eu", project=project), seen)
+        entries = choices.model_choices(target(region="eu", project=project), seen)
         assert {each.value: each.why for each in entries}["claude-opus-4-6"] == why
 
 
 def test_a_setting_that_cannot_be_sent_stays_in_its_list_and_is_marked():
     """Hiding it would hide why cells are refused."""
     options = target(model="haiku-4.5", effort="max", thinking="adaptive", region="mars-north1")
-    assert choices.effort_choices(CATALOG, options)[-1].label == "max · not taken"
-    assert choices.thinking_choices(CATALOG, options)[-1].label == "adaptive · not taken"
-    assert choices.region_choices(CATALOG, options)[-1].label == "mars-north1 · not served here"
+    assert choices.effort_choices(options)[-1].label == "max · not taken"
+    assert choices.thinking_choices(options)[-1].label == "adaptive · not taken"
+    assert choices.region_choices(options)[-1].label == "mars-north1 · not served here"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_setting_that_cannot_be_sent_stays_in_its_list_and_is_marked():
 )
 def test_settling_drops_only_what_is_refused(options, dropped):
     """And what is left can be sent."""
-    result, lost = choices.settled(CATALOG, target(**options))
+    result, lost = choices.settled(target(**options))
     assert lost == dropped
     assert not refused(result)
 
@@ -240,8 +240,8 @@ def test_settling_drops_only_what_is_refused(options, dropped):
 def test_settling_keeps_what_was_just_chosen():
     """The later choice wins over the earlier one that contradicts it."""
     both = target(model="haiku-4.5", thinking="9000", max_tokens=2000)
-    assert choices.settled(CATALOG, both, keep="thinking")[0].thinking == "9000"
-    assert choices.settled(CATALOG, both, keep="max_tokens")[0].max_tokens == 2000
+    assert choices.settled(both, keep="thinking")[0].thinking == "9000"
+    assert choices.settled(both, keep="max_tokens")[0].max_tokens == 2000
 
 
 NOTES = [
@@ -258,10 +258,10 @@ NOTES = [
 @pytest.mark.parametrize(("model", "location", "said"), NOTES)
 def test_the_note_on_a_region_tells_the_premium_of_this_model(model, location, said):
     """Computed from the table's prices, for the model that is chosen."""
-    assert said in choices.region_note(CATALOG, target(model=model, region=location))
+    assert said in choices.region_note(target(model=model, region=location))
 
 
 def test_what_the_user_wrote_does_not_slow_the_search():
     """A long system text is left out of the probes."""
     options = target(system="x" * 5_000_000)
-    assert choices.max_tokens_range(CATALOG, options)[-1] == 128_000
+    assert choices.max_tokens_range(options)[-1] == 128_000

@@ -29,7 +29,6 @@ from vertex_claude_magic.vertex.allowed import (
 from vertex_claude_magic.vertex.request import build_request
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.settings.target import Target
@@ -77,13 +76,12 @@ class Choice(NamedTuple):
     why: str = ""
 
 
-def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeError | None:
+def refusal(target: Target, seen: Seen = Sightings) -> ClaudeError | None:
     """Return why a question with these options would be refused before it is sent, or None.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> refusal(Catalog.load(), resolve_target(AskOptions(model="haiku", temperature=0.2))).message
+    >>> refusal(resolve_target(AskOptions(model="haiku", temperature=0.2))).message
     'Claude Haiku 5.5 takes no temperature: it rejects sampling parameters (400).'
     """
     region = target.region
@@ -92,10 +90,10 @@ def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeE
         build_request(
             [{"role": "user", "content": "?"}],
             target.request_options,
-            model=catalog.model_id(target.model, region),
+            model=target.catalog.model_id(target.model, region),
             project=target.project or "project",
             region=region,
-            catalog=catalog,
+            catalog=target.catalog,
             base_url=target.base_url,
             anthropic_version=target.anthropic_version,
             seen=seen,
@@ -105,38 +103,34 @@ def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeE
     return None
 
 
-def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
+def chosen_model(target: Target) -> tuple[str, Model | None]:
     """Return the model id that a question would be sent with, and its row if the table knows it.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> chosen_model(Catalog.load(), resolve_target(AskOptions(model="opus", region="us-east5")))[0]
+    >>> chosen_model(resolve_target(AskOptions(model="opus", region="us-east5")))[0]
     'claude-opus-4-6'
     """
-    name = target.model
     try:
-        name = catalog.model_id(name, target.region)
+        return target.model_id, target.row
     except OptionError:
-        return name, None
-    return name, catalog.find(name)
+        return target.model, None
 
 
-def model_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
+def model_choices(target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
     """Return the latest of each family, then every model by family, the newest first and the retired ones last.
 
     What is retired, or not served in the location, says so in `why`. A location that the table does not know
     bars nothing, and neither does one where a check found the model usable.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> entries = model_choices(Catalog.load(), resolve_target(AskOptions(region="eu")))
+    >>> entries = model_choices(resolve_target(AskOptions(region="eu")))
     >>> entries[0], next(each for each in entries if each.label == "Opus 4.6")
     (Choice(value='sonnet', label='Latest Sonnet (5.5)', why=''), \
 Choice(value='claude-opus-4-6', label='Opus 4.6', why='not served in eu'))
     """
-    region = target.region
+    catalog, region = target.catalog, target.region
     known = region in catalog.locations()
     latest: list[Choice] = []
     choices: list[Choice] = []
@@ -157,13 +151,13 @@ Choice(value='claude-opus-4-6', label='Opus 4.6', why='not served in eu'))
                 found = seen.find(row.id, region, target.project)
                 why = "" if found is not None and found.state == "usable" else f"not served in {region}"
             choices.append(Choice(row.id, quote(row.short_name, 120), why))
-    present = model_value(catalog, target)
+    present = model_value(target)
     return _with_present([*latest, *choices], present, quote(present, 60))
 
 
-def model_value(catalog: Catalog, target: Target) -> str:
+def model_value(target: Target) -> str:
     """Return the value of `model_choices` for the options: a family, an id, or a name as typed."""
-    name = target.model
+    catalog, name = target.catalog, target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
 
@@ -174,16 +168,17 @@ def _with_present(choices: list[Choice], present: str, label: str) -> tuple[Choi
     return (*choices, Choice(present, label))
 
 
-def region_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
+def region_choices(target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
     """Return the locations, those that serve the chosen model first, each with what a check found.
 
     The others say in `why` that they do not serve it; they lead to the models that they do serve. Where no source
     tells the locations of a model, the locations that are not a single region count as serving it.
     """
+    catalog = target.catalog
     kinds = catalog.location_kinds.items()
     wide = {place for kind, entry in kinds if kind != "region" for place in entry["members"]}
     served = allowed_locations(target.model, catalog) or [p for p in catalog.locations() if p in wide]
-    name, row = chosen_model(catalog, target)
+    name, row = chosen_model(target)
     project, model = target.project, row.id if row is not None else name
     choices = []
     for place in (*served, *(place for place in catalog.locations() if place not in served)):
@@ -198,18 +193,17 @@ def region_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) 
     return (*choices, Choice(present, f"{quote(present, 40)} · {reason}", reason))
 
 
-def region_note(catalog: Catalog, target: Target) -> str:
+def region_note(target: Target) -> str:
     """Return one line on what the chosen location means for data, availability and this model's price.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> region_note(Catalog.load(), resolve_target(AskOptions(region="eu"))).rpartition("; ")[2]
+    >>> region_note(resolve_target(AskOptions(region="eu"))).rpartition("; ")[2]
     'Sonnet 5.5 costs 10 % more than at global.'
     """
     region = target.region
-    note = catalog.location_note(region)
-    name, row = chosen_model(catalog, target)
+    note = target.catalog.location_note(region)
+    name, row = chosen_model(target)
     if row is None:
         return f"{note} The table does not know {quote(name, 60)}."
     if row.locations is None:
@@ -228,16 +222,15 @@ def region_note(catalog: Catalog, target: Target) -> str:
     return f"{note.rstrip('.')}; {price}"
 
 
-def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
+def effort_choices(target: Target) -> tuple[Choice, ...]:
     """Return the effort levels that the chosen model takes beside the other settings.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> [choice.value for choice in effort_choices(Catalog.load(), resolve_target(AskOptions(model="haiku-4.5")))]
+    >>> [choice.value for choice in effort_choices(resolve_target(AskOptions(model="haiku-4.5")))]
     ['']
     """
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     levels = _efforts(row, target)
     default = row.rules.default_effort if row else None
     label = f"default ({default})" if default else "default"
@@ -246,9 +239,9 @@ def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     return _with_present(choices, target.effort or "", f"{quote(target.effort or '', 20)} · not taken")
 
 
-def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
+def thinking_choices(target: Target) -> tuple[Choice, ...]:
     """Return the kinds of thinking that the chosen model takes; "budget" is a number of tokens."""
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     default = row.rules.thinking_default if row else "default"
     labels = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
     choices = [Choice("", labels.get(default, "default"))]
@@ -266,29 +259,28 @@ def thinking_kind(target: Target) -> str:
     return "budget" if given.isdecimal() else given
 
 
-def thinking_budgets(catalog: Catalog, target: Target) -> range:
+def thinking_budgets(target: Target) -> range:
     """Return the thinking budgets in tokens that fit between the model's least and `max_tokens`."""
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     budgets = allowed_budgets(row, _body_max_tokens(row, target))
     # A slider needs one value, also where none fits.
     return budgets or range(budgets.start, budgets.start + 1)
 
 
-def default_max_tokens(catalog: Catalog, target: Target) -> int:
+def default_max_tokens(target: Target) -> int:
     """Return the `max_tokens` that a question would be sent with."""
-    return max_tokens_of(chosen_model(catalog, target)[1], target.max_tokens)
+    return max_tokens_of(chosen_model(target)[1], target.max_tokens)
 
 
-def max_tokens_range(catalog: Catalog, target: Target) -> range:
+def max_tokens_range(target: Target) -> range:
     """Return the values of `max_tokens` that the chosen model takes beside the other settings.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> max_tokens_range(Catalog.load(), resolve_target(AskOptions(model="sonnet-4.5", thinking=2000)))
+    >>> max_tokens_range(resolve_target(AskOptions(model="sonnet-4.5", thinking=2000)))
     range(2001, 64001)
     """
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     every = allowed_max_tokens(row)
     if row is None or not _holds(target, "max_tokens", "thinking") or "enabled" not in allowed_thinking(row):
         return every
@@ -302,12 +294,12 @@ def max_tokens_range(catalog: Catalog, target: Target) -> range:
     return allowed_max_tokens(row, budget) if fits else every
 
 
-def takes(catalog: Catalog, target: Target, name: str) -> bool:
+def takes(target: Target, name: str) -> bool:
     """Tell whether the chosen model takes a sampling parameter, or shows its thinking, beside the rest."""
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     if name != "show_thinking":
         version = target.anthropic_version
-        return not _holds(target, name) or takes_field(name, row, version, catalog)
+        return not _holds(target, name) or takes_field(name, row, version, target.catalog)
     # Thinking is judged by itself; its text can then be shown.
     if target.thinking or not _holds(target, "thinking"):
         return True
@@ -350,23 +342,20 @@ def is_set(value: Any) -> bool:
     return value is not None and value is not False and value != ""
 
 
-def settled(
-    catalog: Catalog, target: Target, keep: str = "", seen: Seen = Sightings
-) -> tuple[Target, tuple[str, ...]]:
+def settled(target: Target, keep: str = "", seen: Seen = Sightings) -> tuple[Target, tuple[str, ...]]:
     """Return the options without what the chosen model would refuse, and the names of what was dropped.
 
     A `max_tokens` above the model's limit is lowered to it. `keep` names the setting that was just chosen:
     whatever contradicts it goes first.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> settled(Catalog.load(), resolve_target(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
+    >>> settled(resolve_target(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
     ('temperature',)
     """
-    if refusal(catalog, target, seen) is None:
+    if refusal(target, seen) is None:
         return target, ()
-    _, row = chosen_model(catalog, target)
+    _, row = chosen_model(target)
     wanted = {name: value for name in DEPENDENT if is_set(value := getattr(target, name))}
     unset: dict[str, Any] = {name: False if name == "show_thinking" else None for name in wanted}
     result = target.replace(**unset)
@@ -374,7 +363,7 @@ def settled(
     for name in sorted(wanted, key=lambda name: name != keep):
         value = wanted[name]
         if name == "max_tokens":
-            tokens = max_tokens_range(catalog, result)
+            tokens = max_tokens_range(result)
             value = min(value, tokens[-1])
             taken = value in tokens
         elif name == "effort":
@@ -383,7 +372,7 @@ def settled(
         elif name == "thinking":
             taken = _takes_thinking(row, result, value)
         else:
-            taken = takes(catalog, result, name)
+            taken = takes(result, name)
         if taken:
             result = result.replace(**{name: value})
         if getattr(result, name) != wanted[name]:

@@ -71,10 +71,9 @@ class PanelModel:
     def summary(self) -> str:
         """The settings in one plain line.
 
-        >>> from vertex_claude_magic.models.catalog import Catalog
         >>> from vertex_claude_magic.settings.options import AskOptions
         >>> from vertex_claude_magic.settings.target import resolve_target
-        >>> panel_model(resolve_target(AskOptions(model="opus", region="eu")), Catalog.load()).summary
+        >>> panel_model(resolve_target(AskOptions(model="opus", region="eu"))).summary
         'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """
         parts = [
@@ -94,21 +93,18 @@ def _label(offered: tuple[Choice, ...], value: str) -> str:
     return next((choice.label for choice in offered if choice.value == value), value)
 
 
-def panel_model(
-    target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulated: bool = False
-) -> PanelModel:
+def panel_model(target: Target, seen: Seen = Sightings, *, emulated: bool = False) -> PanelModel:
     """Work out what the panel shows for the settings of a session.
 
     Args:
         target: The settings.
-        catalog: The model table.
         seen: Returns what was last seen live.
         emulated: Whether the demo's emulator answers.
     """
-    model_id, row = choices.chosen_model(catalog, target)
-    budgets = choices.thinking_budgets(catalog, target)
+    model_id, row = choices.chosen_model(target)
+    budgets = choices.thinking_budgets(target)
     kind = choices.thinking_kind(target)
-    refused = choices.refusal(catalog, target, seen)
+    refused = choices.refusal(target, seen)
     policy = present_policy()
     origin, project_from = (
         policy.giver(name, getattr(target, name), target.origins[name]) for name in ("region", "project")
@@ -127,31 +123,31 @@ def panel_model(
     return PanelModel(
         target=target,
         emulated=emulated,
-        catalog=catalog,
+        catalog=target.catalog,
         seen=seen,
         row=row,
         model_id=model_id,
-        model=choices.model_value(catalog, target),
-        models=_allowed(choices.model_choices(catalog, target, seen())),
+        model=choices.model_value(target),
+        models=_allowed(choices.model_choices(target, seen())),
         region=target.region,
-        regions=choices.region_choices(catalog, target, seen()),
+        regions=choices.region_choices(target, seen()),
         region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")
-        + choices.region_note(catalog, target),
+        + choices.region_note(target),
         project="" if emulated else target.project or "",
         project_note=project_note,
-        max_tokens=choices.default_max_tokens(catalog, target),
-        max_tokens_range=choices.max_tokens_range(catalog, target),
+        max_tokens=choices.default_max_tokens(target),
+        max_tokens_range=choices.max_tokens_range(target),
         effort=target.effort or "",
-        efforts=choices.effort_choices(catalog, target),
+        efforts=choices.effort_choices(target),
         thinking=kind,
-        thinkings=choices.thinking_choices(catalog, target),
+        thinkings=choices.thinking_choices(target),
         budget=int(target.thinking or 0) if kind == "budget" else budgets[0],
         budgets=budgets,
-        offers_show_thinking=target.show_thinking or choices.takes(catalog, target, "show_thinking"),
+        offers_show_thinking=target.show_thinking or choices.takes(target, "show_thinking"),
         sampling={
             name: value
             for name in choices.SAMPLING
-            if (value := getattr(target, name)) is not None or choices.takes(catalog, target, name)
+            if (value := getattr(target, name)) is not None or choices.takes(target, name)
         },
         line=magic_line(own_options(target, emulated=emulated), hide_system=True),
         line_note=line_note,

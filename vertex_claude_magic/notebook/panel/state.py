@@ -71,7 +71,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             value: The value; None or "" takes it back to what environment and default say.
         """
         with self.lock:
-            catalog, session = self.look.catalog, self.settings.session()
+            session = self.settings.session()
             empty = False if name == "show_thinking" else None
             options = session.settings()
             try:
@@ -81,23 +81,23 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 # It seems to be a secret, a policy locks it, or a variable of the environment is not a valid value.
                 self.tell(f"Not changed: {error}")
                 return
-            wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)
-            refused = refusal(catalog, wanted, self.look.seen)
+            wanted, dropped = settled(asked, keep=name, seen=self.look.seen)
+            refused = refusal(wanted, self.look.seen)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
-                refused = refusal(catalog, asked, self.look.seen)
+                refused = refusal(asked, self.look.seen)
             # Settings that are refused already may be put right one by one.
-            if refused is not None and refusal(catalog, before, self.look.seen) is None:
+            if refused is not None and refusal(before, self.look.seen) is None:
                 self.tell(f"Not changed: {refused}")
                 return
             values = {
                 each: getattr(wanted if each in dropped else changed, each) for each in {name, *dropped}
             }
             self._write(values)
-            text = _change_text(name, values[name], dropped, chosen_model(catalog, wanted)[0])
+            text = _change_text(name, values[name], dropped, chosen_model(wanted)[0])
             if name == "model":
-                model_id, row = chosen_model(catalog, wanted)
+                model_id, row = chosen_model(wanted)
                 known = row.id if row else model_id
-                text += f" {self.settings.status.reminder.tell(catalog, known, wanted.region) or ''}".rstrip()
+                text += f" {self.settings.status.reminder.tell(wanted.catalog, known, wanted.region) or ''}".rstrip()
             self.tell(text)
 
     def choose_model(self, value: str) -> None:
@@ -180,14 +180,14 @@ class PanelState(HasTraits):  # type: ignore[misc]
         settings = self.settings
         try:
             session = settings.session()
-            target = session.target()
-            catalog, seen = target.catalog, session.status.sightings
+            return panel_model(
+                session.target(), session.status.sightings, emulated=settings.emulator is not None
+            )
         except ClaudeError as error:
             if self.look is None:
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
-        return panel_model(target, catalog, seen, emulated=settings.emulator is not None)
 
 
 _RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "enter a whole number, 0 or more"}

@@ -41,11 +41,11 @@ def choice_as_text(target: Target, seen: Sightings) -> str:
     *  Latest Haiku (5.5)   haiku    claude-haiku-5-5   0.1  0.5       1M  active
        Latest Fable (5.2)   fable    claude-fable-5-2     8   40       1M  active
     """
-    catalog, chosen = target.catalog, model_value(target.catalog, target)
+    chosen = model_value(target)
     rows = []
     for row in pick_rows(
-        catalog,
-        model_choices(catalog, target, seen),
+        target.catalog,
+        model_choices(target, seen),
         location=target.region,
         filters=Filters(show="latest"),
         chosen=chosen,

@@ -95,12 +95,12 @@ def pick_rows(
         chosen: The value of the entry that is chosen.
         prompt_tokens: The length of the last prompt in tokens.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.choices import model_choices
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
-    >>> catalog, target = Catalog.load(), resolve_target(AskOptions(region="eu"))
-    >>> rows = pick_rows(catalog, model_choices(catalog, target), location="eu", filters=Filters(order="output price"))
+    >>> target = resolve_target(AskOptions(region="eu"))
+    >>> by_price = Filters(order="output price")
+    >>> rows = pick_rows(target.catalog, model_choices(target), location="eu", filters=by_price)
     >>> rows[0].name, rows[0].id, rows[0].price
     ('Latest Haiku (5.5)', 'claude-haiku-5-5', 0.00066)
     """
