@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.found_files import text_of
 from vertex_claude_magic.settings.saved_prompts import parse_prompt, prompt_names, read_prompt
 
 WHOLE = """+++
@@ -170,3 +171,9 @@ def test_a_wrong_name_lists_the_prompts_that_are_there(tmp_path):
         read_prompt("explian", tmp_path)
     with pytest.raises(OptionError, match=r"There are explain, summary\."):
         read_prompt("zzz", tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_of_a_wrong_encoding(tmp_path):
+    """Its permissions may forbid it, or it is something else than a file."""
+    with pytest.raises(OptionError, match=r"^prompts/p.md cannot be read \(.*\)\. Check its permissions\.$"):
+        text_of(tmp_path, "prompts/p.md")

@@ -11,7 +11,7 @@ from vertex_claude_magic.text import nearest, quote
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["found_names", "found_text"]
+__all__ = ["found_names", "found_text", "text_of"]
 
 _NAME = re.compile(r"\w[\w .-]*")
 _MOST_FILES = 1_000
@@ -60,10 +60,24 @@ def found_text(name: str, folder: Path, ending: str, *, kind: str, place: str) -
     if not path.resolve().is_relative_to(folder.resolve()):
         # A link in a folder of somebody else's could send any file of this machine.
         raise OptionError(f"{label} is a link to a file elsewhere.", cure="Put the file itself there.")
+    return text_of(path, label)
+
+
+def text_of(path: Path, label: str) -> str:
+    """Return the text of a file.
+
+    Args:
+        path: The file.
+        label: What names it, for messages.
+
+    Raises:
+        OptionError: it cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = (
-            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-        )
-        raise OptionError(f"{label} {why}.", cure="Save it again as UTF-8 text.") from None
+    except UnicodeDecodeError:
+        raise OptionError(f"{label} is not UTF-8.", cure="Save it as UTF-8 text.") from None
+    except OSError as error:
+        raise OptionError(
+            f"{label} cannot be read ({error.strerror}).", cure="Check its permissions."
+        ) from None

@@ -32,12 +32,12 @@ __all__ = ["read_option", "read_options", "read_toml"]
 # Characters; such a file has a few lines.
 _LONGEST = 200_000
 
+# What is only on a line sends what the user has not chosen to send, or names another file of this kind.
+_ON_LINE = {"line"}
 # What a file may never set: where a question and the token go, who pays, what is checked, what is kept.
 _NEVER = frozenset(
     {"base_url", "trusted_hosts", "project", "header", "force", "allow_secrets", "journal", "recording"}
 )
-# These send what the user has not chosen to send, or name another file of this kind.
-_ON_THE_LINE = frozenset({"context", "prompt", "with_"})
 _TOOL_FIELDS = frozenset({"tools", "mcp_servers", "tool_choice", "container"})
 # What TOML has for a value of a kind, where `check_value` takes more or names it otherwise.
 _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
@@ -70,14 +70,15 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
         key = keyword_of(name.replace("-", "_"))
         row = OPTIONS.get(key)
         if row is None or row.kind == "display":
-            near = nearest(key, OPTIONS.keys() - _NEVER - _ON_THE_LINE).rstrip("_")
+            offered = [each for each, row in OPTIONS.items() if each not in _NEVER and row.places != _ON_LINE]
+            near = nearest(key, offered).rstrip("_")
             raise OptionError(
                 f"{where(name)}: there is no option {quote(name, 40)!r}.",
                 cure=f"Did you mean {near}?" if near else "See %%claude --help all.",
             )
         if key in _NEVER:
             raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
-        if key in _ON_THE_LINE:
+        if row.places == _ON_LINE:
             raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Remove the line.")
         options[row.name] = read_option(row, value, folder, where(name))
     if options.get("tools") and options.get("confirm") is not True:

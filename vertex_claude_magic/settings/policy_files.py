@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.settings.found_files import text_of
 from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS, keyword_of
@@ -70,15 +71,7 @@ def _read(path: Path, label: str) -> Policy:
     if not path.is_file():
         # Opening a pipe would wait for ever.
         raise OptionError(f"{label} is not a readable file.", cure="Put a text file in its place.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise OptionError(f"{label} is not UTF-8.", cure="Save it as UTF-8 text.") from None
-        raise OptionError(
-            f"{label} cannot be read ({error.strerror}).", cure="Check its permissions."
-        ) from None
-    return parse_policy(text, label, path.parent)
+    return parse_policy(text_of(path, label), label, path.parent)
 
 
 def parse_policy(text: str, label: str, folder: Path) -> Policy:
