@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from vertex_claude_magic.vertex.digest import canonical
+from vertex_claude_magic.vertex.digest import canonical, with_mark
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ["Conversation", "History", "SentTurn", "frame_of", "messages_before",
 
 Messages = Sequence[Mapping[str, Any]]
 
-_MARK: Mapping[str, str] = {"type": "ephemeral"}
 # The service takes four marks in a request, and looks for what it has cached up to 20 blocks before a mark
 # (Claude docs, "Prompt caching", 2026).
 _MOST_MARKS, _LOOKS_BACK = 4, 20
@@ -169,7 +168,7 @@ def with_cache_marks(
         content = marked[at].get("content")
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         if blocks and "cache_control" not in blocks[-1]:
-            marked[at] = {**marked[at], "content": [*blocks[:-1], {**blocks[-1], "cache_control": _MARK}]}
+            marked[at] = {**marked[at], "content": with_mark(blocks)}
     return marked
 
 

@@ -13,6 +13,7 @@ from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.spelling import field, flag, name_of, option, spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
-_CACHE_MARK: Mapping[str, str] = {"type": "ephemeral"}
 
 
 class Question(NamedTuple):
@@ -293,22 +293,17 @@ def _marked(
     The service caches all that stands before a mark, in the order tools, system, messages (Claude docs,
     "Prompt caching", 2026).
     """
-
-    def last_marked(blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        *before, last = blocks
-        return [*(dict(block) for block in before), {**last, "cache_control": _CACHE_MARK}]
-
     tools = target.set.get("tools") or fields.get("tools")
     if tools and "tools" not in target.set:
-        fields = {**fields, "tools": last_marked(tools)}
+        fields = {**fields, "tools": with_mark(tools)}
     if target.system:
         system = (
             [{"type": "text", "text": target.system}] if isinstance(target.system, str) else target.system
         )
-        fields = {**fields, "system": last_marked(system)}
+        fields = {**fields, "system": with_mark(system)}
     if composed is not None and composed.attached and isinstance(composed.content, list):
         blocks = composed.content
-        marked = [*last_marked(blocks[: composed.attached]), *blocks[composed.attached :]]
+        marked = [*with_mark(blocks[: composed.attached]), *blocks[composed.attached :]]
         first = messages[0]
         content = first["content"]
         messages = [{**first, "content": [*marked, *content[len(blocks) :]]}, *messages[1:]]

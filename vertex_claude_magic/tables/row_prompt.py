@@ -31,6 +31,7 @@ from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import nearest, quote
+from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ ROW = "row"
 # Values in which nobody can write a sentence; nothing is written around them.
 _BARE = (Number, date, time, timedelta, UUID)
 _BARE_NAMES = frozenset({"numpy.datetime64", "numpy.timedelta64", "pandas.Interval", "pandas.Period"})
-_MARK: Mapping[str, str] = {"type": "ephemeral"}
 # A beginning that all rows share is a block of its own from so many tokens on, so that it can be cached.
 _WORTH_A_BLOCK = 256
 
@@ -239,7 +239,7 @@ def read_row_prompt(
         before += _text_block(shared)
         pieces = pieces[len(shared) :]
     if long and before:
-        before[-1] = {**before[-1], "cache_control": _MARK}
+        before = with_mark(before)
     return RowPrompt(
         places=tuple(places),
         notices=tuple(notices),

@@ -41,6 +41,7 @@ __all__ = [
     "parts_of",
     "unmarked",
     "with_attachments",
+    "with_mark",
     "with_messages",
     "without_marks",
     "without_secret_fields",
@@ -147,6 +148,15 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
     if _MARK not in body and not [name for name, part in kept.items() if part is not body[name]]:
         return content
     return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
+
+
+def with_mark(blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return blocks or tools with a cache mark on the last: the service caches all that stands up to it.
+
+    >>> with_mark([{"type": "text", "text": "Hi"}])
+    [{'type': 'text', 'text': 'Hi', 'cache_control': {'type': 'ephemeral'}}]
+    """
+    return [*map(dict, blocks[:-1]), {**blocks[-1], _MARK: {"type": "ephemeral"}}]
 
 
 def without_marks(value: Json) -> Any:
