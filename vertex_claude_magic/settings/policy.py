@@ -24,8 +24,6 @@ __all__ = ["OPEN", "Policy", "holds_attachment"]
 
 T = TypeVar("T")
 _NONE = MappingProxyType[str, Any]({})
-# The places whose value is the user's own choice, and is refused; of any other place it is overruled.
-_CHOSEN = frozenset({"option", "setting", "saved prompt"})
 # What an option of the user's own could undo: a table of models decides what a model is and what it costs, and
 # in another journal nothing is spent today.
 _UNDOING: Mapping[str, frozenset[str]] = {
@@ -299,19 +297,16 @@ class Policy(NamedTuple):
         )
 
 
-def _refuse_chosen(name: str, said: str, origin: str) -> NoReturn:
-    where, cure = "", spelled("Leave out {}.", named(name))
-    if origin == "saved prompt":
-        where, cure = f" (in the {origin})", spelled("Leave {} out of the saved prompt.", name)
-    elif origin == "setting":
-        cure = spelled("Leave the setting {} as it is.", name)
-    raise OptionError(f"{said}{where}.", cure=cure, details={"option": name})
-
-
 def _overruled(name: str, said: str, origin: str) -> str:
-    """Refuse a value that the user chose for this question; return what to say of any other that is replaced."""
-    if origin in _CHOSEN:
-        _refuse_chosen(name, said, origin)
+    """Refuse a value that is the user's own choice; return what to say of one of another place, which is replaced."""
+    cures = {
+        "option": spelled("Leave out {}.", named(name)),
+        "setting": spelled("Leave the setting {} as it is.", name),
+        "saved prompt": spelled("Leave {} out of the saved prompt.", name),
+    }
+    if origin in cures:
+        where = f" (in the {origin})" if origin == "saved prompt" else ""
+        raise OptionError(f"{said}{where}.", cure=cures[origin], details={"option": name})
     return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
 
 

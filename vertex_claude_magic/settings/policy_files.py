@@ -99,19 +99,20 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
     confirmed = any(table.get(each, {}).get("confirm") is True for each in ("locks", "defaults"))
     confirm = {"confirm": True} if confirmed else {}
     for name, value in table.get("locks", {}).items():
-        at = where("locks", name)
         # The same names are refused as among the defaults.
         row = OPTIONS.get(keyword_of(name.replace("-", "_")))
         is_list_option = row is not None and row.kind in {"texts", "objects"}
         values = value if isinstance(value, list) and not is_list_option else [value]
         beside = confirm if row is not None and row.name == "tools" else {}
-        read = [read_options({name: each, **beside}, folder, partial(_same, at)) for each in values]
+        read = [read_options({name: each, **beside}, folder, partial(where, "locks")) for each in values]
         if not read:
-            raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="List one or more.")
+            raise OptionError(
+                f"{where('locks', name)}: {quote(name, 40)} allows no value.", cure="List one or more."
+            )
         key = next(iter(read[0]))
         locks[key] = tuple(each[key] for each in read)
     given = {**table.get("defaults", {}), **(confirm if "tools" in table.get("defaults", {}) else {})}
-    defaults = read_options(given, folder, lambda name: where("defaults", name))
+    defaults = read_options(given, folder, partial(where, "defaults"))
     limits = dict(table.get("limits", {}))
     off = _switch(limits, "off", where, value=True)
     ceilings = {
@@ -191,10 +192,6 @@ def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., st
             cure = "Use adaptive, off, between_tools, or a budget in tokens."
         if message:
             raise OptionError(f"{where(section, name)}: {message}", cure=cure)
-
-
-def _same(where: str, name: str) -> str:  # noqa: ARG001 - what `read_options` calls
-    return where
 
 
 def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, value: bool) -> bool:
