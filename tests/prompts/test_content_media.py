@@ -386,6 +386,9 @@ def test_a_device_or_a_pipe_is_not_waited_for(tmp_path):
         ("../secret", "There is no file"),
         ("x()", "There is no file"),
         ("", "There is no file"),
+        # A text in the place of its file.
+        ("report" * 50, "neither a variable nor a file"),
+        ("A report, with commas. " * 20, "cannot be read"),
     ],
 )
 def test_an_attachment_is_a_variable_or_a_file(attached, said):

@@ -363,6 +363,13 @@ def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path
     assert "is a folder" in folder
 
 
+def test_a_recording_whose_name_is_too_long_is_one_that_is_missing(caplog):
+    """The system says so in an error of its own."""
+    with caplog.at_level(logging.WARNING):
+        Claude(recording="a" * 400, project="p")
+    assert "does not exist yet" in caplog.text
+
+
 def test_a_replay_comes_at_once_unless_its_pace_is_asked_for():
     """The default; `recorded` is a choice."""
     assert resolve_target(AskOptions()).replay_pace == "instant"

@@ -177,3 +177,9 @@ def test_a_file_that_cannot_be_read_is_not_said_to_be_of_a_wrong_encoding(tmp_pa
     """Its permissions may forbid it, or it is something else than a file."""
     with pytest.raises(OptionError, match=r"^prompts/p.md cannot be read \(.*\)\. Check its permissions\.$"):
         text_of(tmp_path, "prompts/p.md")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_no_prompt(tmp_path):
+    """As one that is not there."""
+    with pytest.raises(OptionError, match=r"There is no prompts/a+…\.md beside the notebook"):
+        read_prompt("a" * 400, tmp_path)

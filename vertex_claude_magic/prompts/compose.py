@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -208,16 +209,15 @@ def _found(name: str, scope: Scope) -> Any:
     if name.startswith("~"):
         with contextlib.suppress(RuntimeError):
             path = path.expanduser()
+    # Not those of pathlib: they raise where a name is too long, such as a text in the place of its file.
+    exists = os.path.exists
+    is_there = exists(path)
     # `report.pdf` may be both, and a user who has such a file hardly means the attribute.
-    if (
-        placeholder is not None
-        and placeholder.name in scope.names
-        and not (placeholder.steps and path.exists())
-    ):
+    if placeholder is not None and placeholder.name in scope.names and not (placeholder.steps and is_there):
         return value_of(placeholder, scope.names)
-    if "," in name and not path.exists():
+    if "," in name and not is_there:
         several = [each.strip() for each in name.split(",")]
-        if any(each in scope.names or Path(each).exists() for each in several if each):
+        if any(each in scope.names or exists(each) for each in several if each):
             raise OptionError(
                 f"{quote(name, 60)!r} is neither a variable nor a file.",
                 cure=spelled(
@@ -228,7 +228,7 @@ def _found(name: str, scope: Scope) -> Any:
                     ),
                 ),
             )
-    if placeholder is not None and not path.exists():
+    if placeholder is not None and not is_there:
         from vertex_claude_magic.prompts.values.files import names_beside
 
         near = nearest(name, [*own_names(scope.names), *(names_beside(path) or ())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def found_text(name: str, folder: Path, ending: str, *, kind: str, place: str) -
             f"{quote(name, 40)!r} is not a valid name for {kind}.", cure="Use letters, digits, - and _."
         )
     label = f"{place}/{quote(name, 40)}{ending}"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib raises where a name is too long
         known = found_names(folder, ending)
         near = nearest(name, known)
         listed = ", ".join(quote(each, 40) for each in known[:10])
