@@ -6,6 +6,7 @@ import codecs
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -491,6 +492,20 @@ def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypat
     assert known["ann-berg-1234"] == known["bo-5678"] == "a project id"
     assert known["ann@uni-bergen.no"] == "an account"
     assert not {"x", "root"} & set(known)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such database of users")
+def test_without_a_home_folder_nothing_is_known_of_it(monkeypatch):
+    """As for the nameless user of a container."""
+    import pwd
+
+    def nobody(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    assert "your home folder" not in known_here().values()
 
 
 def test_the_policy_of_a_lesson_is_one():

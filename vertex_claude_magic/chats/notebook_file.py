@@ -30,7 +30,7 @@ from vertex_claude_magic.records.provenance import (
     stamped,
 )
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
-from vertex_claude_magic.text import on_line, quote, quote_path
+from vertex_claude_magic.text import on_line, quote, quote_path, with_home
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -176,8 +176,8 @@ def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) 
     Raises:
         OptionError: another file is there, or it cannot be written.
     """
-    # Not by pathlib, whose errors are none of the system: without a home, and where links lead to one another.
-    file = Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
+    # Not by pathlib, whose error is none of the system where links lead to one another.
+    file = Path(os.path.realpath(with_home(path)))
     try:
         if file.exists() and not is_former(file.read_bytes()):
             raise OptionError(
@@ -192,7 +192,7 @@ def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) 
 
 
 def _read(path: Path) -> dict[str, Any]:
-    file = Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises without a home
+    file = Path(with_home(path))
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise OptionError(

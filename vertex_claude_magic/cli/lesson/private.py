@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.prompts.secrets import find_secret
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, with_home
+from vertex_claude_magic.transport.auth import gcloud_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -60,8 +61,7 @@ def known_here() -> dict[str, str]:
     These are projects and accounts of gcloud, the home folder, name and address in Git.
     """
     texts = {value: "a project id" for name in _PROJECTS if (value := os.environ.get(name, "").strip())}
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
-    for path in folder.glob("configurations/config_*"):
+    for path in gcloud_folder().glob("configurations/config_*"):
         file = configparser.ConfigParser(interpolation=None, strict=False)
         try:
             file.read(path, encoding="utf-8")
@@ -71,7 +71,7 @@ def known_here() -> dict[str, str]:
         for option, word in (("project", "a project id"), ("account", "an account")):
             if value := file.get("core", option, fallback="").strip():
                 texts[value] = word
-    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    home = with_home("~")
     if len(Path(home).parts) > 2:
         texts[home] = "your home folder"
     if git := shutil.which("git"):

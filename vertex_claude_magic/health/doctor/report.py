@@ -10,7 +10,7 @@ from urllib.parse import quote as encoded
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.doctor.finding import line, verdict
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, with_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def names_of(setup: Setup) -> dict[str, str]:
         names[identity.account] = "[email]"
     # The user's own gateway and proxy, each with and without its port.
     for host in (setup.host if setup.target.base_url else None, reached.proxy if reached else None):
-        bare = (host or "").partition(":")[0]
+        bare = re.sub(r":\d+$", "", host or "")
         if host and not _PUBLIC_HOSTS.fullmatch(bare):
             names |= {host: "[host]", bare: "[host]"}
     return names
@@ -104,17 +104,20 @@ def check_report(path: str) -> None:
     Raises:
         OptionError: it is such a file.
     """
-    file = Path(path).expanduser()
+    file = Path(with_home(path))
     if not file.parent.is_dir():
         raise OptionError(
             f"There is no folder {quote(str(file.parent), 80)!r}.",
             cure="Choose a file in an existing folder.",
         )
     try:
-        begins = file.read_bytes()[: len(_TITLE)] if file.exists() else _TITLE.encode()
+        # To read a pipe or a terminal might never end.
+        former = b"" if file.is_char_device() or file.is_fifo() else file.read_bytes()
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise _unwritable(path, error) from None
-    if begins != _TITLE.encode():
+    if not former.startswith(_TITLE.encode()):
         raise OptionError(
             f"{quote(path, 80)!r} already exists and is not a report.", cure="Choose another file."
         )
@@ -127,7 +130,7 @@ def write_report(path: str, text: str) -> None:
         OptionError: the file cannot be written.
     """
     try:
-        Path(path).expanduser().write_text(text, encoding="utf-8")
+        Path(with_home(path)).write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(path, error) from None
 
