@@ -26,6 +26,7 @@ from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.origin import Origin
 
 if TYPE_CHECKING:
@@ -328,6 +329,24 @@ def test_prune_drops_what_is_old_and_shrinks_the_file(journal, capsys):
     assert len(run(capsys, "show")) == 4
     assert run(capsys, "prune", "--days", "28")[0] == "3 calls older than 28 days were dropped."
     assert run(capsys, "prune", "--days", "999999")[0].startswith("0 calls")
+
+
+@pytest.fixture
+def course(monkeypatch, tmp_path) -> Iterator[Path]:
+    """A folder whose policy is found by what runs there."""
+    monkeypatch.chdir(tmp_path)
+    set_policy(None)
+    yield tmp_path
+    set_policy(None)
+
+
+def test_prune_keeps_as_many_days_as_the_journal_does(journal, capsys, course):
+    """A course that has its answers for a year loses none of them to a bare `prune`."""
+    keep(journal, at=days_ago(400), text="old")
+    keep(journal, at=days_ago(300), text="of the last term")
+    (course / "claude-policy.toml").write_text("[locks]\njournal_days = 365\n", encoding="utf-8")
+    assert run(capsys, "prune")[0] == "1 calls older than 365 days were dropped."
+    assert run(capsys, "prune", "--days", "30")[0] == "1 calls older than 30 days were dropped."
 
 
 def test_prune_shrinks_a_file_that_a_kernel_has_open(journal, capsys):
