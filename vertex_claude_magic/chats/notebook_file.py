@@ -31,6 +31,7 @@ from vertex_claude_magic.records.provenance import (
 )
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.text import on_line, quote, quote_path, with_home
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -133,9 +134,7 @@ def notebook_of(name: str, entries: Sequence[TurnEntry]) -> dict[str, Any]:
 def _plain(entry: TurnEntry) -> list[Mapping[str, Any]]:
     """Return prompt and answer as they are sent, without thinking and tools."""
     asked = [
-        message
-        for message in entry.messages[:-1]
-        if message.get("role") == "user" and _kind(message) == "plain"
+        message for message in entry.messages[:-1] if message.get("role") == "user" and _is_plain(message)
     ]
     texts = [block for block in answer_blocks(entry.messages) if block.get("type") == "text"]
     answer = answer_message(Reply(blocks=tuple(texts)))
@@ -323,18 +322,15 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _kind(message: Mapping[str, Any]) -> str:
+def _is_plain(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message has texts, and data that come along: nothing that is fetched or called."""
     content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(blocks, list) or not blocks:
-        return ""
-    return "plain" if all(map(_is_plain, blocks)) else ""
+    blocks = content_blocks(content)
+    whole = isinstance(content, str) or (isinstance(content, list) and len(blocks) == len(content))
+    return whole and bool(blocks) and all(map(_is_plain_block, blocks))
 
 
-def _is_plain(block: Json) -> bool:
-    """Tell whether a block is a text, or data that come along: nothing that is fetched or called."""
-    if not isinstance(block, Mapping):
-        return False
+def _is_plain_block(block: Mapping[str, Any]) -> bool:
     if block.get("type") == "text":
         return (
             set(block) == {"type", "text"} and isinstance(block["text"], str) and bool(block["text"].strip())
@@ -365,13 +361,12 @@ def _checked(value: Json, prompt: str, answer: str) -> tuple[Mapping[str, Any], 
         for message in value
         if isinstance(message, Mapping) and set(message) == {"role", "content"}
     ]
-    if roles != ["user", "assistant"] or not all(_kind(message) for message in value):
+    if roles != ["user", "assistant"] or not all(map(_is_plain, value)):
         return None
     said = [block.get("text") for block in answer_blocks(value)]
     if None in said or _answer_text({"text/markdown": safe_markdown("".join(said))}) != answer:
         return None
-    content = value[0]["content"]
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    blocks = content_blocks(value[0]["content"])
     sent = "".join(block["text"] if block["type"] == "text" else _OBJECT for block in blocks)
 
     def plain(text: str) -> str:

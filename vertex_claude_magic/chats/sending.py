@@ -21,6 +21,7 @@ from vertex_claude_magic.chats.entry import (
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.records.journal.calls import LOCAL
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import without_marks
 from vertex_claude_magic.vertex.reply import answerer_of
 
@@ -117,9 +118,5 @@ def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:
     >>> questions_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
     1
     """
-    return sum(message.get("role") == "user" and not _is_result(message) for message in messages)
-
-
-def _is_result(message: Mapping[str, Any]) -> bool:
-    content = message.get("content")
-    return isinstance(content, (list, tuple)) and all(block.get("type") == "tool_result" for block in content)
+    asked = [content_blocks(message.get("content")) for message in messages if message.get("role") == "user"]
+    return sum(any(block.get("type") != "tool_result" for block in blocks) for blocks in asked)
