@@ -1,4 +1,4 @@
-"""A cell that failed: what Claude is asked about it, and the corrected cell in the answer."""
+"""A cell that failed: what Claude is asked about it, and what an answer changes in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CellFailure",
     "changed_source",
-    "corrected_cell",
     "difference",
     "failed_code",
     "fix_prompt",
@@ -212,15 +211,6 @@ def changed_source(failure: CellFailure, mended: str) -> Source | None:
         return None
     beyond = likeness(failure.cell) if failure.cell else -1.0
     return nearest if likeness(nearest.text) > beyond else None
-
-
-def corrected_cell(blocks: tuple[str, ...]) -> str | None:
-    """Return the mended cell out of the code blocks of an answer: the last, or None.
-
-    >>> corrected_cell(("x = 1", "x = 2"))
-    'x = 2'
-    """
-    return blocks[-1] if blocks else None
 
 
 def difference(before: str, after: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failure import (
     changed_source,
-    corrected_cell,
     difference,
     fix_prompt,
     read_failure,
@@ -165,9 +164,9 @@ def _delivery(host: Host, failure: CellFailure) -> Callable[[Reply], tuple[Reply
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         blocks = find_blocks(reply.text)
-        mended = corrected_cell(tuple(block.code for block in blocks))
-        if mended is None:
+        if not blocks:
             return reply, ("The answer contains no corrected cell.",)
+        mended = blocks[-1].code
         source = changed_source(failure, mended)
         changes = difference(source.text if source else failure.cell, mended)
         if not changes:
