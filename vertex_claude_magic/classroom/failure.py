@@ -76,7 +76,8 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
 
     Args:
         error: The exception, with its traceback.
-        cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
+        cell_of: Returns the source of the cell that was compiled under a file name, as IPython counts its lines; None
+            for other files.
     """
     found = places(error.__traceback__, cell_of)
     # The innermost cell holds the line that failed; the calls that led there are in the traceback.

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.inputtransformer2 import leading_empty_lines
+
 from vertex_claude_magic.classroom.failure import (
     changed_source,
     difference,
@@ -126,7 +128,7 @@ def cell_source(shell: Shell, filename: str) -> str | None:
     """Return the cell that was compiled under this name as it was written, None for any other file.
 
     IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
-    history holds both forms.
+    history holds both forms. Blank lines at the top are left out, as IPython does before it counts lines.
     """
     if not is_cell_file(filename):
         return None
@@ -138,7 +140,7 @@ def cell_source(shell: Shell, filename: str) -> str | None:
         reversed(history.input_hist_parsed), reversed(history.input_hist_raw), strict=False
     ):
         if parsed.strip() and parsed.strip() == compiled.strip():
-            return str(raw).rstrip("\n")
+            return "".join(leading_empty_lines(str(raw).splitlines(keepends=True))).rstrip("\n")
     return compiled.rstrip("\n")
 
 
