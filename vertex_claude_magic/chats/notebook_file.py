@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.entry import TurnEntry, answer_blocks, answer_message, chain
-from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.prompts.template import parse_template
+from vertex_claude_magic.records.notebook_file import check_notebook, read_notebook
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     answer_edited,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["cell_source", "notebook_of", "read_notebook", "replace_former", "write_notebook"]
+__all__ = ["cell_source", "notebook_of", "read_turns", "replace_former", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
@@ -190,48 +191,15 @@ def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) 
         ) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    file = Path(with_home(path))
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise OptionError(
-                f"{quote_path(str(path))} is larger than 200 MB.", cure="Load a smaller notebook."
-            )
-        found = json.loads(file.read_bytes())
-    except OSError as error:
-        raise OptionError(
-            f"{quote_path(str(path))} cannot be read: {error.strerror}.", cure="Check the path."
-        ) from None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
-        raise OptionError(
-            f"{quote_path(str(path))} is not a notebook of format 4.", cure="Load an .ipynb file."
-        )
-    return found
-
-
-def read_notebook(path: Path) -> list[TurnEntry]:
+def read_turns(path: Path) -> list[TurnEntry]:
     """Return the turns in a notebook: the answers that this package wrote, each with its prompt.
 
     Raises:
         OptionError: it cannot be read, or holds no such answer.
         MissingExtra: nbformat is not installed.
     """
-    try:
-        import nbformat
-    except ImportError as error:
-        raise MissingExtra(
-            "Loading needs nbformat, which is not installed.", cure="Run: pip install nbformat"
-        ) from error
-    content = _read(path)
-    try:
-        nbformat.validate(content)
-    except (nbformat.ValidationError, RecursionError):
-        raise OptionError(
-            f"{quote_path(str(path))} is not a valid notebook.",
-            cure="Open and save it in Jupyter, then load it again.",
-        ) from None
+    content = read_notebook(path, most=_MOST_BYTES).content
+    check_notebook(content, path)
     entries: list[TurnEntry] = []
     for cell in content["cells"][:_MOST_CELLS]:
         for output in cell.get("outputs") or ():

@@ -111,10 +111,10 @@ def _owners_elsewhere(host: Host, name: str) -> list[str]:
 
 def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
     name = quote(chat.name, 40)
-    from vertex_claude_magic.chats.notebook_file import read_notebook, replace_former
+    from vertex_claude_magic.chats.notebook_file import read_turns, replace_former
 
     if action == "load":
-        chat.begin_with(read_notebook(Path(value)))
+        chat.begin_with(read_turns(Path(value)))
         return f"Loaded {_many(chat)} from {quote_path(str(value))} into {name}."
     if not chat.turns:
         raise _nothing(host, chat.name)
