@@ -20,7 +20,7 @@ from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
 
 if TYPE_CHECKING:
@@ -186,14 +186,14 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
 def _prune(journal: Journal, options: argparse.Namespace) -> None:
     before = file_bytes(journal.path)
     if options.all:
-        what = "calls"
+        older = ""
         dropped = journal.database.write(review.clear)
     else:
         days = options.days or open_session().target().journal_days
         today = datetime.now().astimezone().date()
         # No older day can be written down.
         keep = upkeep.Keep(days=min(days, today.toordinal() - 1))
-        what, dropped = f"calls older than {days} days", 0
+        older, dropped = f" older than {number_of(days, 'day')}", 0
         # In steps, so that a kernel which asks meanwhile does not wait for the whole.
         while step := journal.database.write(
             lambda connection: upkeep.drop_old(connection, today, keep, _STEP)
@@ -203,7 +203,7 @@ def _prune(journal: Journal, options: argparse.Namespace) -> None:
     # The last one to close the file writes its log back.
     journal.close()
     after = file_bytes(journal.path)
-    print(f"{dropped:,} {what} were dropped.")
+    print(f"Dropped {number_of(dropped, 'call')}{older}.")
     print(f"The file was {size(before)} and is now {size(after)}.")
 
 
@@ -229,12 +229,13 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
             cure="See its contents: vertex-claude journal show",
         )
     export_records(options.file, records, overwrite=options.force)
-    print(f"{len(records):,} answers were written to {quote(str(options.file), 200)}{_from_here(records)}.")
+    count = number_of(len(records), "answer")
+    print(f"Wrote {count} to {quote(str(options.file), 200)}{_from_here(records)}.")
 
 
 def _from_here(records: Sequence[StoredCall]) -> str:
     local = sum(record.source in {"local", "emulator"} for record in records)
-    return f"; {local:,} of them are from a server on this machine, not from Claude" if local else ""
+    return f"; from a server on this machine, not from Claude: {local:,}" if local else ""
 
 
 def _import(journal: Journal, options: argparse.Namespace) -> None:
@@ -245,4 +246,4 @@ def _import(journal: Journal, options: argparse.Namespace) -> None:
         raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Check the path.")
     records = Recording(options.file).all()
     done = journal.database.write(lambda connection: add_records(connection, records, time.time()))
-    print(f"{done.added:,} answers were added, {done.known:,} were already there{_from_here(records)}.")
+    print(f"Added {number_of(done.added, 'answer')}; already there: {done.known:,}{_from_here(records)}.")
