@@ -251,7 +251,7 @@ def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
     surroundings()
     file = tmp_path / "doctor.txt"
     file.write_text("my notes")
-    with pytest.raises(OptionError, match="is not a report"):
+    with pytest.raises(OptionError, match="already exists with other content"):
         written(tmp_path)
     assert file.read_text() == "my notes"
     file.unlink()
@@ -262,7 +262,7 @@ def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path):
     """A folder of that name, for example."""
     (tmp_path / "doctor.txt").mkdir()
-    with pytest.raises(OptionError, match="cannot be written"):
+    with pytest.raises(OptionError, match="already exists with other content"):
         written(tmp_path)
 
 
@@ -271,7 +271,7 @@ def test_a_pipe_in_the_place_of_the_report_is_not_waited_for(tmp_path, claude_em
     """Nor is a terminal: whoever names one gets an error, before anything is looked at."""
     os.mkfifo(tmp_path / "pipe")
     assert vertex_claude(["doctor", "--report", str(tmp_path / "pipe")]) == 2
-    assert "is not a report" in capsys.readouterr().err
+    assert "already exists with other content" in capsys.readouterr().err
     assert claude_emulator.requests == []
 
 

@@ -7,17 +7,15 @@ thinking: nothing in it decides where the next question goes or what it may do.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.entry import TurnEntry, answer_blocks, answer_message, chain
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.files import write_whole
+from vertex_claude_magic.files import replace_former
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.prompts.template import parse_template
@@ -31,17 +29,17 @@ from vertex_claude_magic.records.provenance import (
     stamped,
 )
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
-from vertex_claude_magic.text import on_line, quote, quote_path, with_home
+from vertex_claude_magic.text import on_line, quote, quote_path
 from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["cell_source", "notebook_of", "read_turns", "replace_former", "write_notebook"]
+__all__ = ["cell_source", "notebook_of", "read_turns", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
@@ -163,32 +161,6 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
 
     text = json.dumps(notebook, ensure_ascii=False, indent=1)
     replace_former(path, f"{text}\n".encode("utf-8", "replace"), is_former)
-
-
-def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) -> None:
-    """Write a file that a user has named, in place of a former one of its kind and of no other.
-
-    Args:
-        path: The file, below `~` too; a symbolic link stays one.
-        data: Its new content.
-        is_former: Whether a content is that of a former one.
-
-    Raises:
-        OptionError: another file is there, or it cannot be written.
-    """
-    # Not by pathlib, whose error is none of the system where links lead to one another.
-    file = Path(os.path.realpath(with_home(path)))
-    try:
-        if file.exists() and not is_former(file.read_bytes()):
-            raise OptionError(
-                f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
-            )
-        write_whole(file, data)
-    except OSError as error:
-        raise OptionError(
-            f"{quote_path(str(path))} cannot be written: {error.strerror}.",
-            cure="Choose a file in a folder that you can write to.",
-        ) from None
 
 
 def read_turns(path: Path) -> list[TurnEntry]:
