@@ -13,7 +13,6 @@ from vertex_claude_magic.chats.entry import (
     NOT_RUN,
     answer_blocks,
     answer_message,
-    chain,
     is_sent,
     sendable,
     sendable_of,
@@ -34,19 +33,19 @@ __all__ = ["closing", "history_after", "history_of", "questions_of", "tokens_of"
 Messages = tuple[Mapping[str, Any], ...]
 
 
-def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] | None = None) -> History:
+def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str]) -> History:
     """Return what goes before a prompt that is asked of a model.
 
     Args:
         entries: The turns.
         model: The model.
-        digests: What `chain` gives for them, where that is known already.
+        digests: What `chain` gives for them.
 
-    >>> history_of([], "claude-opus-5-5")
+    >>> history_of([], "claude-opus-5-5", [])
     History(turns=(), tools=(), tokens=0, goes_on=True)
     """
     turns, tools = list[SentTurn](), Messages()
-    for entry, before in zip(entries, digests or chain(entries), strict=False):
+    for entry, before in zip(entries, digests, strict=False):
         if not is_sent(entry):
             continue
         made = sendable(entry.messages)
