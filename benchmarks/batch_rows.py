@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import psutil
 from harness import environment, markdown
+from measures.memory import Memory
 from service import service
 
 from vertex_claude_magic import Claude
@@ -34,34 +34,15 @@ TEXT = (
 )
 
 
-class Peak(threading.Thread):
-    """The largest resident set while it runs, in MB."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.most = 0.0
-        self._process = psutil.Process()
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        """Look until it is stopped."""
-        while not self._over.wait(1 / LOOKS_PER_SECOND):
-            self.most = max(self.most, self._process.memory_info().rss / 1e6)
-
-    def stop(self) -> float:
-        """Stop, and return what was seen."""
-        self._over.set()
-        self.join()
-        return self.most
-
-
 def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
     """Run something, and return its value, the seconds and the peak in MB."""
-    peak = Peak()
-    peak.start()
+    memory = Memory(os.getpid(), LOOKS_PER_SECOND)
+    memory.start()
     begin = time.monotonic()
     value = work()
-    return value, time.monotonic() - begin, peak.stop()
+    seconds = time.monotonic() - begin
+    memory.stop()
+    return value, seconds, memory.most
 
 
 def used(frame: pd.DataFrame) -> float:

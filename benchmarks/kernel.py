@@ -142,6 +142,10 @@ class Kernel:
         """Execute code that prints one JSON value, and return that value."""
         return json.loads(self.run(code).printed)
 
+    def cpu(self) -> float:
+        """Return how much CPU the kernel has taken so far, in ms."""
+        return float(self.value("import time as _time; print(1000 * _time.process_time())"))
+
     def close(self) -> None:
         self._client.stop_channels()
 

@@ -28,7 +28,7 @@ NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage"
 
 # The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
 ROWS = (
-    ("json_types",), ("named_tuple",), ("secret_forms",), ("text",), ("files",), ("spelling",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
+    ("json_types",), ("named_tuple",), ("secret_forms",), ("text",), ("spelling",), ("errors",), ("files",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
     ("settings",), ("transport",), ("records",), ("session",), ("chats", "health", "classroom", "tables"), ("client",), ("emulator",), ("notebook",), ("cli",),
 )  # fmt: skip
 RANK = {name: number for number, names in enumerate(ROWS) for name in names}

@@ -105,7 +105,7 @@ ON_A_LINE = {
     "transport/logging_config.py": "%claude_logging",
 }
 # A whole command is the same wherever it is read.
-COMMAND = re.compile(r"%claude|gcloud |vertex-claude ")
+COMMAND = re.compile(r"%claude|gcloud |jupyter |vertex-claude ")
 DASHES = re.compile(r"(?<![\w-])--[a-z]")
 SPELLED = {"Spelling", "in_python", "spelled"}
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and in place of nothing else than a former one of their kind."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote_path, with_home
 
-__all__ = ["write_whole"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["check_former", "replace_former", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -53,3 +57,47 @@ def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
         with suppress(OSError):
             name.unlink()
         raise
+
+
+def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) -> None:
+    """Write a file that a user has named, in place of a former one of its kind and of no other.
+
+    Args:
+        path: The file, below `~` too; a symbolic link stays one.
+        data: Its new content.
+        is_former: Whether a content is that of a former one.
+
+    Raises:
+        OptionError: another file is there, or it cannot be written.
+    """
+    file = check_former(path, is_former)
+    try:
+        write_whole(file, data)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def check_former(path: Path, is_former: Callable[[bytes], bool]) -> Path:
+    """Check that `replace_former` would not write over anything else, and return the file without links.
+
+    Raises:
+        OptionError: another file is there, or it cannot be read.
+    """
+    # Not by pathlib, whose error is none of the system where links lead to one another.
+    file = Path(os.path.realpath(with_home(path)))
+    try:
+        # To read a pipe or a terminal might never end.
+        if file.exists() and not (file.is_file() and is_former(file.read_bytes())):
+            raise OptionError(
+                f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
+            )
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    return file
+
+
+def _unwritable(path: Path, error: OSError) -> OptionError:
+    return OptionError(
+        f"{quote_path(str(path))} cannot be written: {error.strerror}.",
+        cure="Choose a file in a folder that you can write to.",
+    )

@@ -20,6 +20,7 @@ __all__ = [
     "quote",
     "quote_path",
     "trimmed",
+    "with_home",
     "without_home",
 ]
 
@@ -117,13 +118,22 @@ def quote_path(path: str, limit: int = 160) -> str:
     return flat if len(flat) <= limit else f"…{flat[1 - limit :]}"
 
 
+def with_home(path: str | os.PathLike[str]) -> str:
+    """Return a path with the home folder that `~` stands for; where there is none, as it is, and pathlib would raise.
+
+    >>> with_home("~nobody-of-this-name/a.txt")
+    '~nobody-of-this-name/a.txt'
+    """
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
 def without_home(path: str, home: str | None = None) -> str:
     """Return a path with `~` for the user's home folder: notebooks are passed on, and it names who made them.
 
     >>> without_home("/home/me/a.ipynb", home="/home/me"), without_home("/home/meg/a.ipynb", home="/home/me")
     ('~/a.ipynb', '/home/meg/a.ipynb')
     """
-    folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    folder = home if home is not None else with_home("~")
     if not folder.strip("/~\\"):
         return path
     return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", path)

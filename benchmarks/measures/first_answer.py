@@ -35,7 +35,6 @@ def _timed(names):
     return 1000 * (_time.process_time() - cpu)
 print(_json.dumps([_timed({theirs!r}), _timed({ours!r})]))
 """
-_CPU = "import time as _time; print(1000 * _time.process_time())"
 _PROMPT = "What is the answer?"
 
 
@@ -71,10 +70,10 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 def _answer(load: str, ask: str, environ: Mapping[str, str]) -> float:
     with kernel(environ) as running:
-        before = running.value(_CPU)
+        before = running.cpu()
         running.run(load)
         running.run(ask)
-        return float(running.value(_CPU) - before)
+        return running.cpu() - before
 
 
 def _modules(build: Build, environ: Mapping[str, str]) -> list[str]:

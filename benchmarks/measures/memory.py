@@ -34,16 +34,22 @@ print(_json.dumps([_hashlib.sha256(answer.text.encode()).hexdigest(), answer.com
 
 
 class Memory(threading.Thread):
-    """Looks at the resident set of a process: (time, MB)."""
+    """Looks at the resident set of a process, so many times a second: (time, MB)."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, looks_per_second: int = _LOOKS) -> None:
         super().__init__(daemon=True)
         self.looks: list[tuple[float, float]] = []
         self._process = psutil.Process(pid)
+        self._pause = 1 / looks_per_second
         self._over = threading.Event()
 
+    @property
+    def most(self) -> float:
+        """The largest that was seen."""
+        return max(rss for _, rss in self.looks)
+
     def run(self) -> None:
-        while not self._over.wait(1 / _LOOKS):
+        while not self._over.wait(self._pause):
             self.looks.append((time.perf_counter(), self._process.memory_info().rss / 1e6))
 
     def stop(self) -> None:
@@ -80,7 +86,7 @@ def flooded(build: Build, seconds: int = SECONDS) -> Flooded:
     last_delta = cell.sent + took
     return Flooded(
         until_last=max(rss for at, rss in memory.looks if at < last_delta) - before,
-        peak=max(rss for _, rss in memory.looks) - before,
+        peak=memory.most - before,
         whole=complete and digest == hashlib.sha256((flood.text * flood.count).encode()).hexdigest(),
         cpu=spent,
         late=cell.shown[-1].at - last_delta,

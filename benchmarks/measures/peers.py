@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from harness import Bench
 
 _ROUNDS, _CELLS = 3, 7
-_CPU = "import time as _time; print(1000 * _time.process_time())"
 _PROMPT = "What is the answer?"
 
 
@@ -35,13 +34,13 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
     def one(name: str, load: str, ask: str, environ: dict[str, str], python: str | None = None) -> float:
         with kernel(environ, **({"python": python} if python else {})) as running:
-            begun = running.value(_CPU)
+            begun = running.cpu()
             running.run(load)
-            loaded = running.value(_CPU)
+            loaded = running.cpu()
             loads.setdefault(name, []).append(loaded - begun)
             if ask:
                 running.run(ask)
-                firsts.setdefault(name, []).append(running.value(_CPU) - begun)
+                firsts.setdefault(name, []).append(running.cpu() - begun)
                 times = [running.run(ask).seconds_to(FIRST) for _ in range(_CELLS)]
                 later.setdefault(name, []).append(1000 * median(times))
         return loads[name][-1]

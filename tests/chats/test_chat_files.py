@@ -74,6 +74,18 @@ def test_an_answer_that_was_corrected_in_the_file_is_sent_as_it_was_corrected(sa
     assert [text_of(each) for each in sent(path)] == ["What is 2 + 2?", new]
 
 
+@pytest.mark.parametrize("ids", [None, "same"])
+def test_a_notebook_whose_cells_have_no_ids_or_one_twice_loads_without_a_word(saved, sent, ids):
+    """Jupyter gives them new ones when it opens the file."""
+    path = saved("What is 2 + 2?")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        cell.pop("id")
+        cell.update({"id": ids} if ids else {})
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert [text_of(each) for each in sent(path)] == ["What is 2 + 2?", "Four."]
+
+
 def text(words: str) -> dict[str, str]:
     return {"type": "text", "text": words}
 

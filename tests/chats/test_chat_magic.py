@@ -379,12 +379,14 @@ WRONG = [
     ("talk --export nosuch/talk.md", "nosuch/talk.md cannot be written: No such file or directory."),
     ("talk --save ~nobody-here/talk.ipynb", "~nobody-here/talk.ipynb cannot be written: No such file"),
     ("talk --export ~nobody-here/talk.md", "~nobody-here/talk.md cannot be written: No such file"),
-    ("new --load ~nobody-here/talk.ipynb", "~nobody-here/talk.ipynb cannot be read: No such file"),
+    ("new --load ~nobody-here/talk.ipynb", "There is no file ~nobody-here/talk.ipynb."),
     ("talk --export talk.pdf", "is neither .md nor .html"),
     ("talk --export there.md", "already exists with other content"),
     ("talk --export there.html", "already exists with other content"),
-    ("new --load nosuch.ipynb", "cannot be read"),
-    ("new --load broken.ipynb", "is not a notebook of format 4"),
+    ("new --load nosuch.ipynb", "There is no file nosuch.ipynb."),
+    ("new --load broken.ipynb", "broken.ipynb is not a Jupyter notebook (line 1: Expecting value)."),
+    ("new --load former.ipynb", "former.ipynb has notebook format 3; only format 4 is supported."),
+    ("new --load odd.ipynb", "its nbformat_minor is not a number"),
     ("new --load there.ipynb", "contains no answer from Claude"),
     ("talk --load talk.ipynb", "A conversation named 'talk' already exists."),
     ("talk --all", "--all takes a name with --fork only."),
@@ -401,6 +403,10 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "there.ipynb")
     (tmp_path / "broken.ipynb").write_text('{"cells": ', encoding="utf-8")
+    (tmp_path / "former.ipynb").write_text(
+        '{"cells": [], "nbformat": 3, "nbformat_minor": 0, "metadata": {}}'
+    )
+    (tmp_path / "odd.ipynb").write_text('{"cells": [], "nbformat": 4, "nbformat_minor": "x", "metadata": {}}')
     (tmp_path / "list.ipynb").write_text('{"cells": [], "metadata": []}', encoding="utf-8")
     for name in ("there.md", "there.html"):
         (tmp_path / name).write_text("# Mine", encoding="utf-8")

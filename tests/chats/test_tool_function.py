@@ -130,6 +130,40 @@ def test_a_docstring_of_any_common_style_describes_the_tool_and_its_arguments(fu
     }
 
 
+TOGETHER = {
+    "numpy": """Distance.
+
+    Parameters
+    ----------
+    x, y : float
+        A coordinate.
+    *points, **more : int
+        More of them.
+    """,
+    "Google": """Distance.
+
+    Args:
+        x, y (float): A coordinate.
+        *points, **more: More of them.
+    """,
+    "reST": """Distance.
+
+    :param x,y: A coordinate.
+    :param points,more: More of them.
+    """,
+}
+
+
+@pytest.mark.parametrize("docstring", TOGETHER.values(), ids=TOGETHER)
+def test_arguments_that_a_docstring_names_together_share_its_description(docstring):
+    def distance(x: float, y: float, *points: int): ...
+
+    distance.__doc__ = docstring
+    properties = function_tool("distance", distance).schema["properties"]
+    said = {name: each.get("description") for name, each in properties.items()}
+    assert said == {"x": "A coordinate.", "y": "A coordinate.", "points": "More of them."}
+
+
 def unit(unit: Unit = Unit.GRAM): ...
 def choice(kind: Literal["mean", "median"]): ...
 def union(when: dt.date | None = None): ...

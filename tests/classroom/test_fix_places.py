@@ -208,7 +208,7 @@ def test_the_script_of_run_is_sent(shell, folder, cell):
         ("b = 1\n%time 1 / a", 2),
         ("%%timeit -n1 -r1\nb = 1\nc = 2\n1 / a", 4),
         ("%timeit -n1 -r1 1 / a", 1),
-        ("\n%%time\nb = 1\n1 / a", 4),
+        ("\n%%time\nb = 1\n1 / a", 3),
     ],
 )
 def test_the_line_below_a_timing_magic_is_that_of_the_cell(shell, cell, line):

@@ -26,6 +26,7 @@ from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.origin import Origin
 
 if TYPE_CHECKING:
@@ -321,13 +322,31 @@ def test_prune_drops_what_is_old_and_shrinks_the_file(journal, capsys):
     journal.close()
     before = default_path().stat().st_size
     lines = run(capsys, "prune")
-    assert lines[0] == "1,200 calls older than 30 days were dropped."
+    assert lines[0] == "Dropped 1,200 calls older than 30 days."
     assert lines[1].startswith("The file was ")
     assert before > 2_000_000
     assert default_path().stat().st_size < 200_000
     assert len(run(capsys, "show")) == 4
-    assert run(capsys, "prune", "--days", "28")[0] == "3 calls older than 28 days were dropped."
-    assert run(capsys, "prune", "--days", "999999")[0].startswith("0 calls")
+    assert run(capsys, "prune", "--days", "28")[0] == "Dropped 3 calls older than 28 days."
+    assert run(capsys, "prune", "--days", "999999")[0].startswith("Dropped 0 calls")
+
+
+@pytest.fixture
+def course(monkeypatch, tmp_path) -> Iterator[Path]:
+    """A folder whose policy is found by what runs there."""
+    monkeypatch.chdir(tmp_path)
+    set_policy(None)
+    yield tmp_path
+    set_policy(None)
+
+
+def test_prune_keeps_as_many_days_as_the_journal_does(journal, capsys, course):
+    """A course that has its answers for a year loses none of them to a bare `prune`."""
+    keep(journal, at=days_ago(400), text="old")
+    keep(journal, at=days_ago(300), text="of the last term")
+    (course / "claude-policy.toml").write_text("[locks]\njournal_days = 365\n", encoding="utf-8")
+    assert run(capsys, "prune")[0] == "Dropped 1 call older than 365 days."
+    assert run(capsys, "prune", "--days", "30")[0] == "Dropped 1 call older than 30 days."
 
 
 def test_prune_shrinks_a_file_that_a_kernel_has_open(journal, capsys):
@@ -335,7 +354,7 @@ def test_prune_shrinks_a_file_that_a_kernel_has_open(journal, capsys):
     for number in range(300):
         keep(journal, text=f"{number}", answer=os.urandom(5_000).hex())
     before = default_path().stat().st_size
-    assert run(capsys, "prune", "--all")[0] == "300 calls were dropped."
+    assert run(capsys, "prune", "--all")[0] == "Dropped 300 calls."
     assert default_path().stat().st_size < before / 10
     keep(journal, text="after")
     assert run(capsys, "show")[-1].endswith("after")
@@ -357,7 +376,7 @@ def test_export_writes_a_recording_that_belongs_to_nobody(journal, capsys, tmp_p
     keep(journal, text="Hi")
     journal.close()
     file = tmp_path / "lesson.claude"
-    assert run(capsys, "export", str(file)) == [f"1 answers were written to {file}."]
+    assert run(capsys, "export", str(file)) == [f"Wrote 1 answer to {file}."]
     text = file.read_text(encoding="utf-8")
     assert "secret" not in text
     (kept,) = read_records(text)
@@ -426,7 +445,7 @@ def test_export_takes_the_answers_that_would_be_given_again(journal, capsys, tmp
     lines = run(capsys, "export", str(tmp_path / "r"))
     texts = [kept.answer["content"][0]["text"] for kept in read_records((tmp_path / "r").read_text())]
     assert texts == ["new 1", "new 2", "only emulated"]
-    assert "1 of them are from a server on this machine" in lines[0]
+    assert "from a server on this machine, not from Claude: 1" in lines[0]
 
 
 def test_nothing_to_export_is_said_and_writes_nothing(journal, capsys, tmp_path):
@@ -442,7 +461,7 @@ def test_an_imported_answer_is_found_without_a_network(asked, capsys, tmp_path, 
     run(capsys, "export", str(tmp_path / "lesson.claude"))
     monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", str(tmp_path / "other"))
     assert run(capsys, "import", str(tmp_path / "lesson.claude"))[0].startswith(
-        "2 answers were added, 0 were"
+        "Added 2 answers; already there: 0"
     )
     assert run(capsys, "show")[-1].rstrip().endswith("What does this show?")
     before = len(asked.requests)
@@ -462,10 +481,10 @@ def test_importing_twice_adds_nothing(asked, capsys, tmp_path):
     """Nor does what the journal exported itself."""
     file = str(tmp_path / "lesson.claude")
     run(capsys, "export", file)
-    assert run(capsys, "import", file)[0].startswith("0 answers were added, 2 were already there")
+    assert run(capsys, "import", file)[0].startswith("Added 0 answers; already there: 2")
     other = ["--journal", str(tmp_path / "other")]
-    assert run(capsys, "import", file, *other)[0].startswith("2 answers were added")
-    assert run(capsys, "import", file, *other)[0].startswith("0 answers were added, 2 were")
+    assert run(capsys, "import", file, *other)[0].startswith("Added 2 answers;")
+    assert run(capsys, "import", file, *other)[0].startswith("Added 0 answers; already there: 2")
     assert len(run(capsys, "show", *other)) == 3
 
 
@@ -476,7 +495,7 @@ def test_a_damaged_entry_does_not_keep_answers_from_being_imported(asked, capsys
     with sqlite3.connect(default_path()) as connection:
         connection.execute("UPDATE contents SET answer = x'00' WHERE call = 1")
     connection.close()
-    assert run(capsys, "import", file)[0].startswith("1 answers were added, 1 were")
+    assert run(capsys, "import", file)[0].startswith("Added 1 answer; already there: 1")
 
 
 def test_what_is_imported_is_kept_from_that_day_on(journal):
@@ -560,7 +579,7 @@ def test_what_is_odd_and_valid_is_imported_and_harmless(capsys, tmp_path, text):
     """Data only; shown like everything else."""
     (tmp_path / "r").write_bytes(text.encode("utf-8"))
     other = ["--journal", str(tmp_path / "j")]
-    assert run(capsys, "import", str(tmp_path / "r"), *other)[0].startswith("1 answers were added")
+    assert run(capsys, "import", str(tmp_path / "r"), *other)[0].startswith("Added 1 answer;")
     assert all(
         line.isprintable() for line in [*run(capsys, "show", *other), *run(capsys, "show", "1", *other)]
     )
@@ -623,7 +642,7 @@ def test_a_journal_that_is_locked_is_one_line(journal, capsys):
         assert "is locked by another program" in refused(capsys, "prune", "--all")
         other.execute("ROLLBACK")
     other.close()
-    assert run(capsys, "prune", "--all")[0] == "1 calls were dropped."
+    assert run(capsys, "prune", "--all")[0] == "Dropped 1 call."
 
 
 def test_which_journal_is_meant(journal, capsys, tmp_path, monkeypatch):

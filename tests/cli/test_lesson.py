@@ -6,6 +6,7 @@ import codecs
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -476,6 +477,35 @@ def test_a_name_can_be_allowed_and_a_secret_cannot():
     assert list(private_parts("a.md", KEY.encode(), ANN, [KEY]))
 
 
+HIDDEN_BY_ALLOWED = {
+    "an address at the domain": ("At uni-bergen, ask bo@uni-bergen.no.", "uni-bergen", "bo@uni-bergen.no"),
+    "a folder that begins so": ("/home/ann-berg is of ann-berg", "ann-berg", "/home/ann-berg"),
+    "what is also in an address": (
+        "ann@uni-bergen.no, project uni-bergen",
+        "ann@uni-bergen.no",
+        "uni-bergen",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "allowed", "left"), HIDDEN_BY_ALLOWED.values(), ids=HIDDEN_BY_ALLOWED)
+def test_what_is_allowed_hides_nothing_beside_it(text, allowed, left):
+    """Also where one is part of the other somewhere else."""
+    known = {"ann@uni-bergen.no": "an account", "uni-bergen": "a project id", "ann-berg": "a project id"}
+    (line,) = private_parts("a.md", text.encode(), known, [allowed])
+    assert line.endswith(f"({left})")
+
+
+def test_what_is_part_of_something_longer_is_named_once():
+    """The home folder is also a folder of an account, and an address may have the name of a project."""
+    known = {"/home/ann/work": "your home folder", "uni-bergen": "a project id"}
+    found = list(private_parts("a.md", b"/home/ann/work\nann@uni-bergen.no", known))
+    assert found == [
+        "a.md, line 1: your home folder (/home/ann/work)",
+        "a.md, line 2: an e-mail address (ann@uni-bergen.no)",
+    ]
+
+
 def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypatch):
     """What is broken or short names nothing."""
     folder = tmp_path / "gcloud/configurations"
@@ -491,6 +521,20 @@ def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypat
     assert known["ann-berg-1234"] == known["bo-5678"] == "a project id"
     assert known["ann@uni-bergen.no"] == "an account"
     assert not {"x", "root"} & set(known)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such database of users")
+def test_without_a_home_folder_nothing_is_known_of_it(monkeypatch):
+    """As for the nameless user of a container."""
+    import pwd
+
+    def nobody(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    assert "your home folder" not in known_here().values()
 
 
 def test_the_policy_of_a_lesson_is_one():

@@ -87,7 +87,7 @@ def test_no_text_of_the_user_goes_out(shell, claude_emulator, option):
             not in request.raw.decode("utf-8", "replace") + json.dumps(dict(request.headers)) + request.path
         )
     assert {json.dumps(each.body["messages"]) for each in calls(claude_emulator)} <= {
-        '[{"role": "user", "content": "Hello."}]'
+        '[{"role": "user", "content": "Is this working?"}]'
     }
 
 

@@ -28,7 +28,8 @@ from vertex_claude_magic.health.doctor.examination import (
     unfinished,
 )
 from vertex_claude_magic.health.doctor.finding import MARKS, Finding, has_problem, verdict
-from vertex_claude_magic.health.doctor.setup import FIXED_TEXT, Setup
+from vertex_claude_magic.health.doctor.setup import Setup
+from vertex_claude_magic.health.probe import FIXED_TEXT
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.options import AskOptions

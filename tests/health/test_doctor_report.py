@@ -19,7 +19,9 @@ from vertex_claude_magic.emulator import SETUP_PROBLEMS, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL, REFRESH_TOKEN
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.doctor.examination import TimeLimits
-from vertex_claude_magic.health.doctor.report import public, report
+from vertex_claude_magic.health.doctor.report import names_of, public, report
+from vertex_claude_magic.health.doctor.setup import Setup
+from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.transport.auth import ApplicationDefault
 
@@ -136,7 +138,13 @@ def test_bad_usage_ends_with_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--region", "us east"], ["--with-names"], ["--report", "nowhere/x.txt"]]
+    "arguments",
+    [
+        ["--region", "us east"],
+        ["--with-names"],
+        ["--report", "nowhere/x.txt"],
+        ["--report", "~nobody-of-this-name/x.txt"],
+    ],
 )
 def test_what_cannot_be_examined_ends_with_2(arguments, claude_emulator, capsys):
     """With one line of error, before anything is looked at."""
@@ -243,7 +251,7 @@ def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
     surroundings()
     file = tmp_path / "doctor.txt"
     file.write_text("my notes")
-    with pytest.raises(OptionError, match="is not a report"):
+    with pytest.raises(OptionError, match="already exists with other content"):
         written(tmp_path)
     assert file.read_text() == "my notes"
     file.unlink()
@@ -254,8 +262,32 @@ def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path):
     """A folder of that name, for example."""
     (tmp_path / "doctor.txt").mkdir()
-    with pytest.raises(OptionError, match="cannot be written"):
+    with pytest.raises(OptionError, match="already exists with other content"):
         written(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_in_the_place_of_the_report_is_not_waited_for(tmp_path, claude_emulator, capsys):
+    """Nor is a terminal: whoever names one gets an error, before anything is looked at."""
+    os.mkfifo(tmp_path / "pipe")
+    assert vertex_claude(["doctor", "--report", str(tmp_path / "pipe")]) == 2
+    assert "already exists with other content" in capsys.readouterr().err
+    assert claude_emulator.requests == []
+
+
+def test_a_gateway_at_an_address_of_ipv6_is_hidden_and_this_machine_is_not(monkeypatch):
+    """The port is what stands behind the last colon, and brackets of the report stay as they are."""
+
+    def known(base_url):
+        monkeypatch.setenv("ANTHROPIC_VERTEX_BASE_URL", base_url)
+        return names_of(Setup(open_session(project="a-project", access_token="emulator")))
+
+    assert known("http://[::1]:8080/v1") == {"a-project": "[project]"}
+    assert known("https://[2001:db8::7]:8443/v1") == {
+        "a-project": "[project]",
+        "[2001:db8::7]:8443": "[host]",
+        "[2001:db8::7]": "[host]",
+    }
 
 
 HIDDEN = [

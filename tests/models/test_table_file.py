@@ -208,7 +208,7 @@ def test_a_broken_file_is_told_again_until_it_is_mended(load):
     assert load({"models": [{"id": "claude-x"}]}).find("claude-x")
 
 
-@pytest.mark.parametrize("path", ["missing.json", "a\0b.json"])
+@pytest.mark.parametrize("path", ["missing.json", "a\0b.json", "~nobody-of-this-name/a.json"])
 def test_a_path_that_cannot_be_read_is_named(path):
     """With what the system says of it."""
     with pytest.raises(OptionError, match="cannot be used"):

@@ -60,6 +60,28 @@ def test_the_cell_the_traceback_and_the_values_are_sent(shell):
     assert "in two sentences" in sent
 
 
+BLANK_ABOVE = {
+    "a statement": ("x = 1\ny = x / 0", 2),
+    "a line magic": ("%time 1 / 0", 1),
+    "a cell magic": ("%%time\nx = 1\nx / 0", 3),
+    "no Python": ("x = 1\ny = (", 2),
+}
+
+
+@pytest.mark.parametrize(("code", "line"), BLANK_ABOVE.values(), ids=BLANK_ABOVE)
+def test_blank_lines_above_the_code_are_not_counted(shell, code, line):
+    """IPython takes them out before it compiles a cell, so that its lines, and those of the traceback, count without."""
+    shell.emulator.answer(ANSWER)
+    shell.error(f"\n  \n{code}")
+    shell.ok("%claude_fix")
+    where = f"failed in line {line}"
+    ends = ("", "") if "\n" not in code else ("\n", "\n")
+    assert (
+        f'<data name="cell" kind="notebook cell" about="{where}">{ends[0]}{code}{ends[1]}</data>'
+        in prompt(shell)
+    )
+
+
 def test_what_happened_inside_of_libraries_is_not_told(shell):
     """It costs tokens and tells where they are installed; the user's own steps and the message stay."""
     shell.ok("import json\ndef read(text):\n    return json.loads(text)")

@@ -281,7 +281,7 @@ class Chat:
         >>> chat.name, second.text, second.turn
         ('again', 'Eight.', 2)
         """
-        from vertex_claude_magic.chats.notebook_file import read_notebook
+        from vertex_claude_magic.chats.notebook_file import read_turns
 
         file = Path(path)
         if session is None:
@@ -290,7 +290,7 @@ class Chat:
             chat = session.chat(file.stem)
         else:
             raise wrong_type("session", session, "Give the client that asks: session=Claude().")
-        chat.begin_with(read_notebook(file))
+        chat.begin_with(read_turns(file))
         return chat
 
     def _entries(self) -> list[TurnEntry]:

@@ -21,7 +21,7 @@ from vertex_claude_magic.records.recorded_reply import (
     recorded_reply,
     tool_calls_of,
 )
-from vertex_claude_magic.vertex.blocks import THINKING, sent_back
+from vertex_claude_magic.vertex.blocks import THINKING, content_blocks, sent_back
 from vertex_claude_magic.vertex.digest import SentMessage, without_marks
 from vertex_claude_magic.vertex.encoding import clean
 from vertex_claude_magic.vertex.provenance import Lineage
@@ -138,9 +138,8 @@ def is_sent(entry: TurnEntry) -> bool:
 
 
 def _bound(message: Mapping[str, Any]) -> list[Any]:
-    content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
-    plain = [block for block in blocks if isinstance(block, Mapping) and block.get("type") not in THINKING]
+    blocks = content_blocks(message.get("content"))
+    plain = [block for block in blocks if block.get("type") not in THINKING]
     return [message.get("role"), without_marks(plain)]
 
 
@@ -218,24 +217,15 @@ def sendable_of(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
     A call of a tool of the service that has no result is left out: it was cut off or paused, and the service takes it
     only where its own answer goes on, not with a message of the user behind it.
     """
-    answered = {
-        block["tool_use_id"]
-        for message in messages
-        for block in message.get("content") or ()
-        if isinstance(block, Mapping) and "tool_use_id" in block
-    }
+    blocks = [block for message in messages for block in content_blocks(message.get("content"))]
+    answered = {block["tool_use_id"] for block in blocks if "tool_use_id" in block}
 
     def is_open(block: Mapping[str, Any]) -> bool:
         return block.get("type") in _SERVICE_CALLS and block.get("id") not in answered
 
     sent = tuple([_without(SentMessage(clean(message)), is_open) for message in messages])
     bare = tuple([_without(message, lambda block: block.get("type") in THINKING) for message in sent])
-    calls = any(
-        block.get("type") in _CALLS
-        for message in messages
-        if not isinstance(message.get("content"), str)
-        for block in message.get("content") or ()
-    )
+    calls = any(block.get("type") in _CALLS for block in blocks)
     thinks = any(map(is_not, sent, bare))
     # As the binding of thinking sees them: without thinking and cache marks.
     plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
@@ -308,12 +298,8 @@ def rounds_before(messages: Sequence[Mapping[str, Any]]) -> tuple[Reply, ...]:
         if message.get("role") != "assistant":
             continue
         blocks, following = answer_blocks(messages[: at + 1]), messages[at + 1]
-        behind = following.get("content") if following.get("role") == "user" else ()
-        results = (
-            [block for block in behind if isinstance(block, Mapping) and block.get("type") == "tool_result"]
-            if isinstance(behind, (list, tuple))
-            else []
-        )
+        behind = content_blocks(following.get("content")) if following.get("role") == "user" else []
+        results = [block for block in behind if block.get("type") == "tool_result"]
         recorded = RecordedReply(content=blocks, tool_results=results)
         # Two answers in a row: the service had paused.
         stop = "pause_turn" if following.get("role") == "assistant" else "tool_use" if results else None
@@ -354,8 +340,7 @@ def answer_blocks(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
     """
     if not messages or messages[-1].get("role") != "assistant":
         return []
-    content = messages[-1].get("content")
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+    return content_blocks(messages[-1].get("content"))
 
 
 def entry_of(stored: StoredTurn) -> TurnEntry:

@@ -7,20 +7,19 @@ thinking: nothing in it decides where the next question goes or what it may do.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.entry import TurnEntry, answer_blocks, answer_message, chain
-from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.files import write_whole
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.files import replace_former
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.prompts.template import parse_template
+from vertex_claude_magic.records.notebook_file import check_notebook, read_notebook
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     answer_edited,
@@ -31,15 +30,16 @@ from vertex_claude_magic.records.provenance import (
 )
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.text import on_line, quote, quote_path
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["cell_source", "notebook_of", "read_notebook", "replace_former", "write_notebook"]
+__all__ = ["cell_source", "notebook_of", "read_turns", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
@@ -133,9 +133,7 @@ def notebook_of(name: str, entries: Sequence[TurnEntry]) -> dict[str, Any]:
 def _plain(entry: TurnEntry) -> list[Mapping[str, Any]]:
     """Return prompt and answer as they are sent, without thinking and tools."""
     asked = [
-        message
-        for message in entry.messages[:-1]
-        if message.get("role") == "user" and _kind(message) == "plain"
+        message for message in entry.messages[:-1] if message.get("role") == "user" and _is_plain(message)
     ]
     texts = [block for block in answer_blocks(entry.messages) if block.get("type") == "text"]
     answer = answer_message(Reply(blocks=tuple(texts)))
@@ -165,74 +163,15 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
     replace_former(path, f"{text}\n".encode("utf-8", "replace"), is_former)
 
 
-def replace_former(path: Path, data: bytes, is_former: Callable[[bytes], bool]) -> None:
-    """Write a file that a user has named, in place of a former one of its kind and of no other.
-
-    Args:
-        path: The file, below `~` too; a symbolic link stays one.
-        data: Its new content.
-        is_former: Whether a content is that of a former one.
-
-    Raises:
-        OptionError: another file is there, or it cannot be written.
-    """
-    # Not by pathlib, whose errors are none of the system: without a home, and where links lead to one another.
-    file = Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
-    try:
-        if file.exists() and not is_former(file.read_bytes()):
-            raise OptionError(
-                f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
-            )
-        write_whole(file, data)
-    except OSError as error:
-        raise OptionError(
-            f"{quote_path(str(path))} cannot be written: {error.strerror}.",
-            cure="Choose a file in a folder that you can write to.",
-        ) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    file = Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises without a home
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise OptionError(
-                f"{quote_path(str(path))} is larger than 200 MB.", cure="Load a smaller notebook."
-            )
-        found = json.loads(file.read_bytes())
-    except OSError as error:
-        raise OptionError(
-            f"{quote_path(str(path))} cannot be read: {error.strerror}.", cure="Check the path."
-        ) from None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
-        raise OptionError(
-            f"{quote_path(str(path))} is not a notebook of format 4.", cure="Load an .ipynb file."
-        )
-    return found
-
-
-def read_notebook(path: Path) -> list[TurnEntry]:
+def read_turns(path: Path) -> list[TurnEntry]:
     """Return the turns in a notebook: the answers that this package wrote, each with its prompt.
 
     Raises:
         OptionError: it cannot be read, or holds no such answer.
         MissingExtra: nbformat is not installed.
     """
-    try:
-        import nbformat
-    except ImportError as error:
-        raise MissingExtra(
-            "Loading needs nbformat, which is not installed.", cure="Run: pip install nbformat"
-        ) from error
-    content = _read(path)
-    try:
-        nbformat.validate(content)
-    except (nbformat.ValidationError, RecursionError):
-        raise OptionError(
-            f"{quote_path(str(path))} is not a valid notebook.",
-            cure="Open and save it in Jupyter, then load it again.",
-        ) from None
+    content = read_notebook(path, most=_MOST_BYTES).content
+    check_notebook(content, path)
     entries: list[TurnEntry] = []
     for cell in content["cells"][:_MOST_CELLS]:
         for output in cell.get("outputs") or ():
@@ -323,18 +262,15 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _kind(message: Mapping[str, Any]) -> str:
+def _is_plain(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message has texts, and data that come along: nothing that is fetched or called."""
     content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(blocks, list) or not blocks:
-        return ""
-    return "plain" if all(map(_is_plain, blocks)) else ""
+    blocks = content_blocks(content)
+    whole = isinstance(content, str) or (isinstance(content, list) and len(blocks) == len(content))
+    return whole and bool(blocks) and all(map(_is_plain_block, blocks))
 
 
-def _is_plain(block: Json) -> bool:
-    """Tell whether a block is a text, or data that come along: nothing that is fetched or called."""
-    if not isinstance(block, Mapping):
-        return False
+def _is_plain_block(block: Mapping[str, Any]) -> bool:
     if block.get("type") == "text":
         return (
             set(block) == {"type", "text"} and isinstance(block["text"], str) and bool(block["text"].strip())
@@ -365,13 +301,12 @@ def _checked(value: Json, prompt: str, answer: str) -> tuple[Mapping[str, Any], 
         for message in value
         if isinstance(message, Mapping) and set(message) == {"role", "content"}
     ]
-    if roles != ["user", "assistant"] or not all(_kind(message) for message in value):
+    if roles != ["user", "assistant"] or not all(map(_is_plain, value)):
         return None
     said = [block.get("text") for block in answer_blocks(value)]
     if None in said or _answer_text({"text/markdown": safe_markdown("".join(said))}) != answer:
         return None
-    content = value[0]["content"]
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    blocks = content_blocks(value[0]["content"])
     sent = "".join(block["text"] if block["type"] == "text" else _OBJECT for block in blocks)
 
     def plain(text: str) -> str:

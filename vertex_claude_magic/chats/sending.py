@@ -13,7 +13,6 @@ from vertex_claude_magic.chats.entry import (
     NOT_RUN,
     answer_blocks,
     answer_message,
-    chain,
     is_sent,
     sendable,
     sendable_of,
@@ -21,6 +20,7 @@ from vertex_claude_magic.chats.entry import (
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.records.journal.calls import LOCAL
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import without_marks
 from vertex_claude_magic.vertex.reply import answerer_of
 
@@ -33,19 +33,19 @@ __all__ = ["closing", "history_after", "history_of", "questions_of", "tokens_of"
 Messages = tuple[Mapping[str, Any], ...]
 
 
-def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] | None = None) -> History:
+def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str]) -> History:
     """Return what goes before a prompt that is asked of a model.
 
     Args:
         entries: The turns.
         model: The model.
-        digests: What `chain` gives for them, where that is known already.
+        digests: What `chain` gives for them.
 
-    >>> history_of([], "claude-opus-5-5")
+    >>> history_of([], "claude-opus-5-5", [])
     History(turns=(), tools=(), tokens=0, goes_on=True)
     """
     turns, tools = list[SentTurn](), Messages()
-    for entry, before in zip(entries, digests or chain(entries), strict=False):
+    for entry, before in zip(entries, digests, strict=False):
         if not is_sent(entry):
             continue
         made = sendable(entry.messages)
@@ -117,9 +117,5 @@ def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:
     >>> questions_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
     1
     """
-    return sum(message.get("role") == "user" and not _is_result(message) for message in messages)
-
-
-def _is_result(message: Mapping[str, Any]) -> bool:
-    content = message.get("content")
-    return isinstance(content, (list, tuple)) and all(block.get("type") == "tool_result" for block in content)
+    asked = [content_blocks(message.get("content")) for message in messages if message.get("role") == "user"]
+    return sum(any(block.get("type") != "tool_result" for block in blocks) for blocks in asked)

@@ -77,7 +77,8 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
 
     Args:
         traceback: The first step.
-        cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
+        cell_of: Returns the source of the cell that was compiled under a file name, as IPython counts its lines; None
+            for other files.
     """
     found: list[TracebackStep] = []
     before: FrameType | None = None
@@ -112,15 +113,10 @@ def _timed_place(step: TracebackType, cell: TracebackStep) -> TracebackStep | No
     lines = cell.text.split("\n")
     if cell.text.lstrip().startswith("%%"):
         # The body begins below the line of the magic.
-        first = next((number for number, line in enumerate(lines, 1) if line.strip()), 1)
-        line, body, magic = (
-            min(first + step.tb_lineno, len(lines)),
-            "\n".join(lines[first:]),
-            lines[first - 1],
-        )
+        line, body, magic = min(1 + step.tb_lineno, len(lines)), "\n".join(lines[1:]), lines[0]
     else:
         line = min(cell.line - 1 + step.tb_lineno, len(lines))
-        body, magic = "", lines[cell.line - 1 : cell.line][0]
+        body, magic = "", lines[cell.line - 1]
         words = lines[line - 1].split(" ")
         # The code is the longest end of the line that Python can read; before it are options.
         for end in (" ".join(words[start:]).strip() for start in range(len(words))):

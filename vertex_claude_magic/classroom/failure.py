@@ -1,4 +1,4 @@
-"""A cell that failed: what Claude is asked about it, and the corrected cell in the answer."""
+"""A cell that failed: what Claude is asked about it, and what an answer changes in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CellFailure",
     "changed_source",
-    "corrected_cell",
     "difference",
     "failed_code",
     "fix_prompt",
@@ -77,7 +76,8 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
 
     Args:
         error: The exception, with its traceback.
-        cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
+        cell_of: Returns the source of the cell that was compiled under a file name, as IPython counts its lines; None
+            for other files.
     """
     found = places(error.__traceback__, cell_of)
     # The innermost cell holds the line that failed; the calls that led there are in the traceback.
@@ -212,15 +212,6 @@ def changed_source(failure: CellFailure, mended: str) -> Source | None:
         return None
     beyond = likeness(failure.cell) if failure.cell else -1.0
     return nearest if likeness(nearest.text) > beyond else None
-
-
-def corrected_cell(blocks: tuple[str, ...]) -> str | None:
-    """Return the mended cell out of the code blocks of an answer: the last, or None.
-
-    >>> corrected_cell(("x = 1", "x = 2"))
-    'x = 2'
-    """
-    return blocks[-1] if blocks else None
 
 
 def difference(before: str, after: str) -> str:

@@ -45,7 +45,8 @@ def trouble_of(error: BaseException, cell_of: Callable[[str], str | None], cell:
 
     Args:
         error: The exception, with its traceback.
-        cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
+        cell_of: Returns the source of the cell that was compiled under a file name, as IPython counts its lines; None
+            for other files.
         cell: The id of the cell that ran.
     """
     kind = f"{type(error).__module__}.{type(error).__qualname__}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from vertex_claude_magic.text import quote_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbformat import NotebookNode
 
@@ -140,9 +142,9 @@ def _execute(environment: Mapping[str, str], copy: Path, page: Path, *, real: bo
 
     notebook = nbformat.read(copy, as_version=4)
     failed = None
-    with own_kernel() as kernel:
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as folder:
         try:
-            _watcher(notebook, kernel).execute(env=dict(environment))
+            _watcher(notebook, own_kernel(Path(folder))).execute(env=dict(environment))
         except CellExecutionError as error:
             failed = error
     # Not before the cells ran, because it takes a second.
@@ -160,7 +162,7 @@ def _execute(environment: Mapping[str, str], copy: Path, page: Path, *, real: bo
     return 0
 
 
-def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
+def _watcher(notebook: NotebookNode, kernel: AsyncKernelManager) -> NotebookClient:
     """Make a notebook client that prints what goes over the wire while the cells run."""
     from nbclient import NotebookClient
 
@@ -177,12 +179,9 @@ def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
             return super().process_message(message, cell, cell_index)
 
     progress = _Progress()
-    metadata = notebook.metadata.get("kernelspec")
-    # ipykernel 7.4 warns of an unencrypted connection, which here never leaves the machine.
-    quiet = ["--log-level=ERROR"]
-    client = Watcher(notebook, kernel_name=kernel, **TIMEOUTS, extra_arguments=quiet)
-    if metadata is not None:
-        notebook.metadata["kernelspec"] = metadata
+    client = Watcher(notebook, km=kernel, **TIMEOUTS)
+    # A manager that was handed in would be left running.
+    client.owns_km = True
     return client
 
 

@@ -20,7 +20,7 @@ from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
 
 if TYPE_CHECKING:
@@ -45,6 +45,17 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
+    options = _parser().parse_args(argv)
+    journal = _opened(options.journal, new=options.run is _import)
+    try:
+        options.run(journal, options)
+    finally:
+        journal.close()
+    return 0
+
+
+def _parser() -> Parser:
+    """Return the parser; `run` of what it has read is the function of the command."""
     parser = Parser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="show|stats|prune|export|import")
 
@@ -61,15 +72,11 @@ def main(argv: Sequence[str]) -> int:
     show.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
     show.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
     show.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
-    command(
-        "stats",
-        lambda journal, _: print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats))),
-        "show the size and contents of the journal",
-    )
+    command("stats", _stats, "show the size and contents of the journal")
     prune = command("prune", _prune, "delete old calls, or all of them, and shrink the file")
     what = prune.add_mutually_exclusive_group()
-    what.add_argument("--days", type=_number, default=OPTIONS["journal_days"].default, metavar="N",
-                      help="delete calls older than this many days (30)")  # fmt: skip
+    what.add_argument("--days", type=_number, metavar="N",
+                      help="delete calls older than this many days (30, or journal_days of a policy)")  # fmt: skip
     what.add_argument("--all", action="store_true", help="drop everything")
     export = command("export", _export, "write answers into a recording")
     export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
@@ -79,20 +86,33 @@ def main(argv: Sequence[str]) -> int:
     export.add_argument("--force", action="store_true", help="overwrite the file")
     imports = command("import", _import, "add the answers of a recording, for --replay")
     imports.add_argument("file", type=Path, metavar="FILE", help="the recording")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def _opened(path: str | None, *, new: bool) -> Journal:
+    """Return the journal in a file, by default that of the settings.
+
+    Args:
+        path: The file, as it was given.
+        new: Whether it may be a new one.
+
+    Raises:
+        OptionError: the path cannot be one.
+        JournalError: there is no journal.
+    """
     session = open_session()
     target = session.target()
-    if options.journal is not None:
+    if path is not None:
         # Not as a setting: a policy that keeps questions to one journal keeps nobody from looking into another.
-        check_value(OPTIONS["journal"], options.journal)
-        target = target.replace(journal=options.journal)
+        check_value(OPTIONS["journal"], path)
+        target = target.replace(journal=path)
     journal = journal_of(target, session.records.stores)
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Give its path with --journal PATH."
         )
     try:
-        missing = options.command != "import" and not journal.path.exists()
+        missing = not new and not journal.path.exists()
     except OSError:
         # A folder that may not be entered: opening the file says what is wrong.
         missing = False
@@ -101,11 +121,7 @@ def main(argv: Sequence[str]) -> int:
             f"There is no journal at {quote(str(journal.path), 200)}.",
             cure="Ask a question first, or use another journal with --journal PATH.",
         )
-    try:
-        options.run(journal, options)
-    finally:
-        journal.close()
-    return 0
+    return journal
 
 
 def _number(text: str) -> int:
@@ -113,6 +129,10 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or not 0 < int(text[:19]) < 10**18:
         raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is not a number above 0")
     return int(text[:19])
+
+
+def _stats(journal: Journal, _: argparse.Namespace) -> None:
+    print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats)))
 
 
 def _show(journal: Journal, options: argparse.Namespace) -> None:
@@ -166,12 +186,14 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
 def _prune(journal: Journal, options: argparse.Namespace) -> None:
     before = file_bytes(journal.path)
     if options.all:
+        older = ""
         dropped = journal.database.write(review.clear)
     else:
+        days = options.days or open_session().target().journal_days
         today = datetime.now().astimezone().date()
         # No older day can be written down.
-        keep = upkeep.Keep(days=min(options.days, today.toordinal() - 1))
-        dropped = 0
+        keep = upkeep.Keep(days=min(days, today.toordinal() - 1))
+        older, dropped = f" older than {number_of(days, 'day')}", 0
         # In steps, so that a kernel which asks meanwhile does not wait for the whole.
         while step := journal.database.write(
             lambda connection: upkeep.drop_old(connection, today, keep, _STEP)
@@ -181,8 +203,7 @@ def _prune(journal: Journal, options: argparse.Namespace) -> None:
     # The last one to close the file writes its log back.
     journal.close()
     after = file_bytes(journal.path)
-    what = "calls" if options.all else f"calls older than {options.days} days"
-    print(f"{dropped:,} {what} were dropped.")
+    print(f"Dropped {number_of(dropped, 'call')}{older}.")
     print(f"The file was {size(before)} and is now {size(after)}.")
 
 
@@ -208,12 +229,13 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
             cure="See its contents: vertex-claude journal show",
         )
     export_records(options.file, records, overwrite=options.force)
-    print(f"{len(records):,} answers were written to {quote(str(options.file), 200)}{_from_here(records)}.")
+    count = number_of(len(records), "answer")
+    print(f"Wrote {count} to {quote(str(options.file), 200)}{_from_here(records)}.")
 
 
 def _from_here(records: Sequence[StoredCall]) -> str:
     local = sum(record.source in {"local", "emulator"} for record in records)
-    return f"; {local:,} of them are from a server on this machine, not from Claude" if local else ""
+    return f"; from a server on this machine, not from Claude: {local:,}" if local else ""
 
 
 def _import(journal: Journal, options: argparse.Namespace) -> None:
@@ -224,4 +246,4 @@ def _import(journal: Journal, options: argparse.Namespace) -> None:
         raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Check the path.")
     records = Recording(options.file).all()
     done = journal.database.write(lambda connection: add_records(connection, records, time.time()))
-    print(f"{done.added:,} answers were added, {done.known:,} were already there{_from_here(records)}.")
+    print(f"Added {number_of(done.added, 'answer')}; already there: {done.known:,}{_from_here(records)}.")

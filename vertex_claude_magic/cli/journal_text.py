@@ -18,6 +18,7 @@ from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.review import DAMAGED
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import ATTACHMENT_BYTES, ATTACHMENT_HASH
 
 if TYPE_CHECKING:
@@ -93,20 +94,10 @@ def _prompt(request: Mapping[str, Any] | None) -> str:
     messages = body.get("messages")
     for message in reversed(messages if isinstance(messages, list) else []):
         if isinstance(message, Mapping) and message.get("role") == "user":
-            blocks = _blocks(message.get("content"))
+            blocks = content_blocks(message.get("content"))
             texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
             return texts[-1] if texts else " ".join(f"[{block.get('type')}]" for block in blocks[:4])
     return ""
-
-
-def _blocks(content: Json) -> list[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return (
-        [block for block in content if isinstance(block, Mapping)]
-        if isinstance(content, (list, tuple))
-        else []
-    )
 
 
 def whole(entry: JournalEntry) -> str:
@@ -177,7 +168,7 @@ def _section(name: str, texts: Iterable[str]) -> Iterator[str]:
 
 
 def _content(content: Json) -> Iterator[str]:
-    for block in _blocks(content):
+    for block in content_blocks(content):
         kind, source = block.get("type"), block.get("source")
         if isinstance(block.get("text"), str):
             yield str(block["text"])

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from jupyter_client.manager import AsyncKernelManager
     from nbformat import NotebookNode
@@ -26,51 +23,41 @@ __all__ = ["TIMEOUTS", "kernel_without_network", "own_kernel", "run_without_netw
 TIMEOUTS = {"startup_timeout": 300, "timeout": 300, "iopub_timeout": 300}
 
 
-@contextmanager
-def own_kernel() -> Iterator[str]:
-    """Provide a kernel of this very interpreter, whatever kernels the user has installed."""
-    from ipykernel.kernelspec import write_kernel_spec
+def own_kernel(folder: Path, before: Sequence[str] = (), **connection: str) -> AsyncKernelManager:
+    """Return the manager of a kernel of this very interpreter, whatever kernels the user has installed.
 
-    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as folder:
-        name = "vertex-claude-demo"
-        write_kernel_spec(str(Path(folder) / "kernels" / name))
-        before = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
-        try:
-            yield name
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
-
-
-def kernel_without_network(folder: Path) -> AsyncKernelManager:
-    """Return the manager of a kernel of this very interpreter, in a network of its own where that is permitted."""
+    Args:
+        folder: An empty folder for what the kernel needs.
+        before: What is put before the command of the kernel.
+        connection: Settings of its connection.
+    """
     from ipykernel.kernelspec import make_ipkernel_cmd, write_kernel_spec
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
 
+    # ipykernel 7.4 warns of an unencrypted connection, which here never leaves the machine.
+    command = [*before, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
+    name = "vertex-claude"
+    write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
+    return AsyncKernelManager(
+        kernel_name=name,
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
+        connection_file=str(folder / "connection.json"),
+        **connection,
+    )
+
+
+def kernel_without_network(folder: Path) -> AsyncKernelManager:
+    """Return a manager as `own_kernel` does, of a kernel in a network of its own where that is permitted."""
     # Where the system does not permit it, the kernel still has no credentials and sends nothing.
-    closed: list[str] = []
     program = shutil.which("unshare") if sys.platform.startswith("linux") else None
     for flags in (["--net"], ["--net", "--map-root-user"]) if program else ():
         without = [str(program), *flags]
         tried = subprocess.run([*without, "true"], capture_output=True, check=False)  # noqa: S603
         if tried.returncode == 0:
-            closed = without
-            break
-    command = [*closed, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
-    name = "vertex-claude-check"
-    write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
-    # Sockets that are files are reached from another network; those of loopback are not.
-    files = {"transport": "ipc", "ip": str(folder / "kernel")} if closed else {}
-    return AsyncKernelManager(
-        kernel_name=name,
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
-        connection_file=str(folder / "connection.json"),
-        **files,
-    )
+            # Sockets that are files are reached from another network; those of loopback are not.
+            return own_kernel(folder, without, transport="ipc", ip=str(folder / "kernel"))
+    return own_kernel(folder)
 
 
 def run_without_network(

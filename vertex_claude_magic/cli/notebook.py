@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.arguments import Parser
-from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import AuditEntry, entries, stripped, table, total, total_line
+from vertex_claude_magic.records.notebook_file import check_notebook, read_notebook, write_notebook
 from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:

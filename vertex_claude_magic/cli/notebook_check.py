@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.kernels import run_without_network
-from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.records.notebook_file import read_notebook
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
 from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.settings.environment import REHEARSAL
 from vertex_claude_magic.settings.origin import cell_key
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
@@ -309,9 +310,7 @@ def _prompt(request: Mapping[str, Any]) -> str:
     """Return the texts of a request's messages, without what JSON adds and all prompts share."""
     texts: list[str] = []
     for message in request.get("body", {}).get("messages") or ():
-        content = message.get("content")
-        blocks = content if isinstance(content, (list, tuple)) else ()
-        texts += [content] if isinstance(content, str) else [str(block.get("text", "")) for block in blocks]
+        texts += [str(block.get("text", "")) for block in content_blocks(message.get("content"))]
     return "\n".join(texts)[-2_000:]
 
 

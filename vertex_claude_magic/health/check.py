@@ -15,13 +15,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.health.probe import fixed_request
 from vertex_claude_magic.models.lifecycle import INVITED, status, status_without_word
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.session.pool import Finished, Pool
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
-from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+from vertex_claude_magic.vertex.request import build_count_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,6 @@ MOST_CALLS = 60
 _AT_ONCE = 8
 # Seconds: for the whole check, and for one call.
 _WHOLE, _EACH = 60.0, 20.0
-_TEXT = "Hello."
 _REASON = 95
 
 
@@ -282,17 +282,7 @@ class AvailabilityCheck:
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
     def _send(self, cell: GridCell) -> PendingResponse:
-        request = build_request(
-            [{"role": "user", "content": _TEXT}],
-            RequestOptions(max_tokens=1, force=True),
-            model=cell.model,
-            project=self._project,
-            region=cell.location,
-            catalog=self._catalog,
-            stream=False,
-            base_url=self._target.base_url,
-            anthropic_version=self._target.anthropic_version,
-        )
+        request = fixed_request(self._target, model=cell.model, project=self._project, region=cell.location)
         if not self._probe:
             request = build_count_request(request)
         self._asked += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, with_home
 
 if TYPE_CHECKING:
     import os
@@ -50,7 +50,7 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
     """
     try:
         # Asked for every question, so one system call and no reading.
-        found = Path(path).expanduser().stat()
+        found = Path(with_home(path)).stat()
     except (OSError, ValueError) as error:
         raise _unusable(path, getattr(error, "strerror", None) or "it cannot be read") from error
     return FileStamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
@@ -69,7 +69,7 @@ def with_user_table(base: Mapping[str, Any], path: str | os.PathLike[str]) -> di
     from vertex_claude_magic.models.table_checks import table_problems
 
     try:
-        user = json.loads(Path(path).expanduser().read_bytes())
+        user = json.loads(Path(with_home(path)).read_bytes())
     except OSError as error:
         raise _unusable(path, error.strerror or "it cannot be read") from error
     except (ValueError, RecursionError) as error:

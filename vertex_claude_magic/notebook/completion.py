@@ -318,9 +318,9 @@ def _tools(word: str, names: Mapping[str, Any]) -> list[Candidate]:
 
 
 def _chats() -> list[Candidate]:
-    from vertex_claude_magic.chats.names import chat_names
+    from vertex_claude_magic.chats.listing import chat_rows
 
-    return _typed("conversation", chat_names())
+    return _typed("conversation", [row.name for row in chat_rows()])
 
 
 def _tables(words: Sequence[str], names: Mapping[str, Any]) -> list[Candidate]:

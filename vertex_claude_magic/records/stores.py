@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.text import with_home
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import StoredChat
@@ -61,8 +61,7 @@ class Stores:
     def path(self, named: str) -> Path:
         """Return the file that a setting names; the default journal where it is empty."""
         if named not in self._paths:
-            # Where nobody has such a home, the tilde is a name like any other; pathlib's way raises.
-            found = Path(os.path.expanduser(named)).absolute() if named else default_path()  # noqa: PTH111
+            found = Path(with_home(named)).absolute() if named else default_path()
             self._paths.setdefault(named, found)
         return self._paths[named]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, ignored_warnings, refuse_copies
 from vertex_claude_magic.settings.pasted import refuse_pasted
-from vertex_claude_magic.text import trimmed
+from vertex_claude_magic.text import trimmed, with_home
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.identity import Identity
     from vertex_claude_magic.transport.token_answers import WatchedRequest
 
-__all__ = ["ANOTHER_TOKEN", "ApplicationDefault", "Authorizer", "FixedToken"]
+__all__ = ["ANOTHER_TOKEN", "ApplicationDefault", "Authorizer", "FixedToken", "gcloud_folder"]
 
 # What helps where a token was given: no login changes it.
 ANOTHER_TOKEN = "Give another access_token, or none to use the Google credentials of this machine."  # noqa: S105 - none
@@ -321,19 +321,20 @@ def _google_request() -> Request:
 def _credential_file() -> tuple[str, int | None]:
     """Return the path that google-auth reads and the time of its last change, by which a new login is noticed."""
     explicit = _explicit_file()
-    configured = os.environ.get("CLOUDSDK_CONFIG")
-    if configured:
-        folder = Path(configured)
-    elif os.name == "nt":
-        folder = Path(os.environ.get("APPDATA", "")) / "gcloud"
-    else:
-        # Without a home directory, expanduser of pathlib raises; google-auth reads below "~" then.
-        folder = Path(os.path.expanduser("~"), ".config", "gcloud")  # noqa: PTH111
-    file = Path(explicit) if explicit else folder / "application_default_credentials.json"
+    file = Path(explicit) if explicit else gcloud_folder() / "application_default_credentials.json"
     try:
         return str(file), file.stat().st_mtime_ns
     except OSError:
         return str(file), None
+
+
+def gcloud_folder() -> Path:
+    """Return the folder of gcloud's settings and of its login, as google-auth finds it."""
+    if configured := os.environ.get("CLOUDSDK_CONFIG"):
+        return Path(configured)
+    if os.name == "nt":
+        return Path(os.environ.get("APPDATA", "")) / "gcloud"
+    return Path(with_home("~"), ".config", "gcloud")
 
 
 def _explicit_file() -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "THINKING",
     "StreamedBlock",
+    "content_blocks",
     "growing_field",
     "part_events",
     "read_blocks",
@@ -49,6 +50,21 @@ class StreamedBlock(NamedTuple):
     start: Mapping[str, Any]
     text: str = ""
     closing: tuple[Mapping[str, Any], ...] = ()
+
+
+def content_blocks(content: Json) -> list[Mapping[str, Any]]:
+    """Return the content of a message as blocks: a text is one of them, and what is no block is left out.
+
+    >>> content_blocks("Hi"), content_blocks(None)
+    ([{'type': 'text', 'text': 'Hi'}], [])
+    """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return (
+        [block for block in content if isinstance(block, Mapping)]
+        if isinstance(content, (list, tuple))
+        else []
+    )
 
 
 def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -143,7 +143,12 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     # An object with `__call__` is described there, unless only its class says something.
     documented = plain if inspect.isroutine(plain) else type(plain).__call__
     doc = parse(inspect.getdoc(documented) or inspect.getdoc(plain) or "")
-    about = {each.arg_name.lstrip("*"): each.description or "" for each in doc.params}
+    # A description may be of several: `x, y : float`.
+    about = {
+        name.strip().lstrip("*"): each.description or ""
+        for each in doc.params
+        for name in each.arg_name.split(",")
+    }
     try:
         fields, parameters, others = _parameters(function, _hints(documented), about)
         config = ConfigDict(extra="forbid" if others is None else "allow")

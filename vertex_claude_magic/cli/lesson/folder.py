@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli.lesson.private import private_parts, text_of
 from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
-from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.python_source import parse_python
+from vertex_claude_magic.records.notebook_file import read_notebook
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.prompts.secrets import find_secret
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, with_home
+from vertex_claude_magic.transport.auth import gcloud_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -37,6 +38,7 @@ _RESOURCE = re.compile(
 _HOME = re.compile(
     r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)(?!(?:jovyan|user|username|me|you|Public|Shared|runner|NAME)\b)[\w.-]+"
 )
+_FORMS = ((_RESOURCE, "a project id"), (_HOME, "a personal folder"), (_EMAIL, "an e-mail address"))
 # What is encoded may contain any letters by chance: pictures and documents of outputs and attachments; `data` and
 # `signature` of what says by its `type` or `encoding` that they are no text.
 _PICTURE = re.compile(r"image/(?!svg)[\w.+-]+|application/pdf")
@@ -60,8 +62,7 @@ def known_here() -> dict[str, str]:
     These are projects and accounts of gcloud, the home folder, name and address in Git.
     """
     texts = {value: "a project id" for name in _PROJECTS if (value := os.environ.get(name, "").strip())}
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
-    for path in folder.glob("configurations/config_*"):
+    for path in gcloud_folder().glob("configurations/config_*"):
         file = configparser.ConfigParser(interpolation=None, strict=False)
         try:
             file.read(path, encoding="utf-8")
@@ -71,7 +72,7 @@ def known_here() -> dict[str, str]:
         for option, word in (("project", "a project id"), ("account", "an account")):
             if value := file.get("core", option, fallback="").strip():
                 texts[value] = word
-    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    home = with_home("~")
     if len(Path(home).parts) > 2:
         texts[home] = "your home folder"
     if git := shutil.which("git"):
@@ -132,24 +133,22 @@ def text_of(data: bytes) -> str | None:
 
 
 def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return what identifies a person, with the word for it and its line (from 1)."""
+    """Return what identifies a person, with the word for it and its first line (from 1)."""
+    names = [(re.compile(rf"(?<![\w-]){re.escape(value)}(?![\w-])"), word) for value, word in known.items()]
+    matches = [
+        (*match.span(match.lastindex or 0), word)
+        for pattern, word in (*names, *_FORMS)
+        for match in pattern.finditer(text)
+        if pattern is not _EMAIL or not _RESERVED.search(match[0])
+    ]
     found: dict[str, tuple[str, int]] = {}
-
-    def add(what: str, word: str, start: int) -> None:
-        # The home folder is also a folder of an account.
-        if not any(what in longer or longer in what for longer in found):
-            found[what] = (word, text.count("\n", 0, start) + 1)
-
-    for value, word in known.items():
-        if match := re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text):
-            add(value, word, match.start())
-    for match in _RESOURCE.finditer(text):
-        add(match[1], "a project id", match.start())
-    for match in _HOME.finditer(text):
-        add(match[0], "a personal folder", match.start())
-    for match in _EMAIL.finditer(text):
-        if not _RESERVED.search(match[0]):
-            add(match[0], "an e-mail address", match.start())
+    line, counted, reached = 1, 0, 0
+    # The longer one first: the home folder is also a folder of an account, and an address may have a project's name.
+    for start, end, word in sorted(matches, key=lambda each: (each[0], -each[1])):
+        line, counted = line + text.count("\n", counted, start), start
+        if end > reached:
+            found.setdefault(text[start:end], (word, line))
+            reached = end
     return found
 
 

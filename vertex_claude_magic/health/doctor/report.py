@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as encoded
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.files import check_former, replace_former
 from vertex_claude_magic.health.doctor.finding import line, verdict
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, with_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def names_of(setup: Setup) -> dict[str, str]:
         names[identity.account] = "[email]"
     # The user's own gateway and proxy, each with and without its port.
     for host in (setup.host if setup.target.base_url else None, reached.proxy if reached else None):
-        bare = (host or "").partition(":")[0]
+        bare = re.sub(r":\d+$", "", host or "")
         if host and not _PUBLIC_HOSTS.fullmatch(bare):
             names |= {host: "[host]", bare: "[host]"}
     return names
@@ -104,34 +105,22 @@ def check_report(path: str) -> None:
     Raises:
         OptionError: it is such a file.
     """
-    file = Path(path).expanduser()
-    if not file.parent.is_dir():
+    folder = Path(with_home(path)).parent
+    if not folder.is_dir():
         raise OptionError(
-            f"There is no folder {quote(str(file.parent), 80)!r}.",
-            cure="Choose a file in an existing folder.",
+            f"There is no folder {quote(str(folder), 80)!r}.", cure="Choose a file in an existing folder."
         )
-    try:
-        begins = file.read_bytes()[: len(_TITLE)] if file.exists() else _TITLE.encode()
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    if begins != _TITLE.encode():
-        raise OptionError(
-            f"{quote(path, 80)!r} already exists and is not a report.", cure="Choose another file."
-        )
+    check_former(Path(path), _is_report)
 
 
 def write_report(path: str, text: str) -> None:
     """Write the report.
 
     Raises:
-        OptionError: the file cannot be written.
+        OptionError: the file cannot be written, or is something else than a former report by now.
     """
-    try:
-        Path(path).expanduser().write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    replace_former(Path(path), text.encode(), _is_report)
 
 
-def _unwritable(path: str, error: OSError) -> OptionError:
-    why = error.strerror or type(error).__name__
-    return OptionError(f"{quote(path, 80)!r} cannot be written ({why}).", cure="Choose another file.")
+def _is_report(data: bytes) -> bool:
+    return data.startswith(_TITLE.encode())

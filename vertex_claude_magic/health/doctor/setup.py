@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimits, Timer
+from vertex_claude_magic.health.probe import fixed_request
 from vertex_claude_magic.process import can_connect, start_thread
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.policy import OPEN
@@ -24,7 +25,7 @@ from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.waiting import wait_for
 from vertex_claude_magic.vertex.endpoint import base_url_of, is_loopback
-from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+from vertex_claude_magic.vertex.request import build_count_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Usage
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["FIXED_TEXT", "Setup"]
+__all__ = ["Setup"]
 
 T = TypeVar("T")
-FIXED_TEXT = "Is this working?"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -214,18 +214,8 @@ class Setup:
             )
 
     def _request(self) -> Request:
-        # A model that the table calls retired is asked for all the same: the question is what the service says.
-        return build_request(
-            [{"role": "user", "content": FIXED_TEXT}],
-            RequestOptions(max_tokens=1, force=True),
-            model=self.target.model_id,
-            project=self.project,
-            region=self.target.region,
-            catalog=self.catalog,
-            stream=False,
-            base_url=self.target.base_url,
-            anthropic_version=self.target.anthropic_version,
-        )
+        target = self.target
+        return fixed_request(target, model=target.model_id, project=self.project, region=target.region)
 
     def _send(self, request: Request, name: str, kind: type[T]) -> T:
         """Send a request and return one field of its answer."""

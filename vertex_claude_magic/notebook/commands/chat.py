@@ -9,6 +9,7 @@ from vertex_claude_magic.chats.chat import Chat
 from vertex_claude_magic.chats.conversation import store_of
 from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.files import replace_former
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
@@ -109,10 +110,10 @@ def _owners_elsewhere(host: Host, name: str) -> list[str]:
 
 def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
     name = quote(chat.name, 40)
-    from vertex_claude_magic.chats.notebook_file import read_notebook, replace_former
+    from vertex_claude_magic.chats.notebook_file import read_turns
 
     if action == "load":
-        chat.begin_with(read_notebook(Path(value)))
+        chat.begin_with(read_turns(Path(value)))
         return f"Loaded {_many(chat)} from {quote_path(str(value))} into {name}."
     if not chat.turns:
         raise _nothing(host, chat.name)

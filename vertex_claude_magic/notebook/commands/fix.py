@@ -7,9 +7,10 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.inputtransformer2 import leading_empty_lines
+
 from vertex_claude_magic.classroom.failure import (
     changed_source,
-    corrected_cell,
     difference,
     fix_prompt,
     read_failure,
@@ -127,7 +128,7 @@ def cell_source(shell: Shell, filename: str) -> str | None:
     """Return the cell that was compiled under this name as it was written, None for any other file.
 
     IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
-    history holds both forms.
+    history holds both forms. Blank lines at the top are left out, as IPython does before it counts lines.
     """
     if not is_cell_file(filename):
         return None
@@ -139,7 +140,7 @@ def cell_source(shell: Shell, filename: str) -> str | None:
         reversed(history.input_hist_parsed), reversed(history.input_hist_raw), strict=False
     ):
         if parsed.strip() and parsed.strip() == compiled.strip():
-            return str(raw).rstrip("\n")
+            return "".join(leading_empty_lines(str(raw).splitlines(keepends=True))).rstrip("\n")
     return compiled.rstrip("\n")
 
 
@@ -165,9 +166,9 @@ def _delivery(host: Host, failure: CellFailure) -> Callable[[Reply], tuple[Reply
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         blocks = find_blocks(reply.text)
-        mended = corrected_cell(tuple(block.code for block in blocks))
-        if mended is None:
+        if not blocks:
             return reply, ("The answer contains no corrected cell.",)
+        mended = blocks[-1].code
         source = changed_source(failure, mended)
         changes = difference(source.text if source else failure.cell, mended)
         if not changes:

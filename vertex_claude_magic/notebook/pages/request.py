@@ -17,6 +17,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
 from vertex_claude_magic.text import number_of
+from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import without_secret_fields
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.headers import shown_headers
@@ -102,17 +103,11 @@ def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     output_format = (body.get("output_config") or {}).get("format")
     if output_format:
         yield "format", {"type": "schema", "text": json.dumps(output_format, ensure_ascii=False)}
-    for block in _listed(body.get("system")):
+    for block in content_blocks(body.get("system")):
         yield "system", block
     for number, message in enumerate(body.get("messages") or (), start=1):
-        for block in _listed(message.get("content")):
+        for block in content_blocks(message.get("content")):
             yield f"message {number}, {message.get('role')}", block
-
-
-def _listed(content: str | Sequence[Mapping[str, Any]] | None) -> Sequence[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [block for block in content or () if isinstance(block, Mapping)]
 
 
 def _text_size(text: str) -> str:

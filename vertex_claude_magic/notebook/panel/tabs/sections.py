@@ -134,7 +134,7 @@ class ChatsSection:
 
     def draw(self) -> None:
         """Show them, and where the next question goes."""
-        from vertex_claude_magic.chats.names import chat_rows
+        from vertex_claude_magic.chats.listing import chat_rows
         from vertex_claude_magic.notebook.pages.chat import chats_table
 
         rows = chat_rows()

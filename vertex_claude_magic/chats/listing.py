@@ -14,12 +14,7 @@ from vertex_claude_magic.settings.loaded import loaded
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import ChatRow
 
-__all__ = ["chat_names", "chat_rows"]
-
-
-def chat_names() -> list[str]:
-    """Return the names, that of the one which changed last first; none where no magics are loaded."""
-    return [row.name for row in chat_rows()]
+__all__ = ["chat_rows"]
 
 
 def chat_rows() -> list[ChatRow]:

@@ -9,14 +9,12 @@ import re
 import secrets
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
-from vertex_claude_magic.text import quote
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from vertex_claude_magic.text import quote, with_home
 
 __all__ = ["NotebookFile", "check_notebook", "read_notebook", "write_notebook"]
 
@@ -43,17 +41,18 @@ class NotebookFile:
     mark: str
 
 
-def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
+def read_notebook(path: Path, *, exact: bool = False, most: float = math.inf) -> NotebookFile:
     """Read a notebook of format 4.
 
     Args:
-        path: The file.
+        path: The file, below `~` too.
         exact: Whether it shall be written again, so that nothing may be lost; a number with a fraction is then a text.
+        most: The bytes that it may have.
 
     Raises:
         OptionError: it is not such a file, or not such a notebook.
     """
-    found, status, text = _read_text(path)
+    found, status, text = _read_text(path, most)
     # A text that nobody could have put into the file.
     mark = f"number {secrets.token_hex(16)} "
 
@@ -93,11 +92,14 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
     return NotebookFile(path=found, content=content, text=text, status=status, mark=mark)
 
 
-def _read_text(path: Path) -> tuple[Path, os.stat_result, str]:
+def _read_text(path: Path, most: float) -> tuple[Path, os.stat_result, str]:
     """Return a file without symbolic links, what the system says of it, and its text."""
     try:
-        found = path.resolve(strict=True)
+        found = Path(with_home(path)).resolve(strict=True)
         status = found.stat()
+        if status.st_size > most:
+            what = f"{_named(path)} is larger than {most / 1e6:,.0f} MB."
+            raise OptionError(what, cure="Use a smaller notebook.")
         # A pipe or a device might never end.
         raw = found.read_bytes() if stat.S_ISREG(status.st_mode) else None
     except FileNotFoundError:
@@ -130,8 +132,14 @@ def check_notebook(content: dict[str, Any], path: Path) -> None:
 
     Raises:
         OptionError: it does not fit; the error says where.
+        MissingExtra: nbformat is not installed.
     """
-    from nbformat.validator import iter_validate
+    try:
+        from nbformat.validator import iter_validate
+    except ImportError as missing:
+        raise MissingExtra(
+            "Reading a notebook needs nbformat, which is not installed.", cure="Run: pip install nbformat"
+        ) from missing
 
     minor = content.get("nbformat_minor", 0)
     if type(minor) is not int:

@@ -13,9 +13,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.cli.notebook_file import read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import entries
+from vertex_claude_magic.records.notebook_file import read_notebook, write_notebook
 from vertex_claude_magic.records.provenance import METADATA_KEY
 
 
