@@ -21,7 +21,7 @@ from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Media, PromptPart, Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.secrets import SearchedText, searchable
-from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
+from vertex_claude_magic.prompts.template import is_path, nearest, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
 from vertex_claude_magic.text import quote
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["Composed", "compose", "estimated", "fenced_data", "to_send_more", "value_limits"]
+__all__ = ["Composed", "compose", "estimated", "fenced_data", "text_block", "to_send_more", "value_limits"]
 
 _TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
 # The service takes smaller images where a request holds more than this many (Claude docs, "Vision").
@@ -229,12 +229,10 @@ def _found(name: str, scope: Scope) -> Any:
                 ),
             )
     if placeholder is not None and not path.exists():
-        import difflib
-
         from vertex_claude_magic.prompts.values.files import names_beside
 
-        near = difflib.get_close_matches(name, [*own_names(scope.names), *(names_beside(path) or ())], n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
+        near = nearest(name, [*own_names(scope.names), *(names_beside(path) or ())])
+        hint = f"Did you mean {near}?" if near else "Use a variable or the path of a file."
         raise OptionError(
             f"{quote(name, 60)!r} is neither a variable nor a file.",
             cure=hint,
@@ -286,17 +284,17 @@ def _blocks(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
         else:
             if piece.name:
                 text.append(f"{_opening('data', piece.name, part.kind, part.about, part.cut)}\n")
-            blocks += _text_block("".join(text))
+            blocks += text_block("".join(text))
             blocks.append(dict(part.block))
             text = ["\n</data>"] if piece.name else []
         if piece.attached or piece.followed:
             text.append("\n")
     rest = "".join(text)
-    return [*blocks, *_text_block(rest.removesuffix("\n") if pieces and pieces[-1].attached else rest)]
+    return [*blocks, *text_block(rest.removesuffix("\n") if pieces and pieces[-1].attached else rest)]
 
 
-def _text_block(text: str) -> list[dict[str, Any]]:
-    # The service refuses a text block without anything to read.
+def text_block(text: str) -> list[dict[str, Any]]:
+    """Return a text as a block; none where there is nothing to read in it, which the service refuses."""
     return [{"type": "text", "text": text}] if text.strip() else []
 
 

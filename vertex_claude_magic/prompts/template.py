@@ -32,6 +32,7 @@ __all__ = [
     "Placeholder",
     "index_cure",
     "is_path",
+    "nearest",
     "parse_path",
     "parse_template",
     "value_of",
@@ -315,13 +316,21 @@ def index_cure(value: Any, name: str) -> str:
     return f"{quote(name, 40)!r} is in the index: assign the table with .reset_index() to a variable, and use that."
 
 
+def nearest(wanted: str, known: Sequence[str]) -> str:
+    """Return the known name that is most like one that is not there; empty if none is like it.
+
+    >>> nearest("prise", ["price", "size"]), nearest("PRICE", ["price"]), nearest("n", ["price"])
+    ('price', 'price', '')
+    """
+    near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
+    return next(iter(near), "") or next((name for name in known if name.lower() == wanted.lower()), "")
+
+
 def _unknown(
     placeholder: Placeholder, what: str, known: list[str], wanted: str, cure: str = ""
 ) -> OptionError:
-    near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
-    if not near:
-        near = [name for name in known if name.lower() == wanted.lower()][:1]
-    hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
+    near = nearest(wanted, known)
+    hint = f"Did you mean {quote(near, 60)}? " if near else ""
     found = spelled("{}{}.", hint, LITERALLY) if placeholder.in_braces else hint.rstrip()
     # A name alone is already in the message.
     whole = f" (in {placeholder.written})" if placeholder.steps else ""
