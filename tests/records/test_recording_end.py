@@ -80,6 +80,31 @@ def test_an_answer_that_replaces_another_writes_the_file_anew(path):
     assert texts(path) == ["Draw", "Else"]
 
 
+def test_an_answer_that_replaces_another_leaves_the_text_of_all_others_as_it_is(path):
+    """Not made anew either, which takes longer the more there are; what an editor made of it shows that."""
+    recording = Recording(path)
+    recording.add_count("11" * 32, 7)
+    for question in ("first", "Draw", "last"):
+        add(recording, question, "first run", cell="c", run="1")
+    add(recording, "Draw", "second run", cell="c", run="2")
+    assert path.read_text(encoding="utf-8") == write_records(recording.all(), {"11" * 32: 7})
+    path.write_bytes(path.read_bytes().replace(b'"about": ', b'"about":   '))
+    add(recording, "Draw", "third run", cell="c", run="3")
+    text = path.read_text(encoding="utf-8")
+    assert text.replace('"about":   ', '"about": ') == write_records(recording.all(), {"11" * 32: 7}) != text
+    assert "third run" in text
+    assert "second run" not in text
+
+
+def test_a_recording_that_a_crash_has_broken_is_mended_by_an_answer_that_replaces_another(path):
+    """Its former end is in a file of its own, which goes with the crash."""
+    broken_off(path, 20)
+    add(Recording(path), "first", "anew")
+    assert texts(path) == ["first"]
+    assert "anew" in path.read_text(encoding="utf-8")
+    assert sorted(path.parent.iterdir()) == [path]
+
+
 def edited(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 

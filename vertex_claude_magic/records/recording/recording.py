@@ -85,16 +85,8 @@ class Recording:
         self._lock = threading.RLock()
         self._forget()
 
-    def find(
-        self,
-        key: str,
-        *,
-        former: Callable[[], str] | None = None,  # noqa: ARG002 - requests are read, and hashed as they are now
-        errors: bool = False,
-        local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
-        take: bool = False,
-    ) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; as `Store.find`."""
+    def find(self, key: str, *, errors: bool = False, take: bool = False) -> StoredCall | None:
+        """Return the answer to give again for a request, or None; arguments as for `Journal.find`."""
         with self._lock:
             self._load()
             found = [
@@ -110,10 +102,6 @@ class Recording:
         with self._lock:
             self._load()
             return [stored for records in self._records.values() for stored in records]
-
-    def recent(self) -> list[StoredCall]:
-        """Return all records; there are none that are too old."""
-        return self.all()
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
@@ -145,25 +133,24 @@ class Recording:
             # Before anything is changed, so that a recording that is full is not read again for each answer.
             gone = [] if len(repeats) == len(records) else records
             try:
-                new, *old = (len(write_record(each).encode()) for each in (stored, *gone))
+                new, *old = (write_record(each).encode() for each in (stored, *gone))
             except (ValueError, RecursionError):
                 raise self._unfit("it contains what JSON cannot represent") from None
             if sum(map(len, self._records.values())) - len(records) + len(repeats) >= MOST_RECORDS:
                 raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
-            if new > sum(old) and (self._seen or (0, 0))[1] + new - sum(old) > _MOST_BYTES:
+            growth = len(new) - sum(map(len, old))
+            if growth > 0 and (self._seen or (0, 0))[1] + growth > _MOST_BYTES:
                 raise self._unfit(_TOO_LARGE)
-            mine, after = (
-                [*(each for _, each in repeats), asker],
-                [*(record for record, _ in repeats), stored],
-            )
+            mine = [*(each for _, each in repeats), asker]
+            after = [*(record for record, _ in repeats), stored]
             asked = 0 if replaces else len(repeats) + 1
             # Together, with no call in between: an interrupt is seen after one.
             self._mine[key], self._asked[key], self._records[key] = mine, asked, after
-            if len(repeats) < len(records) or not self._append(stored):
-                self._save()
+            if gone or not self._append(new):
+                self._save((old[0], new) if len(old) == len(after) == 1 else None)
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
-        """Return the input tokens of a request, None if they were not counted; arguments as for `find`."""
+        """Return the input tokens of a request, None if they were not counted; arguments as for `Journal.find`."""
         with self._lock:
             self._load()
             # A file of a version before the chain of digests names the former ones.
@@ -181,7 +168,7 @@ class Recording:
         try:
             state = refuse_link(self.path, self.named)
         except (OSError, ValueError) as failure:
-            raise self._failed("read", failure) from None
+            raise _failed(self.named, "read", failure) from None
         if state is None:
             # Also a file that was taken away while this session had it open holds nothing any more.
             self._forget()
@@ -212,7 +199,7 @@ class Recording:
                     raise
                 records, counts = read_recording(_text(data[: int(at)] + end))
         except (OSError, UnicodeDecodeError) as failure:
-            raise self._failed("read", failure) from None
+            raise _failed(self.named, "read", failure) from None
         except RecordingInvalid as error:
             error.message = error.message.replace(
                 "The recording", f"The recording {quote(self.named, 100)}", 1
@@ -223,12 +210,12 @@ class Recording:
             found.setdefault(digest_of(stored.canonical), []).append(stored)
         return found, counts
 
-    def _append(self, stored: StoredCall) -> bool:
-        """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
+    def _append(self, text: bytes) -> bool:
+        """Write the text of one more record over the end of the file; False if that cannot be done, and nothing was."""
+        end, record = write_end(self._counts).encode(), b",\n" + text
         try:
-            end, record = write_end(self._counts).encode(), f",\n{write_record(stored)}".encode()
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        except (OSError, ValueError, RecursionError):
+        except OSError:
             # To write it whole says what is wrong, or gets around it.
             return False
         with os.fdopen(handle, "r+b", buffering=0) as file:
@@ -245,7 +232,7 @@ class Recording:
                 self._write_end(file, at, record + end, end)
             except OSError as failure:
                 self._forget()
-                raise self._failed("written", failure) from None
+                raise _failed(self.named, "written", failure) from None
             state = os.fstat(handle)
         self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
         return True
@@ -271,10 +258,13 @@ class Recording:
     def _undo(self) -> Path:
         return self.path.with_name(f".{self.path.name}.undo")
 
-    def _save(self) -> None:
+    def _save(self, change: tuple[bytes, bytes] | None = None) -> None:
+        """Write the file anew; `change` is the text of the only record that changes, as it was and as it is now."""
         try:
-            records = [stored for records in self._records.values() for stored in records]
-            data = write_records(records, self._counts).encode()
+            data = self._changed(*change) if change is not None else b""
+            if not data:
+                records = [stored for records in self._records.values() for stored in records]
+                data = write_records(records, self._counts).encode()
             if len(data) > _MOST_BYTES:
                 # Below, what is stored here is forgotten.
                 raise self._unfit(_TOO_LARGE)
@@ -285,8 +275,20 @@ class Recording:
         except (OSError, JournalError) as failure:
             # What is in the file counts, and not what could not be written to it.
             self._forget()
-            raise failure if isinstance(failure, JournalError) else self._failed("written", failure) from None
+            raise (
+                failure if isinstance(failure, JournalError) else _failed(self.named, "written", failure)
+            ) from None
         self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+
+    def _changed(self, former: bytes, text: bytes) -> bytes:
+        """Return the file with the text of a record in the place of another, nothing if that is not in it just so.
+
+        To make the texts of two thousand other records anew takes ten times as long as to write the file.
+        """
+        data, former = self.path.read_bytes(), b"\n" + former
+        # What a crash has broken is written whole.
+        known = self._seen is not None and len(data) == self._seen[1] and not self._undo.exists()
+        return data.replace(former, b"\n" + text) if known and data.count(former) == 1 else b""
 
     def _forget(self) -> None:
         self._seen = None
@@ -327,16 +329,13 @@ class Recording:
                     fcntl.flock(handle, fcntl.LOCK_UN)
                 os.close(handle)
         except (OSError, ValueError) as failure:
-            raise self._failed("written", failure) from None
+            raise _failed(self.named, "written", failure) from None
 
     def _unfit(self, why: str) -> JournalError:
         return JournalError(
             f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
             cure="Set recording to another file, or ignore this.",
         )
-
-    def _failed(self, what: str, failure: Exception) -> JournalError:
-        return _failed(self.named, what, failure)
 
 
 def _failed(named: str, what: str, failure: Exception) -> JournalError:
