@@ -188,7 +188,7 @@ def first_rows(questions: RowQuestions) -> Iterator[tuple[RowQuestion, int]]:
     # half way may be closed in any thread.
     with closing(sqlite3.connect("", check_same_thread=False)) as file:
         file.execute("CREATE TABLE first (digest BLOB PRIMARY KEY, place INTEGER) WITHOUT ROWID")
-        for chunk in questions.chunks(0, questions.rows.count):
+        for chunk in questions.chunks(questions.rows.count):
             for row in chunk:
                 if row.question is None:
                     yield row, row.index
