@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from datetime import date, time, timedelta
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.frames.cells import huge_number
 from vertex_claude_magic.prompts.values.stable_text import stable_text
 from vertex_claude_magic.text import quote
 
@@ -22,7 +22,6 @@ _LIMIT = 200
 _COMPARED, _LONGEST = 1_000, 2**31
 # Such values have an order of their own that is the same everywhere; numbers of numpy are numbers, too.
 _ORDERED = (str, bytes, Number, date, time, timedelta)
-_MOST_BITS = 13_000
 _DEEPEST = 20
 # Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
 _PLAIN = frozenset({"datetime", "decimal", "pandas", "uuid", "numpy", "fractions"})
@@ -90,9 +89,8 @@ class _Written:
 def _leaf(value: Any, limit: int) -> str:
     if isinstance(value, str):
         return repr(value[: limit + 1])
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
-        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    if isinstance(value, int) and (huge := huge_number(value)):
+        return huge
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a repr of the user's own

@@ -56,7 +56,6 @@ _LOOKED_INTO = 3
 _LEAST_SHARE = 50
 # Characters of an object's own text that are written, however little is left.
 _LEAST_TEXT = 200
-_HEAD = 32
 _PANDAS_SCALARS = frozenset({"Timestamp", "Timedelta", "Period", "Interval"})
 _LONGEST_NUMBER = 4_000
 _LONGEST_TEXT = 10**6
@@ -332,7 +331,7 @@ def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
     if isinstance(value, (date, time)):
         return _json(value.isoformat())
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return None if is_image(bytes(value[:_HEAD])) else _json(short_text(value))
+        return None if is_image(value) else _json(short_text(value))
     library, name = type(value).__module__.partition(".")[0], type(value).__name__
     if library == "numpy" and name in {"datetime64", "timedelta64"}:
         return _json(short_text(value))
