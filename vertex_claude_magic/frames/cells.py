@@ -83,7 +83,7 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
         with contextlib.suppress(Exception):  # not everything has a length
             total = f"{len(value):,} items"
         return Cell("".join(writer.written)[:limit], total)
-    except (ClaudeError, KeyboardInterrupt):
+    except ClaudeError:
         raise
     except Exception as error:
         raise _unreadable(value, error, where) from error

@@ -113,12 +113,6 @@ class RowQuestions:
         return Question(first.request.with_messages([{"role": "user", "content": content}]), first.typed)
 
 
-def _is_short(target: Target) -> bool:
-    """Tell whether the answers are short enough to come in one piece, which takes half the work of a stream."""
-    most = target.set.get("max_tokens", target.max_tokens)
-    return isinstance(most, int) and most <= _SHORT_ANSWER
-
-
 def _is_whole(text: str) -> bool:
     try:
         text.encode()
@@ -175,10 +169,12 @@ def row_questions(
     )
     # The mark of a system prompt is set where it is all that the rows share.
     cached = bool(target.system) and not prompt.before
+    longest = target.set.get("max_tokens", target.max_tokens)
     target = target.replace(
         attach=(),
         cache=cached and (target.cache or (least is not None and system_tokens >= least)),
-        no_stream=target.no_stream or _is_short(target),
+        # A short answer comes in one piece, which takes half the work of a stream.
+        no_stream=target.no_stream or (isinstance(longest, int) and longest <= _SHORT_ANSWER),
     )
     shape = None
     if target.wants_data:

@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.session.pool import Delay, Finished
-    from vertex_claude_magic.session.question import Question
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.options import MapOptions
     from vertex_claude_magic.tables.progress import Show
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["TableRun", "place_of"]
 
@@ -280,8 +280,13 @@ class TableRun:
             self._missed = True
             return FailedRow(missed)
         if question.found is None:
-            question = self._paid(question)
-            if not self._fits_limit(question):
+            if question.request.project == NO_PROJECT:
+                if self._project == NO_PROJECT:
+                    # Asked for once, where a row has to be sent.
+                    with self._sources.missed_without_login(question.request):
+                        self._project = self._session.project(self._target)
+                question = question._replace(request=in_project(question.request, self._project))
+            if not self._fits_limit(question.request):
                 return None
         part = PartOfRun(question, self._sources, number, threads.start)
         try:
@@ -292,20 +297,11 @@ class TableRun:
             self.stopped_by = error
             return None
 
-    def _paid(self, question: Question) -> Question:
-        """Name the project that pays, which is asked for once."""
-        if question.request.project != NO_PROJECT:
-            return question
-        if self._project == NO_PROJECT:
-            with self._sources.missed_without_login(question.request):
-                self._project = self._session.project(self._target)
-        return question._replace(request=in_project(question.request, self._project))
-
-    def _fits_limit(self, question: Question) -> bool:
+    def _fits_limit(self, request: Request) -> bool:
         """Tell whether the run stays within its limit with the worst case of one more row."""
         if self._budget.limit is None:
             return True
-        request, catalog = question.request, self._target.catalog
+        catalog = self._target.catalog
         most = self._most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None:
             raise errors.CostLimitExceeded(
@@ -316,10 +312,8 @@ class TableRun:
 
     def _again(self, finished: Finished[RowQuestion, Reply], attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""
-        error = finished.error
-        if error is None:
-            return None
-        return self._retries.delay(error, attempt, alone=self._level.allowed == 1)
+        alone = self._level.allowed == 1
+        return None if finished.error is None else self._retries.delay(finished.error, attempt, alone=alone)
 
     def _take(self, finished: Finished[RowQuestion, Reply]) -> None:
         index = finished.item.index

@@ -73,7 +73,7 @@ def figure_parts(
     )
     try:
         data = _DRAW[library](value, limits)
-    except (OptionError, KeyboardInterrupt):
+    except OptionError:
         raise
     except Exception as error:
         raise OptionError(

@@ -206,30 +206,21 @@ class Batches:
 
         self._file.write(work)
 
-    def find(self, name: str, notebook: str | None = None) -> Batch | None:
+    def find(self, name: str, notebook: str = "") -> Batch | None:
         """Return the newest batch of a name or an id, one of a notebook before those of others."""
-
-        def work(connection: sqlite3.Connection) -> Batch | None:
-            row = connection.execute(
-                f"SELECT {', '.join(_BATCH)} FROM batches WHERE name = ? OR id = ?"  # noqa: S608
-                " ORDER BY notebook = ? DESC, at DESC LIMIT 1",
-                (name, name, notebook or ""),
-            ).fetchone()
-            return None if row is None else _batch(row)
-
-        return self._file.read(work)
+        found = self._select(
+            "WHERE name = ? OR id = ? ORDER BY notebook = ? DESC, at DESC LIMIT 1", name, name, notebook
+        )
+        return found[0] if found else None
 
     def recent(self, count: int = 100) -> list[Batch]:
         """Return the newest batches, the newest first."""
+        return self._select("ORDER BY at DESC LIMIT ?", count)
 
-        def work(connection: sqlite3.Connection) -> list[Batch]:
-            rows = connection.execute(
-                f"SELECT {', '.join(_BATCH)} FROM batches ORDER BY at DESC LIMIT ?",  # noqa: S608
-                (count,),
-            )
-            return [_batch(row) for row in rows.fetchall()]
-
-        return self._file.read(work)
+    def _select(self, which: str, *values: str | int) -> list[Batch]:
+        query = f"SELECT {', '.join(_BATCH)} FROM batches {which}"  # noqa: S608 - fixed texts
+        rows = self._file.read(lambda connection: connection.execute(query, values).fetchall())
+        return [Batch(**{**dict(zip(_BATCH, row, strict=True)), "plan": json.loads(row[-1])}) for row in rows]
 
     def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
@@ -238,14 +229,8 @@ class Batches:
     def save(self, job: StoredJob) -> None:
         """Keep what is known of a job now."""
         sets = ", ".join(f"{name} = ?" for name in _JOB)
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?",  # noqa: S608 - fixed names
-                (*_row(job), job.batch, job.number),
-            )
-
-        self._file.write(work)
+        query = f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?"  # noqa: S608 - fixed names
+        self._file.write(lambda connection: connection.execute(query, (*_row(job), job.batch, job.number)))
 
     @contextmanager
     def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
@@ -392,10 +377,6 @@ def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None
     query = "SELECT COUNT(*) FROM batch_jobs WHERE batch = ? AND counted = 0"
     if call.run_id is not None and not connection.execute(query, (job.batch,)).fetchone()[0]:
         close_run(connection, call.run_id, call.at)
-
-
-def _batch(row: Sequence[Any]) -> Batch:
-    return Batch(**{**dict(zip(_BATCH, row, strict=True)), "plan": json.loads(row[-1])})
 
 
 def _row(job: StoredJob) -> list[Any]:
