@@ -27,7 +27,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.journal.location import default_path
-from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.file_text import read_recording, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import digest_of
@@ -254,9 +254,9 @@ def test_a_record_has_a_hundred_levels_at_most_whatever_is_in_the_last_one(value
         return json.dumps({**WHOLE, "records": [{**RECORD, "request": {"model": "m", "body": {"a": inner}}}]})
 
     # The value "a" is three levels below the record.
-    assert len(read_records(text(97))) == 1
+    assert len(read_recording(text(97))[0]) == 1
     with pytest.raises(errors.RecordingInvalid, match="number 1"):
-        read_records(text(98))
+        read_recording(text(98))
 
 
 @pytest.mark.parametrize("replay", ["off", "refresh"])
@@ -450,7 +450,7 @@ def test_four_recorders_of_one_file_lose_nothing(path):
     for writer in writers:
         with writer:
             assert writer.stderr.read() == b""
-    assert len(read_records(path.read_text())) == 60
+    assert len(read_recording(path.read_text())[0]) == 60
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
@@ -475,7 +475,7 @@ def test_a_recorder_that_does_not_let_go_is_waited_for_for_two_seconds(path):
     recording = Recording(path, pause=waited.append)
     holder = os.open(path.parent, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    kept = read_records(path.read_text())[0]
+    kept = read_recording(path.read_text())[0][0]
     try:
         with pytest.raises(errors.JournalError, match="cannot be written"):
             recording.add("00" * 32, kept, Origin())
@@ -584,7 +584,7 @@ def test_any_request_comes_back_as_it_was(value):
         ]
     )
     for read in (text, text.replace("\n", "\r\n")):
-        [kept] = read_records(read)
+        [kept] = read_recording(read)[0]
         assert kept.canonical == request
         assert digest_of(kept.canonical) == digest_of(request)
 
@@ -593,7 +593,7 @@ def test_any_request_comes_back_as_it_was(value):
 def test_any_text_is_read_or_refused(text):
     """With nothing but our own error."""
     with contextlib.suppress(errors.RecordingInvalid):
-        read_records(text)
+        read_recording(text)
 
 
 def broken(path: Path) -> None:

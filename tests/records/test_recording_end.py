@@ -10,7 +10,7 @@ import pytest
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.calls import StoredCall
-from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.file_text import read_recording, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import digest_of
@@ -159,7 +159,7 @@ def test_a_crash_at_any_byte_leaves_what_was_there_before(path, share):
     assert texts(path) == expected
     assert Recording(path).counted("11" * 32) == 7
     add(Recording(path), "third")
-    assert len(read_records(path.read_text(encoding="utf-8"))) == len(expected) + 1
+    assert len(read_recording(path.read_text(encoding="utf-8"))[0]) == len(expected) + 1
     assert texts(path) == [*expected, "third"]
     assert sorted(path.parent.iterdir()) == [path]
 

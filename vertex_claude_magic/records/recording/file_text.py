@@ -22,7 +22,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["MOST_RECORDS", "read_recording", "read_records", "write_end", "write_record", "write_records"]
+__all__ = ["MOST_RECORDS", "read_recording", "write_end", "write_record", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -45,7 +45,7 @@ def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = 
 
     >>> text = write_records([StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")])
-    >>> read_records(text)[0].recorded
+    >>> read_recording(text)[0][0].recorded
     '2026-11-26T20:00:00Z'
     """
     whole = {
@@ -97,34 +97,21 @@ def _written(value: Mapping[str, Any]) -> str:
 _PACE = r'"pace": \[[\s\d,\[\]]*\]'
 
 
-def read_records(text: str) -> list[StoredCall]:
-    """Read the text of a recording.
-
-    Raises:
-        RecordingInvalid: it is none; the message names the record and the field.
-    """
-    return _records(_whole(text))
-
-
 def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
     """Read the text of a recording: its answers, and input tokens by the digest of the request.
 
     Raises:
-        RecordingInvalid: it is none, or a number of tokens is none.
+        RecordingInvalid: it is none; the message names the record and the field.
     """
     whole = _whole(text)
-    records, counts = _records(whole), whole.get("counts", {})
+    records, counts = whole.get("records"), whole.get("counts", {})
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
+    answers = [_record(number, record) for number, record in enumerate(records, start=1)]
     fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
         raise _invalid("has counts that are not whole numbers by digests")
-    return records, dict(counts)
-
-
-def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
-    records = whole.get("records")
-    if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
-    return [_record(number, record) for number, record in enumerate(records, start=1)]
+    return answers, dict(counts)
 
 
 def _whole(text: str) -> Mapping[str, Any]:
