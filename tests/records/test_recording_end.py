@@ -10,7 +10,7 @@ import pytest
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.calls import StoredCall
-from vertex_claude_magic.records.recording.file_text import read_recording, write_records
+from vertex_claude_magic.records.recording.file_text import MOST_RECORDS, read_recording, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import digest_of
@@ -68,6 +68,39 @@ def test_all_but_its_end_stays_as_it_is(path):
         recording.find(digest_of(a_record("first").canonical), take=True) is not None for _ in range(3)
     ] == [True] * 3
     assert len(Recording(path).all()) == 7
+
+
+def test_a_count_is_written_over_the_end_too(path):
+    """Each of the twenty rows that a dry run counts; one that needs less room than the former is written whole."""
+    recording = Recording(path)
+    add(recording, "first")
+    before = path.stat().st_ino
+    counts: dict[str, int] = {}
+    for number, tokens in ((1, 7), (2, 100), (1, 8)):
+        counts[f"{number}" * 64] = tokens
+        recording.add_count(f"{number}" * 64, tokens)
+        assert path.read_text(encoding="utf-8") == write_records(recording.all(), counts)
+        assert path.stat().st_ino == before
+    recording.add_count("2" * 64, 9)
+    assert path.read_text(encoding="utf-8") == write_records(recording.all(), {**counts, "2" * 64: 9})
+    assert Recording(path).counted("2" * 64) == 9
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_a_count_too_many_is_not_saved_and_the_recording_stays_readable(path):
+    """As many as a file may have; one that is known may change."""
+    add(Recording(path), "first")
+    path.write_text(
+        write_records(Recording(path).all(), {f"{n:064x}": 7 for n in range(MOST_RECORDS)}), encoding="utf-8"
+    )
+    before = path.read_bytes()
+    with pytest.raises(
+        errors.JournalError, match=r"The token count is not saved .* already has 10,000 of them"
+    ):
+        Recording(path).add_count("f" * 64, 7)
+    assert path.read_bytes() == before
+    Recording(path).add_count("0" * 64, 8)
+    assert Recording(path).counted("0" * 64) == 8
 
 
 def test_an_answer_that_replaces_another_writes_the_file_anew(path):

@@ -3,9 +3,10 @@
 Like the journal it finds answers by the digest of the request and has the same rule for repeats; it is never pruned,
 and holds nothing that belongs to its user or to one call.
 
-An answer that takes nobody's place is written over the end of the file, so that its cost does not grow with the file;
-all else writes the file anew. While the end is written, a small file beside it (`.NAME.undo`) holds where the end began
-and what it was, so that a recording which a crash has broken in that moment is read with its former end.
+An answer that takes nobody's place, and a count of tokens, are written over the end of the file, so that their cost
+does not grow with it; all else writes the file anew. While the end is written, a small file beside it (`.NAME.undo`)
+holds where the end began and what it was, so that a recording which a crash has broken in that moment is read with its
+former end.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Recording:
         self.path = path
         self.named = named or str(path)
         self._pause = pause
-        self._seen: tuple[int, ...] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._records: dict[str, list[StoredCall]] = {}
         self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
@@ -146,7 +147,7 @@ class Recording:
             asked = 0 if replaces else len(repeats) + 1
             # Together, with no call in between: an interrupt is seen after one.
             self._mine[key], self._asked[key], self._records[key] = mine, asked, after
-            if gone or not self._append(new):
+            if gone or not self._append(b",\n" + new, self._end):
                 self._save((old[0], new) if len(old) == len(after) == 1 else None)
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
@@ -161,8 +162,12 @@ class Recording:
         with self._lock, self._alone():
             self._load()
             if self._counts.get(key) != tokens:
+                if key not in self._counts and len(self._counts) >= MOST_RECORDS:
+                    raise self._unfit(f"it already has {MOST_RECORDS:,} of them", "token count")
+                former = self._end
                 self._counts[key] = tokens
-                self._save()
+                if not self._append(b"", former):
+                    self._save()
 
     def _load(self) -> None:
         try:
@@ -173,7 +178,7 @@ class Recording:
             # Also a file that was taken away while this session had it open holds nothing any more.
             self._forget()
             return
-        seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+        seen = _version(state)
         if seen != self._seen:
             self._records, self._counts = self._read(state.st_size)
             self._seen = seen
@@ -210,9 +215,14 @@ class Recording:
             found.setdefault(digest_of(stored.canonical), []).append(stored)
         return found, counts
 
-    def _append(self, text: bytes) -> bool:
-        """Write the text of one more record over the end of the file; False if that cannot be done, and nothing was."""
-        end, record = write_end(self._counts).encode(), b",\n" + text
+    @property
+    def _end(self) -> bytes:
+        """What is behind the last record, as it is written here."""
+        return write_end(self._counts).encode()
+
+    def _append(self, text: bytes, former: bytes) -> bool:
+        """Write a text and the end of the file over its former end; False if that cannot be done, and nothing was."""
+        data = text + self._end
         try:
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         except OSError:
@@ -220,21 +230,20 @@ class Recording:
             return False
         with os.fdopen(handle, "r+b", buffering=0) as file:
             state = os.fstat(handle)
-            at = state.st_size - len(end)
+            at = state.st_size - len(former)
             many = sum(map(len, self._records.values())) > MOST_RECORDS
-            if at <= 0 or many or state.st_size + len(record) > _MOST_BYTES:
+            if at <= 0 or many or len(data) < len(former) or at + len(data) > _MOST_BYTES:
                 return False
             file.seek(at - len(_LAST))
             # Not as it is written here, such as after an edit; or under two names, and only this one is to change.
-            if file.read() != _LAST + end or state.st_nlink > 1:
+            if file.read() != _LAST + former or state.st_nlink > 1:
                 return False
             try:
-                self._write_end(file, at, record + end, end)
+                self._write_end(file, at, data, former)
             except OSError as failure:
                 self._forget()
                 raise _failed(self.named, "written", failure) from None
-            state = os.fstat(handle)
-        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+            self._seen = _version(os.fstat(handle))
         return True
 
     def _write_end(self, file: FileIO, at: int, data: bytes, former: bytes) -> None:
@@ -271,14 +280,13 @@ class Recording:
             refuse_link(self.path, self.named)
             write_whole(self.path, data)
             self._undo.unlink(missing_ok=True)
-            state = self.path.stat()
+            self._seen = _version(self.path.stat())
         except (OSError, JournalError) as failure:
             # What is in the file counts, and not what could not be written to it.
             self._forget()
             raise (
                 failure if isinstance(failure, JournalError) else _failed(self.named, "written", failure)
             ) from None
-        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
 
     def _changed(self, former: bytes, text: bytes) -> bytes:
         """Return the file with the text of a record in the place of another, nothing if that is not in it just so.
@@ -331,9 +339,9 @@ class Recording:
         except (OSError, ValueError) as failure:
             raise _failed(self.named, "written", failure) from None
 
-    def _unfit(self, why: str) -> JournalError:
+    def _unfit(self, why: str, what: str = "answer") -> JournalError:
         return JournalError(
-            f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
+            f"The {what} is not saved in the recording {quote(self.named, 100)}: {why}.",
             cure="Set recording to another file, or ignore this.",
         )
 
@@ -347,6 +355,11 @@ def _failed(named: str, what: str, failure: Exception) -> JournalError:
         f"The recording {quote(named, 120)} cannot be {what} ({why}).",
         cure=f"{first}, or choose another file for the recording.",
     )
+
+
+def _version(state: os.stat_result) -> tuple[int, int, int]:
+    """Return what another content of a file would change: time, size and identity."""
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _text(data: bytes) -> str:
