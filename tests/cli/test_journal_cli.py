@@ -415,6 +415,16 @@ def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arg
     assert {kept.canonical["body"]["messages"][0]["content"] for kept in records} == texts
 
 
+def test_export_leaves_out_what_would_make_a_file_that_no_reader_takes(journal, capsys, tmp_path):
+    """Such as the answer of a gateway that is none of the Messages API."""
+    keep(journal, answer=5)
+    keep(journal, text="other", answer="Four.")
+    journal.close()
+    run(capsys, "export", str(tmp_path / "r"))
+    [kept] = read_recording((tmp_path / "r").read_text(encoding="utf-8"))[0]
+    assert kept.answer["content"][0]["text"] == "Four."
+
+
 def test_export_takes_the_answers_that_would_be_given_again(journal, capsys, tmp_path):
     """Those of the last session in their order, and Claude's before those of an emulator."""
     keep(journal, answer="old", session="first")

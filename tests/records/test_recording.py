@@ -391,6 +391,8 @@ NO_ROOM = {
     "as many bytes": (0, "x" * 68_000_000, "larger than 67 MB"),
     "as many bytes, as UTF-8 has them": (0, "ü" * 34_000_000, "larger than 67 MB"),
     "no JSON": (0, float("nan"), "what JSON cannot represent"),
+    # As a gateway may answer; a file with it would be refused whole.
+    "what no reader takes": (0, 5, "no reader of recordings takes"),
 }
 
 
