@@ -15,7 +15,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["in_order", "short_text"]
+__all__ = ["failed_repr", "in_order", "short_text"]
 
 _LIMIT = 200
 # Characters within which most elements of a set differ, and as many as a text may have.
@@ -52,8 +52,13 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
             plain = type(value).__module__.partition(".")[0] in _PLAIN or isinstance(value, float)
             text = stable_text(str(value)) if plain else _Written(limit).of(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+            return failed_repr(value, error)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def failed_repr(value: Any, error: Exception) -> str:
+    """Return what stands for a value whose repr fails."""
+    return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
 
 
 class _Written:
@@ -94,7 +99,7 @@ def _leaf(value: Any, limit: int) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a repr of the user's own
-        return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+        return failed_repr(value, error)
     return stable_text(text[: max(limit, _LIMIT) * 50])
 
 

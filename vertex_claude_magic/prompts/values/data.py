@@ -21,7 +21,7 @@ from vertex_claude_magic.prompts.parts import (
     estimate_tokens,
     shorten,
 )
-from vertex_claude_magic.prompts.values.cells import in_order, short_text
+from vertex_claude_magic.prompts.values.cells import failed_repr, in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.kinds import apart_key, library_kind
 from vertex_claude_magic.prompts.values.plain_text import (
@@ -208,8 +208,7 @@ class _Writer:
         try:
             text, fields = text_or_fields(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            name = quote(type(value).__name__, 40)
-            return self.write(f"<{name}, repr failed: {type(error).__name__}>", depth, path)
+            return self.write(failed_repr(value, error), depth, path)
         if fields:
             return self._joined("{}", fields, depth, path, ".{}")
         if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:

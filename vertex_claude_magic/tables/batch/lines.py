@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.tables.columns import error_text
 from vertex_claude_magic.vertex.digest import BETA_HEADER
@@ -124,7 +125,7 @@ class LineFile:
         self.content.write(line)
         self.rows += 1
         self.size += len(line)
-        self.cost = None if self.cost is None or most is None else self.cost + most
+        self.cost = sum_of_costs((self.cost, most))
 
 
 @dataclass(eq=False, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import json_values
 from vertex_claude_magic.answers.repair import fitted
-from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.models.prices import cost, sum_of_costs
 from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -226,7 +226,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
             input=used.input_tokens, output=used.output_tokens, write=used.cache_creation_input_tokens,
             read=used.cache_read_input_tokens, hour=one_hour,
         )  # fmt: skip
-        total = None if total is None or price is None else total + price
+        total = sum_of_costs((total, price))
     creation = CacheCreation(ephemeral_1h_input_tokens=counted["hour"]) if counted["hour"] else None
     whole = Usage(
         input_tokens=counted["input"],
