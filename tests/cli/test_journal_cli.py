@@ -415,9 +415,10 @@ def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arg
     assert {kept.canonical["body"]["messages"][0]["content"] for kept in records} == texts
 
 
-def test_export_leaves_out_what_would_make_a_file_that_no_reader_takes(journal, capsys, tmp_path):
+@pytest.mark.parametrize("answer", [5, float("nan")])
+def test_export_leaves_out_what_a_recording_cannot_represent(journal, capsys, tmp_path, answer):
     """Such as the answer of a gateway that is none of the Messages API."""
-    keep(journal, answer=5)
+    keep(journal, answer=answer)
     keep(journal, text="other", answer="Four.")
     journal.close()
     run(capsys, "export", str(tmp_path / "r"))

@@ -390,9 +390,9 @@ NO_ROOM = {
     "as many answers as it may have": (9_998, "Hi.", "10,000 answers"),
     "as many bytes": (0, "x" * 68_000_000, "larger than 67 MB"),
     "as many bytes, as UTF-8 has them": (0, "ü" * 34_000_000, "larger than 67 MB"),
-    "no JSON": (0, float("nan"), "what JSON cannot represent"),
+    "no JSON": (0, float("nan"), "what a recording cannot represent"),
     # As a gateway may answer; a file with it would be refused whole.
-    "what no reader takes": (0, 5, "no reader of recordings takes"),
+    "no text": (0, 5, "what a recording cannot represent"),
 }
 
 
@@ -413,6 +413,22 @@ def test_an_answer_that_does_not_fit_in_changes_nothing(path, name):
     # What takes the place of others fits in all the same.
     recording.add(key, record_of("Hello", "Three."), Origin(cell="c", run="1"), replaces=True)
     assert Recording(path).find(key).answer["content"][0]["text"] == "Three."
+
+
+def test_what_is_nested_as_deeply_as_a_recording_takes_is_read_again_and_nothing_deeper_is_written(path):
+    """The input of a tool, such as a tree."""
+    recording, read = Recording(path), 0
+    for depth in range(90, 110):
+        tree: list[object] = []
+        for _ in range(depth):
+            tree = [tree]
+        call = {"type": "tool_use", "id": "t1", "name": "f", "input": {"tree": tree}}
+        stored = record_of(f"Depth {depth}")._replace(answer={"content": [call]})
+        with contextlib.suppress(errors.JournalError):
+            recording.add(digest_of(stored.canonical), stored, Origin())
+            read = depth
+        assert len(Recording(path).all()) == read - 89
+    assert 90 < read < 109
 
 
 WRITER = """

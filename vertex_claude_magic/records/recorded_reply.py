@@ -26,7 +26,6 @@ __all__ = [
     "RecordedReply",
     "error_fields",
     "error_of",
-    "is_readable",
     "read_recorded_reply",
     "recorded_reply",
     "steps",
@@ -211,19 +210,6 @@ def read_recorded_reply(value: Json) -> RecordedReply:
                 raise _unfit(name, "of another kind")
             found[name] = part
     return RecordedReply(**found)
-
-
-def is_readable(value: Json) -> bool:
-    """Tell whether `read_recorded_reply` takes a value; what it does not must not come into a recording.
-
-    >>> is_readable({"content": [{"type": "text", "text": "Hi"}]}), is_readable({"content": [{"text": "Hi"}]})
-    (True, False)
-    """
-    try:
-        read_recorded_reply(value)
-    except errors.RecordingInvalid:
-        return False
-    return True
 
 
 def _objects(name: str, value: Json) -> tuple[Mapping[str, Any], ...]:

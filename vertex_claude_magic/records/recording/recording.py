@@ -23,7 +23,6 @@ from vertex_claude_magic.errors import JournalError, OptionError, RecordingInval
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal.location import refuse_link
-from vertex_claude_magic.records.recorded_reply import is_readable
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
     read_recording,
@@ -137,10 +136,7 @@ class Recording:
             try:
                 new, *old = (write_record(each).encode() for each in (stored, *gone))
             except (ValueError, RecursionError):
-                raise self._unfit("it contains what JSON cannot represent") from None
-            if not is_readable(stored.answer):
-                # Such as one of a gateway that is not of the form of the Messages API.
-                raise self._unfit("it has a form that no reader of recordings takes")
+                raise self._unfit("it contains what a recording cannot represent") from None
             if sum(map(len, self._records.values())) - len(records) + len(repeats) >= MOST_RECORDS:
                 raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
             growth = len(new) - sum(map(len, old))
