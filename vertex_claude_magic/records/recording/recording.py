@@ -147,7 +147,8 @@ class Recording:
             asked = 0 if replaces else len(repeats) + 1
             # Together, with no call in between: an interrupt is seen after one.
             self._mine[key], self._asked[key], self._records[key] = mine, asked, after
-            if gone or not self._append(b",\n" + new, self._end):
+            end = self._end
+            if gone or not self._append(b",\n" + new + end, end):
                 self._save((old[0], new) if len(old) == len(after) == 1 else None)
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
@@ -166,7 +167,7 @@ class Recording:
                     raise self._unfit(f"it already has {MOST_RECORDS:,} of them", "token count")
                 former = self._end
                 self._counts[key] = tokens
-                if not self._append(b"", former):
+                if not self._append(self._end, former):
                     self._save()
 
     def _load(self) -> None:
@@ -220,9 +221,8 @@ class Recording:
         """What is behind the last record, as it is written here."""
         return write_end(self._counts).encode()
 
-    def _append(self, text: bytes, former: bytes) -> bool:
-        """Write a text and the end of the file over its former end; False if that cannot be done, and nothing was."""
-        data = text + self._end
+    def _append(self, data: bytes, former: bytes) -> bool:
+        """Write data over the former end of the file; False if that cannot be done, and nothing was."""
         try:
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         except OSError:
