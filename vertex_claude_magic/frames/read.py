@@ -233,11 +233,12 @@ def need_narwhals(what: str) -> ModuleType:
     return module
 
 
-def class_of(value: Any) -> str:
+def class_of(value: IntoTable) -> str:
     """Return the library and the class of a table, such as `pandas.DataFrame`.
 
-    >>> class_of({})
-    'builtins.dict'
+    >>> import pandas as pd
+    >>> class_of(pd.DataFrame())
+    'pandas.DataFrame'
     """
     return f"{type(value).__module__.partition('.')[0].removeprefix('_')}.{type(value).__name__}"
 

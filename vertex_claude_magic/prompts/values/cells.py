@@ -52,13 +52,13 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
             plain = type(value).__module__.partition(".")[0] in _PLAIN or isinstance(value, float)
             text = stable_text(str(value)) if plain else _Written(limit).of(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            return failed_repr(value, error)
+            return failed_repr(type(value), error)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def failed_repr(value: Any, error: Exception) -> str:
-    """Return what stands for a value whose repr fails."""
-    return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+def failed_repr(kind: type, error: Exception) -> str:
+    """Return what stands for a value of a class whose repr fails."""
+    return f"<{quote(kind.__name__, 40)}, repr failed: {type(error).__name__}>"
 
 
 class _Written:
@@ -99,7 +99,7 @@ def _leaf(value: Any, limit: int) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a repr of the user's own
-        return failed_repr(value, error)
+        return failed_repr(type(value), error)
     return stable_text(text[: max(limit, _LIMIT) * 50])
 
 

@@ -208,7 +208,7 @@ class _Writer:
         try:
             text, fields = text_or_fields(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            return self.write(failed_repr(value, error), depth, path)
+            return self.write(failed_repr(type(value), error), depth, path)
         if fields:
             return self._joined("{}", fields, depth, path, ".{}")
         if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
