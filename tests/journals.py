@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import Claude
@@ -15,9 +15,11 @@ from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from vertex_claude_magic.emulator import Emulator, Received
+    from vertex_claude_magic.settings.origin import Origin
     from vertex_claude_magic.vertex.reply import Reply
 
 QUICK = RetryPolicy(first_wait=0.001, longest_backoff=0.002, silence=20)
@@ -54,6 +56,16 @@ def told(claude: Claude, prompt: Any = "Hello", **options: Any) -> tuple[Reply, 
 def opened(path: Path, **options: Any) -> Journal:
     """A journal of its own, which is closed when nobody has it any more, as those of the package are."""
     return Journal(path, **options)
+
+
+@contextmanager
+def run_of(journal: Journal, kind: str, *, session: str, origin: Origin) -> Iterator[int | None]:
+    """The number of a run that begins here and ends with the block."""
+    number = journal.open_run(kind, session=session, origin=origin)
+    try:
+        yield number
+    finally:
+        journal.close_run(number)
 
 
 def asked(emulator: Emulator) -> list[Received]:

@@ -25,7 +25,7 @@ from vertex_claude_magic.records.journal.importing import add_records
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
-from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.file_text import read_recording, write_records
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.origin import Origin
 
@@ -379,7 +379,7 @@ def test_export_writes_a_recording_that_belongs_to_nobody(journal, capsys, tmp_p
     assert run(capsys, "export", str(file)) == [f"Wrote 1 answer to {file}."]
     text = file.read_text(encoding="utf-8")
     assert "secret" not in text
-    (kept,) = read_records(text)
+    (kept,) = read_recording(text)[0]
     assert kept.answer["content"][0]["text"] == "Hello"
     (tmp_path / "other").touch()
     assert file.stat().st_mode == (tmp_path / "other").stat().st_mode
@@ -394,7 +394,7 @@ def test_export_overwrites_only_when_told(journal, capsys, tmp_path):
     assert "use --force" in refused(capsys, "export", str(file))
     assert file.read_text() == "mine"
     run(capsys, "export", str(file), "--force")
-    assert read_records(file.read_text(encoding="utf-8"))
+    assert read_recording(file.read_text(encoding="utf-8"))[0]
     if os.name == "posix":
         (tmp_path / "link").symlink_to(file)
         assert "symbolic link" in refused(capsys, "export", str(tmp_path / "link"), "--force")
@@ -430,8 +430,19 @@ def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arg
         assert "no matching answer" in refused(capsys, "export", str(tmp_path / "r"), *arguments)
         return
     run(capsys, "export", str(tmp_path / "r"), *(each.replace("NOW", today) for each in arguments))
-    records = read_records((tmp_path / "r").read_text(encoding="utf-8"))
+    records = read_recording((tmp_path / "r").read_text(encoding="utf-8"))[0]
     assert {kept.canonical["body"]["messages"][0]["content"] for kept in records} == texts
+
+
+@pytest.mark.parametrize("answer", [5, float("nan")])
+def test_export_leaves_out_what_a_recording_cannot_represent(journal, capsys, tmp_path, answer):
+    """Such as the answer of a gateway that is none of the Messages API."""
+    keep(journal, answer=answer)
+    keep(journal, text="other", answer="Four.")
+    journal.close()
+    run(capsys, "export", str(tmp_path / "r"))
+    [kept] = read_recording((tmp_path / "r").read_text(encoding="utf-8"))[0]
+    assert kept.answer["content"][0]["text"] == "Four."
 
 
 def test_export_takes_the_answers_that_would_be_given_again(journal, capsys, tmp_path):
@@ -443,7 +454,7 @@ def test_export_takes_the_answers_that_would_be_given_again(journal, capsys, tmp
     keep(journal, text="other", answer="only emulated", session="third", source="emulator")
     journal.close()
     lines = run(capsys, "export", str(tmp_path / "r"))
-    texts = [kept.answer["content"][0]["text"] for kept in read_records((tmp_path / "r").read_text())]
+    texts = [kept.answer["content"][0]["text"] for kept in read_recording((tmp_path / "r").read_text())[0]]
     assert texts == ["new 1", "new 2", "only emulated"]
     assert "from a server on this machine, not from Claude: 1" in lines[0]
 

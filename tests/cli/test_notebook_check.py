@@ -49,6 +49,18 @@ def test_a_lesson_that_is_recorded_is_right_and_its_file_stays_as_it_is(lesson, 
     assert len(claude_emulator.requests) == sent
 
 
+def test_a_recording_whose_end_a_crash_has_broken_is_read_as_the_notebook_reads_it(lesson, capsys):
+    """With its former end, which is in a file beside it."""
+    write(lesson, LOAD, ASK)
+    recording = lesson.with_name("lesson.claude")
+    whole = recording.read_bytes()
+    at = whole.index(b"\n ],\n")
+    lesson.with_name(".lesson.claude.undo").write_bytes(f"{at}\n".encode() + whole[at:])
+    recording.write_bytes(whole[:at] + b',\n  {"recorded": "20')
+    assert main(["notebook", "check", str(lesson)]) == 0
+    assert "1 recorded, 0 missing, 0 stale" in capsys.readouterr().out
+
+
 def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys):
     """An edited question is stale, a new one missing, and the cells after them run all the same."""
     write(lesson, LOAD, ASK.replace("three", "four"), "%%claude\nWhy is the sky blue at noon?", PYTHON)

@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError
 
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.records.provenance import answers_in
-from vertex_claude_magic.records.recording.file_text import read_records
+from vertex_claude_magic.records.recording.file_text import read_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,7 +166,7 @@ def test_a_notebook_runs_from_its_recording_alone(path, folder, monkeypatch):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.claude")), ids=names)
 def test_a_recording_is_marked_as_made_by_the_emulator(path):
     """Whoever reads the file sees it, and it holds nothing of the machine that made it."""
-    records = read_records(path.read_text(encoding="utf-8"))
+    records = read_recording(path.read_text(encoding="utf-8"))[0]
     assert records
     assert {kept.source for kept in records} == {"emulator"}
     assert not re.search(

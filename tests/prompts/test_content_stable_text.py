@@ -125,6 +125,8 @@ STEADY = [
     ("<Widget 0x7f22f8408a40>", "<Widget>"),
     ("<MagicMock name='m' id='139789'>", "<MagicMock name='m'>"),
     ("{'b', 'a'}", "{'a', 'b'}"),
+    # Printed, and not a repr: Python's compiler warns of the escape.
+    (r"{'\d', 'b', 'a'}", r"{'\d', 'a', 'b'}"),
     ("A({'b': {'d', 'c'}}, frozenset({'z', 'y'}))", "A({'b': {'c', 'd'}}, frozenset({'y', 'z'}))"),
     ("{('b', 1), ('a', 2)}", "{('a', 2), ('b', 1)}"),
 ]

@@ -14,7 +14,7 @@ from test_replay import picture
 from vertex_claude_magic.records.journal import parts, review, schema
 from vertex_claude_magic.records.journal.importing import add_records
 from vertex_claude_magic.records.journal.upkeep import Keep
-from vertex_claude_magic.records.recording.file_text import read_records
+from vertex_claude_magic.records.recording.file_text import read_recording
 
 FORMER = Path(__file__).parent / "former"
 MODEL = "claude-haiku-5-5"
@@ -115,7 +115,7 @@ def test_answers_of_both_versions_are_pruned_alike(journal):
 
 def test_a_kernel_of_the_former_version_that_has_the_file_open_goes_on(journal):
     """It knows nothing of the new columns; its rows are found by the former digest, and none of ours is harmed."""
-    former = read_records((FORMER / "lesson.claude").read_text(encoding="utf-8"))[0]
+    former = read_recording((FORMER / "lesson.claude").read_text(encoding="utf-8"))[0][0]
     with closing(sqlite3.connect(journal, isolation_level=None)) as other:
         kept = opened(journal)
         call = a_call()
@@ -159,7 +159,7 @@ def test_the_former_digest_is_worked_out_only_where_there_are_former_rows(journa
 
 def test_what_a_former_journal_holds_is_not_imported_again(journal):
     """The same answers in the same order, though their keys are others."""
-    records = read_records((FORMER / "lesson.claude").read_text(encoding="utf-8"))
+    records = read_recording((FORMER / "lesson.claude").read_text(encoding="utf-8"))[0]
     done = opened(journal).database.write(lambda connection: add_records(connection, records, 0.0))
     assert (done.added, done.known) == (0, 6)
 

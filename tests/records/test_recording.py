@@ -27,7 +27,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.journal.location import default_path
-from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.file_text import read_recording, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import digest_of
@@ -254,9 +254,9 @@ def test_a_record_has_a_hundred_levels_at_most_whatever_is_in_the_last_one(value
         return json.dumps({**WHOLE, "records": [{**RECORD, "request": {"model": "m", "body": {"a": inner}}}]})
 
     # The value "a" is three levels below the record.
-    assert len(read_records(text(97))) == 1
+    assert len(read_recording(text(97))[0]) == 1
     with pytest.raises(errors.RecordingInvalid, match="number 1"):
-        read_records(text(98))
+        read_recording(text(98))
 
 
 @pytest.mark.parametrize("replay", ["off", "refresh"])
@@ -390,7 +390,9 @@ NO_ROOM = {
     "as many answers as it may have": (9_998, "Hi.", "10,000 answers"),
     "as many bytes": (0, "x" * 68_000_000, "larger than 67 MB"),
     "as many bytes, as UTF-8 has them": (0, "ü" * 34_000_000, "larger than 67 MB"),
-    "no JSON": (0, float("nan"), "what JSON cannot represent"),
+    "no JSON": (0, float("nan"), "what a recording cannot represent"),
+    # As a gateway may answer; a file with it would be refused whole.
+    "no text": (0, 5, "what a recording cannot represent"),
 }
 
 
@@ -411,6 +413,22 @@ def test_an_answer_that_does_not_fit_in_changes_nothing(path, name):
     # What takes the place of others fits in all the same.
     recording.add(key, record_of("Hello", "Three."), Origin(cell="c", run="1"), replaces=True)
     assert Recording(path).find(key).answer["content"][0]["text"] == "Three."
+
+
+def test_what_is_nested_as_deeply_as_a_recording_takes_is_read_again_and_nothing_deeper_is_written(path):
+    """The input of a tool, such as a tree."""
+    recording, read = Recording(path), 0
+    for depth in range(90, 110):
+        tree: list[object] = []
+        for _ in range(depth):
+            tree = [tree]
+        call = {"type": "tool_use", "id": "t1", "name": "f", "input": {"tree": tree}}
+        stored = record_of(f"Depth {depth}")._replace(answer={"content": [call]})
+        with contextlib.suppress(errors.JournalError):
+            recording.add(digest_of(stored.canonical), stored, Origin())
+            read = depth
+        assert len(Recording(path).all()) == read - 89
+    assert 90 < read < 109
 
 
 WRITER = """
@@ -450,7 +468,7 @@ def test_four_recorders_of_one_file_lose_nothing(path):
     for writer in writers:
         with writer:
             assert writer.stderr.read() == b""
-    assert len(read_records(path.read_text())) == 60
+    assert len(read_recording(path.read_text())[0]) == 60
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
@@ -475,7 +493,7 @@ def test_a_recorder_that_does_not_let_go_is_waited_for_for_two_seconds(path):
     recording = Recording(path, pause=waited.append)
     holder = os.open(path.parent, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    kept = read_records(path.read_text())[0]
+    kept = read_recording(path.read_text())[0][0]
     try:
         with pytest.raises(errors.JournalError, match="cannot be written"):
             recording.add("00" * 32, kept, Origin())
@@ -584,7 +602,7 @@ def test_any_request_comes_back_as_it_was(value):
         ]
     )
     for read in (text, text.replace("\n", "\r\n")):
-        [kept] = read_records(read)
+        [kept] = read_recording(read)[0]
         assert kept.canonical == request
         assert digest_of(kept.canonical) == digest_of(request)
 
@@ -593,7 +611,7 @@ def test_any_request_comes_back_as_it_was(value):
 def test_any_text_is_read_or_refused(text):
     """With nothing but our own error."""
     with contextlib.suppress(errors.RecordingInvalid):
-        read_records(text)
+        read_recording(text)
 
 
 def broken(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.calls import StoredCall
-from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.file_text import MOST_RECORDS, read_recording, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import digest_of
@@ -70,6 +70,39 @@ def test_all_but_its_end_stays_as_it_is(path):
     assert len(Recording(path).all()) == 7
 
 
+def test_a_count_is_written_over_the_end_too(path):
+    """Each of the twenty rows that a dry run counts; one that needs less room than the former is written whole."""
+    recording = Recording(path)
+    add(recording, "first")
+    before = path.stat().st_ino
+    counts: dict[str, int] = {}
+    for number, tokens in ((1, 7), (2, 100), (1, 8)):
+        counts[f"{number}" * 64] = tokens
+        recording.add_count(f"{number}" * 64, tokens)
+        assert path.read_text(encoding="utf-8") == write_records(recording.all(), counts)
+        assert path.stat().st_ino == before
+    recording.add_count("2" * 64, 9)
+    assert path.read_text(encoding="utf-8") == write_records(recording.all(), {**counts, "2" * 64: 9})
+    assert Recording(path).counted("2" * 64) == 9
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_a_count_too_many_is_not_saved_and_the_recording_stays_readable(path):
+    """As many as a file may have; one that is known may change."""
+    add(Recording(path), "first")
+    path.write_text(
+        write_records(Recording(path).all(), {f"{n:064x}": 7 for n in range(MOST_RECORDS)}), encoding="utf-8"
+    )
+    before = path.read_bytes()
+    with pytest.raises(
+        errors.JournalError, match=r"The token count is not saved .* already has 10,000 of them"
+    ):
+        Recording(path).add_count("f" * 64, 7)
+    assert path.read_bytes() == before
+    Recording(path).add_count("0" * 64, 8)
+    assert Recording(path).counted("0" * 64) == 8
+
+
 def test_an_answer_that_replaces_another_writes_the_file_anew(path):
     """The former one is not in it any more."""
     recording = Recording(path)
@@ -78,6 +111,31 @@ def test_an_answer_that_replaces_another_writes_the_file_anew(path):
     add(recording, "Draw", "second run", cell="c", run="2")
     assert "first run" not in path.read_text(encoding="utf-8")
     assert texts(path) == ["Draw", "Else"]
+
+
+def test_an_answer_that_replaces_another_leaves_the_text_of_all_others_as_it_is(path):
+    """Not made anew either, which takes longer the more there are; what an editor made of it shows that."""
+    recording = Recording(path)
+    recording.add_count("11" * 32, 7)
+    for question in ("first", "Draw", "last"):
+        add(recording, question, "first run", cell="c", run="1")
+    add(recording, "Draw", "second run", cell="c", run="2")
+    assert path.read_text(encoding="utf-8") == write_records(recording.all(), {"11" * 32: 7})
+    path.write_bytes(path.read_bytes().replace(b'"about": ', b'"about":   '))
+    add(recording, "Draw", "third run", cell="c", run="3")
+    text = path.read_text(encoding="utf-8")
+    assert text.replace('"about":   ', '"about": ') == write_records(recording.all(), {"11" * 32: 7}) != text
+    assert "third run" in text
+    assert "second run" not in text
+
+
+def test_a_recording_that_a_crash_has_broken_is_mended_by_an_answer_that_replaces_another(path):
+    """Its former end is in a file of its own, which goes with the crash."""
+    broken_off(path, 20)
+    add(Recording(path), "first", "anew")
+    assert texts(path) == ["first"]
+    assert "anew" in path.read_text(encoding="utf-8")
+    assert sorted(path.parent.iterdir()) == [path]
 
 
 def edited(path: Path) -> None:
@@ -134,7 +192,7 @@ def test_a_crash_at_any_byte_leaves_what_was_there_before(path, share):
     assert texts(path) == expected
     assert Recording(path).counted("11" * 32) == 7
     add(Recording(path), "third")
-    assert len(read_records(path.read_text(encoding="utf-8"))) == len(expected) + 1
+    assert len(read_recording(path.read_text(encoding="utf-8"))[0]) == len(expected) + 1
     assert texts(path) == [*expected, "third"]
     assert sorted(path.parent.iterdir()) == [path]
 

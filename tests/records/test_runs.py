@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from journals import DAY, NOON, a_call, an_ending, opened, rows
+from journals import DAY, NOON, a_call, an_ending, opened, rows, run_of
 from processes import forked, needs_fork
 from shells import ROOT
 
@@ -59,7 +59,7 @@ def left(journal: Journal) -> int:
 def test_the_calls_of_a_run_are_not_dropped_while_it_is_open(journal):
     """The file may be larger meanwhile, which is told once; and what belongs to no run makes space."""
     keep(journal, "before")
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         for number in range(40):
             keep(journal, str(number), run_id=run)
         for _ in range(3):
@@ -78,7 +78,7 @@ def ends(journal: Journal, text: str, run: int | None, **ending) -> None:
 
 def test_the_calls_of_a_run_that_end_together_are_one_transaction(journal):
     """Of this thread; what belongs to no run, or ends in another thread, is written at once."""
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         with journal.together():
             ends(journal, "a", run)
             ends(journal, "b", run)
@@ -98,13 +98,13 @@ def test_two_runs_at_once_write_each_what_is_its_own(journal):
     begun, go_on = threading.Event(), threading.Event()
 
     def other() -> None:
-        with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+        with run_of(journal, "map", session="s1", origin=CELL) as run, journal.together():
             ends(journal, "other", run)
             begun.set()
             go_on.wait(60)
 
     thread = threading.Thread(target=other)
-    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+    with run_of(journal, "map", session="s1", origin=CELL) as run, journal.together():
         ends(journal, "first", run)
         thread.start()
         assert begun.wait(60)
@@ -120,7 +120,7 @@ def test_two_runs_at_once_write_each_what_is_its_own(journal):
 
 def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
     """It is told once."""
-    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+    with run_of(journal, "map", session="s1", origin=CELL) as run, journal.together():
         ends(journal, "a", run)
         ends(journal, "b", run, input_tokens=2**70)
         ends(journal, "c", run)
@@ -134,7 +134,7 @@ def test_a_journal_that_another_program_holds_is_asked_once_for_calls_that_end_t
 ):
     """Each by itself would fare no better; whoever has stopped them waits for half a second only."""
     with (
-        journal.run("map", session="s1", origin=CELL) as run,
+        run_of(journal, "map", session="s1", origin=CELL) as run,
         closing(sqlite3.connect(journal.path)) as other,
     ):
         ends(journal, "before", run)
@@ -155,7 +155,7 @@ def test_a_journal_that_another_program_holds_is_asked_once_for_calls_that_end_t
 def test_calls_that_go_out_together_are_one_transaction_and_know_their_numbers_then(journal):
     """What is under way when a process is killed was billed, so it is there before its answer."""
     numbers = dict[str, int]()
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         each = {text: a_call(text, run_id=run) for text in "abc"}
         with journal.together():
             for text, call in each.items():
@@ -174,7 +174,7 @@ def test_calls_that_go_out_together_are_one_transaction_and_know_their_numbers_t
 
 def test_a_call_that_goes_out_and_ends_together_is_there_once(journal):
     numbers = list[int]()
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         call = a_call(run_id=run)
         with journal.together():
             assert journal.begin(call, later=numbers.append) is None
@@ -185,7 +185,7 @@ def test_a_call_that_goes_out_and_ends_together_is_there_once(journal):
 
 def test_a_call_that_goes_out_with_one_that_cannot_be_stored_knows_its_number(journal):
     numbers = list[int]()
-    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+    with run_of(journal, "map", session="s1", origin=CELL) as run, journal.together():
         journal.begin(a_call("a", run_id=run), later=numbers.append)
         ends(journal, "b", run, input_tokens=2**70)
     # It is told at each attempt to write, and the last one holds.
@@ -195,7 +195,7 @@ def test_a_call_that_goes_out_with_one_that_cannot_be_stored_knows_its_number(jo
 def test_of_answers_that_are_written_together_the_later_replaces_the_earlier_as_ever(journal):
     """Each sees those before it, and what an earlier run of the cell has left."""
     again = CELL._replace(run="8")
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         ends(journal, "a", run, answer={"content": [], "model": "before"})
         with journal.together():
             for number, origin in enumerate((CELL, again, again)):
@@ -228,7 +228,7 @@ def test_calls_that_end_together_are_kept_when_the_block_ends_in_an_interrupt(jo
             ends(journal, "a", run)
             raise KeyboardInterrupt
 
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         with pytest.raises(KeyboardInterrupt):
             stopped()
         assert left(journal) == 1
@@ -283,9 +283,9 @@ def test_a_question_of_a_cell_costs_one_row_and_no_transaction_more(journal):
 
 def test_a_run_whose_rows_are_gone_is_forgotten(journal, clock):
     """Also one that never asked anything."""
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         keep(journal, run_id=run)
-    with journal.run("batch", session="s1", origin=CELL):
+    with run_of(journal, "batch", session="s1", origin=CELL):
         pass
     clock.now += 31 * DAY
     journal._upkeep(Keep())
@@ -369,6 +369,6 @@ def test_a_fork_does_not_go_on_with_the_runs_of_its_parent(journal):
 def test_a_run_where_the_journal_does_not_work_is_none(tmp_path):
     """Nothing stands in the way of the questions."""
     journal = opened(tmp_path)
-    with journal.run("map", session="s1", origin=CELL) as run:
+    with run_of(journal, "map", session="s1", origin=CELL) as run:
         assert run is None
     assert len(journal.notices()) == 1

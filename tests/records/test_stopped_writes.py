@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from journals import KEEP, NOON, a_call, an_ending, asked, client, opened, rows
+from journals import KEEP, NOON, a_call, an_ending, asked, client, opened, rows, run_of
 
 from vertex_claude_magic import ClaudeInterrupt
 from vertex_claude_magic.settings.origin import Origin
@@ -90,7 +90,7 @@ def test_a_call_that_goes_out_is_there_once_and_its_end_finds_it(journal, moment
 
 def test_calls_that_are_written_together_are_there_once_each(journal, moment):
     """Those that end at once, that were under way and that go out now."""
-    with journal.run("map", session="s1", origin=Origin()) as run:
+    with run_of(journal, "map", session="s1", origin=Origin()) as run:
         each = {text: a_call(text, run_id=run) for text in "abc"}
         # The first one that ends has the file looked after.
         journal.end(None, a_call("before"), an_ending(), KEEP)

@@ -310,8 +310,12 @@ def test_an_element_of_a_list_of_strings_is_the_item():
 
 
 WRONG_PROMPTS = (
-    ("{{ txet }}", "Did you mean {{ text }}"),
+    (
+        "{{ txet }}",
+        r"Did you mean {{ text }}\? Columns: text, Customer name. \\{{ sends the braces themselves",
+    ),
     ("{{ row['txet'] }}", "Did you mean {{ text }}"),
+    ("{{ TEXT }}", "Did you mean {{ text }}"),
     ("{{ Customer }}", r"Did you mean {{ row\['Customer name'\] }}"),
     ("no field", "no column"),
     ("", "empty"),

@@ -21,7 +21,7 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.records.notebook_file import read_notebook
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
 from vertex_claude_magic.records.recording.difference import differences
-from vertex_claude_magic.records.recording.file_text import read_records
+from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.environment import REHEARSAL
 from vertex_claude_magic.settings.origin import cell_key
 from vertex_claude_magic.text import number_of, quote
@@ -184,7 +184,7 @@ def rehearse(
     records: dict[str, Mapping[str, Any]] = {}
     sources: dict[str, str] = {}
     for recorded in filter(Path.is_file, asked_for):
-        for record in read_records(recorded.read_text(encoding="utf-8-sig")):
+        for record in Recording(recorded).all():
             digest = digest_of(record.canonical)
             records[digest], sources[digest] = record.canonical, record.source
     questions = sort_questions(noted, digests, records)

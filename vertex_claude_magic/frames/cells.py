@@ -25,9 +25,8 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import quote
 
-__all__ = ["Cell", "cell_of", "is_missing", "number_text"]
+__all__ = ["Cell", "cell_of", "huge_number", "is_missing", "number_text"]
 
-# Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
 _MOST_BITS = 13_000
 _DEEPEST = 40
 # `<Thing object at 0x7f...>` says nothing, and says it differently in every process.
@@ -84,7 +83,7 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
         with contextlib.suppress(Exception):  # not everything has a length
             total = f"{len(value):,} items"
         return Cell("".join(writer.written)[:limit], total)
-    except (ClaudeError, KeyboardInterrupt):
+    except ClaudeError:
         raise
     except Exception as error:
         raise _unreadable(value, error, where) from error
@@ -115,6 +114,12 @@ def number_text(value: float) -> str:
     return float.__repr__(value).removesuffix(".0")
 
 
+def huge_number(value: int) -> str:
+    """Return what stands for a whole number of more digits than Python writes (4,300); empty for a smaller one."""
+    bits = value.bit_length()
+    return f"a whole number of about {int(bits * math.log10(2)):,} digits" if bits > _MOST_BITS else ""
+
+
 def _is_structure(value: Any) -> bool:
     """Tell whether a value has parts; a class is asked and not the object, because a proxy has every attribute."""
     kind = type(value)
@@ -138,8 +143,8 @@ def _own_text(value: Any, where: str) -> str:
     library = kind.__module__.partition(".")[0]
     if isinstance(value, Enum):
         return f"{kind.__name__}.{value.name}"
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    if isinstance(value, int) and (huge := huge_number(value)):
+        return huge
     if library != "numpy" and hasattr(kind, "item") and hasattr(kind, "dtype"):
         # The repr of a single number is rounded where a library shows arrays (torch, jax).
         return cell_of(value.item(), 1_000, where).text

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from narwhals.typing import IntoFrame, IntoLazyFrame, IntoSeries
 
-__all__ = ["SAMPLE", "FrameColumn", "FrameTable", "IntoTable", "arrow_of", "lazy_schema", "read_table"]
+__all__ = ["SAMPLE", "FrameColumn", "FrameTable", "IntoTable", "arrow_of", "class_of", "lazy_schema", "need_narwhals",
+           "read_table"]  # fmt: skip
 
 # Also the arrays and batches of pyarrow, which narwhals does not name.
 IntoTable: TypeAlias = "IntoFrame | IntoLazyFrame | IntoSeries"
@@ -161,11 +162,10 @@ def read_table(value: IntoTable) -> FrameTable:
     >>> table.rows, table.names, table.column(0).values(0, 2)
     (2, ['n'], [1.5, None])
     """
-    nw = _narwhals()
+    nw = need_narwhals("A data frame in a prompt")
     value = nw.to_native(value, pass_through=True)
     # The class is asked and not the object: a column is an attribute of its frame, whatever its name.
-    has = partial(hasattr, type(value))
-    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}".removeprefix("_")
+    has, kind = partial(hasattr, type(value)), class_of(value)
     if kind == "duckdb.DuckDBPyRelation":
         return _of_relation(value, kind)
     if kind.startswith("pyarrow."):
@@ -210,22 +210,37 @@ def lazy_schema(value: IntoTable) -> Mapping[str, object] | None:
     Raises:
         MissingExtra: narwhals is not installed.
     """
-    value = _narwhals().to_native(value, pass_through=True)
-    if not type(value).__module__.startswith("polars.") or type(value).__name__ != "LazyFrame":
+    value = need_narwhals("A data frame in a prompt").to_native(value, pass_through=True)
+    if class_of(value) != "polars.LazyFrame":
         return None
     schema: Mapping[str, object] = value.collect_schema()
     return schema
 
 
-def _narwhals() -> ModuleType:
+def need_narwhals(what: str) -> ModuleType:
+    """Return narwhals; `what` needs it, for the error.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         import narwhals as nw
     except ImportError:
         raise MissingExtra(
-            "A data frame in a prompt needs narwhals.", cure='Run: pip install "vertex-claude-magic[data]"'
+            f"{what} needs narwhals.", cure='Run: pip install "vertex-claude-magic[data]"'
         ) from None
     module: ModuleType = nw
     return module
+
+
+def class_of(value: IntoTable) -> str:
+    """Return the library and the class of a table, such as `pandas.DataFrame`.
+
+    >>> import pandas as pd
+    >>> class_of(pd.DataFrame())
+    'pandas.DataFrame'
+    """
+    return f"{type(value).__module__.partition('.')[0].removeprefix('_')}.{type(value).__name__}"
 
 
 def _column(native: IntoSeries, name: Hashable) -> FrameColumn:

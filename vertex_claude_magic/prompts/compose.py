@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["Composed", "compose", "estimated", "fenced_data", "to_send_more", "value_limits"]
+__all__ = ["Composed", "compose", "estimated", "fenced_data", "text_block", "to_send_more", "value_limits"]
 
 _TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
 # The service takes smaller images where a request holds more than this many (Claude docs, "Vision").
@@ -284,17 +284,17 @@ def _blocks(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
         else:
             if piece.name:
                 text.append(f"{_opening('data', piece.name, part.kind, part.about, part.cut)}\n")
-            blocks += _text_block("".join(text))
+            blocks += text_block("".join(text))
             blocks.append(dict(part.block))
             text = ["\n</data>"] if piece.name else []
         if piece.attached or piece.followed:
             text.append("\n")
     rest = "".join(text)
-    return [*blocks, *_text_block(rest.removesuffix("\n") if pieces and pieces[-1].attached else rest)]
+    return [*blocks, *text_block(rest.removesuffix("\n") if pieces and pieces[-1].attached else rest)]
 
 
-def _text_block(text: str) -> list[dict[str, Any]]:
-    # The service refuses a text block without anything to read.
+def text_block(text: str) -> list[dict[str, Any]]:
+    """Return a text as a block; none where there is nothing to read in it, which the service refuses."""
     return [{"type": "text", "text": text}] if text.strip() else []
 
 

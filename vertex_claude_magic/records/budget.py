@@ -56,7 +56,7 @@ class Limits(NamedTuple):
     day: float | None = None
 
     def __bool__(self) -> bool:
-        return not self.call is self.session is self.day is None
+        return any(limit is not None for limit in self)
 
 
 def token_bound(request: Request, catalog: Catalog) -> int:

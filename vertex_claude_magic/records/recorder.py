@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from vertex_claude_magic.errors import APIError, CredentialsError, JournalError,
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.prompts.secrets import find_secret, searchable
-from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall
+from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall, utc_second
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
@@ -194,9 +193,7 @@ class CallRecorder:
                 self._kept = self._kept or StoredCall(
                     canonical=self.call.canonical,
                     answer=ending.answer,
-                    recorded=datetime.fromtimestamp(self.clock(), timezone.utc).strftime(
-                        "%Y-%m-%dT%H:%M:%SZ"
-                    ),
+                    recorded=utc_second(self.clock()),
                     asked=self.call.asked,
                     source=ending.source,
                 )

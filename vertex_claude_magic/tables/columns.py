@@ -9,12 +9,11 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.errors import AnswerInvalid, OptionError
 from vertex_claude_magic.spelling import in_python, option, spelled
-from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.tables.values import column_named, json_value
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -269,15 +268,9 @@ def _fields(data: Any, properties: Collection[str] = ()) -> dict[str, Any]:
     return {**found, **(getattr(data, "model_extra", None) or {})}
 
 
-# Once for a column, and not for each value.
-@lru_cache(maxsize=256)
-def _where(column: str) -> str:
-    return f"the column {quote(column, 60)!r}"
-
-
 def _fit(value: Any, column: Added) -> Any:
     """Return a value as the kind of its column has it."""
-    where = _where(column.name)
+    where = column_named(column.name)
     plain = _plain(value, where)
     if plain is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["EarlierRows"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EarlierRows:
     """What earlier runs of a place have answered.
 
@@ -43,24 +44,13 @@ class EarlierRows:
         tell: Takes a notice for the user, and whether saying it once is enough.
     """
 
-    def __init__(
-        self,
-        journal: Journal | None,
-        recording: Recording | None,
-        place: str,
-        typed: TypedQuestion | None,
-        *,
-        local: bool,
-        catalog: Catalog,
-        tell: Callable[[str, bool], None],
-    ) -> None:
-        self._journal = journal
-        self._recording = recording
-        self._place = place
-        self._typed = typed
-        self._local = local
-        self._catalog = catalog
-        self._tell = tell
+    journal: Journal | None
+    recording: Recording | None
+    place: str
+    typed: TypedQuestion | None
+    local: bool
+    catalog: Catalog
+    tell: Callable[[str, bool], None]
 
     def replies(self, requests: Sequence[Request]) -> dict[str, Reply]:
         """Return the good answers to requests, by their digest; what does not fit is asked again."""
@@ -74,29 +64,27 @@ class EarlierRows:
         return replies
 
     def _look(self, requests: Sequence[Request]) -> dict[str, StoredCall]:
-        if self._journal is None or not requests:
+        if self.journal is None or not requests:
             return {}
         # A question to Google must not get the answer of an emulator as Claude's.
-        local = self._local or is_loopback(requests[0].url)
-        return self._journal.earlier(
-            "map", self._place, [request.digest for request in requests], local=local
-        )
+        local = self.local or is_loopback(requests[0].url)
+        return self.journal.earlier("map", self.place, [request.digest for request in requests], local=local)
 
     def _reply(self, request: Request, stored: StoredCall) -> Reply | None:
         first = self._played(request, stored)
-        if first is None or self._typed is None:
+        if first is None or self.typed is None:
             return first
         from vertex_claude_magic.answers.repair import fitted, fitted_or_repair
         from vertex_claude_magic.vertex.next_round import NextRound
 
         try:
-            reply = fitted_or_repair(first, self._typed, request)
+            reply = fitted_or_repair(first, self.typed, request)
             if not isinstance(reply, NextRound):
                 return reply
             # The first answer did not fit, and its repair is a question of its own.
             repaired = self._look([reply.request]).get(reply.request.digest)
             last = self._played(reply.request, repaired) if repaired is not None else None
-            return fitted(sum_of_rounds([first], last), self._typed) if last is not None else None
+            return fitted(sum_of_rounds([first], last), self.typed) if last is not None else None
         except errors.AnswerInvalid:
             return None
 
@@ -107,11 +95,11 @@ class EarlierRows:
             playback = Playback(
                 found.recorded, paced=False, message_id=stored.message_id, request_id=stored.request_id
             )
-            reply = Stream(playback, StreamContext(request=request, catalog=self._catalog, found=found)).reply
+            reply = Stream(playback, StreamContext(request=request, catalog=self.catalog, found=found)).reply
         except errors.ClaudeError:
             return None
-        recording = self._recording
+        recording = self.recording
         if recording is not None and recording.find(request.digest) is None:
             whole = stored._replace(canonical=request.canonical)
-            attempt(partial(recording.add, request.digest, whole, current_origin()), self._tell)
-        return replace(reply, cost=0.0)
+            attempt(partial(recording.add, request.digest, whole, current_origin()), self.tell)
+        return reply

@@ -65,7 +65,7 @@ def questions_of(
 
     def project() -> str:
         # Whether anything is recorded is known before anybody asks for credentials.
-        return (target.project or NO_PROJECT) if sources.answers else session.project(target, notify)
+        return NO_PROJECT if sources.answers else session.project(target, notify)
 
     return row_questions(
         rows, prompt, target, scope=scope, prefix=prefix, opening=opening, project=project,

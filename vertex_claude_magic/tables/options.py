@@ -11,9 +11,9 @@ from vertex_claude_magic.settings.registry import Option
 from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["MAP_OPTIONS", "REFUSED", "MapOptions", "map_options", "refuse_options"]
+__all__ = ["MAP_OPTIONS", "REFUSED", "MapOptions", "map_options", "refuse_options", "taken_out"]
 
 _COUNT = "a whole number above 0"
 MAP_OPTIONS = (
@@ -58,11 +58,21 @@ def map_options(given: Mapping[str, Any]) -> tuple[MapOptions, dict[str, Any]]:
     >>> map_options({"limit": 5, "model": "haiku"})
     (MapOptions(max_active=16, rpm=None, on_error='return', limit=5, prefix='', fresh=False), {'model': 'haiku'})
     """
-    names = {row.name: row for row in MAP_OPTIONS}
+    own, asked = taken_out(MAP_OPTIONS, given)
+    return MapOptions(**own), asked
+
+
+def taken_out(rows: Sequence[Option], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take some options out of all that are given, and return their values and the rest.
+
+    Raises:
+        OptionError: a value cannot be taken.
+    """
+    names = {row.name: row for row in rows}
     own = {name: value for name, value in given.items() if name in names and value is not None}
     for name, value in own.items():
         check_value(names[name], value)
-    return MapOptions(**own), {name: value for name, value in given.items() if name not in names}
+    return own, {name: value for name, value in given.items() if name not in names}
 
 
 def refuse_options(given: Mapping[str, Any], what: str) -> None:

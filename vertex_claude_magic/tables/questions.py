@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError, RequestTooLarge
@@ -74,14 +75,16 @@ class RowQuestions:
         """What an answer must look like, None for text."""
         return self.first.typed if self.first is not None else None
 
-    def chunks(self, start: int, stop: int, *, backwards: bool = False) -> Iterator[list[RowQuestion]]:
-        """Yield the questions of some rows, a few at a time, from the first to the last or from the end."""
-        begins = range(start, stop, _CHUNK)
-        for begin in reversed(begins) if backwards else begins:
-            yield list(self.some(begin, min(begin + _CHUNK, stop)))
+    def chunks(self, stop: int, *, backwards: bool = False) -> Iterator[Iterator[RowQuestion]]:
+        """Yield the questions of the rows before `stop`, a few at a time, from the first or from the last on.
 
-    def some(self, start: int, stop: int) -> Iterator[RowQuestion]:
-        """Yield the questions of a few rows, which are read together and made ready one by one."""
+        A few are read together and made ready one by one.
+        """
+        begins = range(0, stop, _CHUNK)
+        for begin in reversed(begins) if backwards else begins:
+            yield self._some(begin, min(begin + _CHUNK, stop))
+
+    def _some(self, start: int, stop: int) -> Iterator[RowQuestion]:
         for index, record in enumerate(self.rows.records(start, stop, self.prompt.places), start=start):
             try:
                 row = RowQuestion(index, self._question(index, self.prompt.content(record)))
@@ -108,12 +111,6 @@ class RowQuestions:
         if not text.strip():
             raise OptionError("The prompt of this row is empty.", cure="Leave the row out.")
         return Question(first.request.with_messages([{"role": "user", "content": content}]), first.typed)
-
-
-def _is_short(target: Target) -> bool:
-    """Tell whether the answers are short enough to come in one piece, which takes half the work of a stream."""
-    most = target.set.get("max_tokens", target.max_tokens)
-    return isinstance(most, int) and most <= _SHORT_ANSWER
 
 
 def _is_whole(text: str) -> bool:
@@ -144,7 +141,7 @@ def row_questions(
         scope: Where names are looked up that are not columns.
         prefix: What goes before the names of the added columns.
         opening: A text that goes before the prompt of every row.
-        project: Returns the project that pays; asked for last.
+        project: Returns the project that pays where the settings name none; asked for last.
         seen: As for `prepare`.
 
     Raises:
@@ -172,10 +169,12 @@ def row_questions(
     )
     # The mark of a system prompt is set where it is all that the rows share.
     cached = bool(target.system) and not prompt.before
+    longest = target.set.get("max_tokens", target.max_tokens)
     target = target.replace(
         attach=(),
         cache=cached and (target.cache or (least is not None and system_tokens >= least)),
-        no_stream=target.no_stream or _is_short(target),
+        # A short answer comes in one piece, which takes half the work of a stream.
+        no_stream=target.no_stream or (isinstance(longest, int) and longest <= _SHORT_ANSWER),
     )
     shape = None
     if target.wants_data:
@@ -196,20 +195,12 @@ def row_questions(
         project=NO_PROJECT,
     )  # fmt: skip
     wrong: OptionError | RequestTooLarge | None = None
-    for begin in range(0, rows.count, _CHUNK):
-        for each in made.some(begin, min(begin + _CHUNK, rows.count)):
-            if each.question is not None:
-                name = project()
-                first = _in_project(each.question, name)
-                return replace(made, first=first, project=name)
-            wrong = wrong or each.error
+    for each in chain.from_iterable(made.chunks(rows.count)):
+        if each.question is not None:
+            name = target.project or project()
+            request = in_project(each.question.request, name)
+            return replace(made, first=each.question._replace(request=request), project=name)
+        wrong = wrong or each.error
     if wrong is not None:
         raise wrong
     return made
-
-
-def _in_project(question: Question, project: str) -> Question:
-    request = question.request
-    if project in {NO_PROJECT, request.project}:
-        return question
-    return question._replace(request=in_project(request, project))

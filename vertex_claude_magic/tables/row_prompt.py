@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from functools import lru_cache
 from itertools import takewhile
 from numbers import Number
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from uuid import UUID
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import number_text
-from vertex_claude_magic.prompts.compose import compose, estimated, fenced_data
+from vertex_claude_magic.prompts.compose import compose, estimated, fenced_data, text_block
 from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.template import (
     LITERALLY,
@@ -29,13 +28,13 @@ from vertex_claude_magic.prompts.template import (
 )
 from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.tables.values import column_named, json_value
 from vertex_claude_magic.text import nearest, quote
 from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vertex_claude_magic.prompts.parts import ValueLimits
     from vertex_claude_magic.tables.rows import Rows
@@ -53,24 +52,20 @@ _WORTH_A_BLOCK = 256
 Content = str | list[dict[str, Any]]
 
 
-# Once for a column, and not for each value.
-@lru_cache(maxsize=256)
-def _where(column: str | None) -> str:
-    return "the row" if column is None else f"the column {quote(column, 60)!r}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Field:
     """A path into a row.
 
     Args:
         name: What the user calls it; it is written around a text.
-        column: The column, None for the whole row.
+        place: The place of its column in the table, None for the whole row.
+        column: The name of the column, None for the whole row.
         path: The rest of the path, for a nested value.
         bare: Whether a text of this column is a date or a time, which needs nothing around it.
     """
 
     name: str
+    place: int | None
     column: str | None
     path: Placeholder
     bare: bool = False
@@ -81,7 +76,7 @@ class _Field:
         Raises:
             OptionError: the value has no form in a prompt, or the path leads nowhere in this row.
         """
-        where = _where(self.column)
+        where = "the row" if self.column is None else column_named(self.column)
         value: Any = record if self.column is None else record[self.column]
         if self.path.steps:
             # An answer has attributes, as in a prompt that is no template of rows.
@@ -135,18 +130,12 @@ class RowPrompt:
             elif isinstance(piece, _Field):
                 text.append(piece.text(record))
             else:
-                blocks += _text_block(text)
+                blocks += text_block("".join(text))
                 blocks += piece
                 text = []
         if not blocks:
             return "".join(text)
-        return [*blocks, *_text_block(text)]
-
-
-def _text_block(text: Sequence[str]) -> list[dict[str, Any]]:
-    joined = "".join(text)
-    # The service refuses a text block without anything to read.
-    return [{"type": "text", "text": joined}] if joined.strip() else []
+        return [*blocks, *text_block("".join(text))]
 
 
 def read_row_prompt(
@@ -191,32 +180,16 @@ def read_row_prompt(
     for part in (template,) if literal else parse_template(template, known):
         if isinstance(part, str):
             pieces.append(part)
-            continue
-        field, place = _field_of(part, rows)
-        if field is not None:
+        elif (field := _field_of(part, rows)) is not None:
             pieces.append(field)
-            places.update(dict.fromkeys(range(len(rows.names)) if place is None else [place]))
-            if field.column is None and rows.index:
-                levels = ", ".join(quote(level, 40) for level in rows.index)
-                notices[
-                    f"The index ({levels}) is not part of {{{{ {ROW} }}}}: assign the table with .reset_index() to a "
-                    "variable, and use that."
-                ] = None
-            if field.column is not None and place is not None and (missing := rows.missing(place)):
-                have = "rows have" if missing > 1 else "row has"
-                notices[f"{missing:,} {have} no value in {{{{ {part.source} }}}}; null is sent for it."] = (
-                    None
-                )
-            if part.name in scope.names and part.name != ROW:
-                notices[
-                    f"{{{{ {part.source} }}}} is the column of the table, not the variable of the same name."
-                ] = None
-            continue
-        if part.name not in scope.names:
+            places.update(dict.fromkeys(range(len(rows.names)) if field.place is None else [field.place]))
+            notices.update(dict.fromkeys(_notices(part, field, rows, scope)))
+        elif part.name in scope.names:
+            found = compose(f"{{{{ {part.source} }}}}", scope=scope, limits=limits)
+            pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))
+            notices.update(dict.fromkeys(found.notices))
+        else:
             raise _no_column(part.name, rows, own_names(scope.names))
-        found = compose(f"{{{{ {part.source} }}}}", scope=scope, limits=limits)
-        notices.update(dict.fromkeys(found.notices))
-        pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))
     if not literal and not any(isinstance(piece, _Field) for piece in pieces):
         example = _written(rows.names[0]) if rows.names else "column"
         raise OptionError(
@@ -228,7 +201,7 @@ def read_row_prompt(
         composed = compose("-", attach=attach, scope=scope, limits=limits)
         notices.update(dict.fromkeys(composed.notices))
         before = list(composed.content)[: composed.attached] if isinstance(composed.content, list) else []
-    before += _text_block([opening])
+    before += text_block(opening)
     # The texts before the first field. Pictures and documents count for nothing here, so that the estimate is a lower
     # bound.
     shared = [str(piece) for piece in takewhile(lambda piece: isinstance(piece, str), pieces)]
@@ -236,20 +209,15 @@ def read_row_prompt(
     tokens = system_tokens + estimated(before) + shared_tokens
     long = cache_from is not None and tokens >= cache_from
     if long and shared_tokens >= _WORTH_A_BLOCK:
-        before += _text_block(shared)
+        before += text_block("".join(shared))
         pieces = pieces[len(shared) :]
     if long and before:
         before = with_mark(before)
-    return RowPrompt(
-        places=tuple(places),
-        notices=tuple(notices),
-        pieces=tuple(pieces),
-        before=tuple(before),
-    )
+    return RowPrompt(places=tuple(places), notices=tuple(notices), pieces=tuple(pieces), before=tuple(before))
 
 
-def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]:
-    """Return a path as a field of the row and its column's place; no field where it begins at no column."""
+def _field_of(path: Placeholder, rows: Rows) -> _Field | None:
+    """Return a path as a field of the row, None where it begins at no column."""
     place = rows.place(path.name)
     steps, name = path.steps, path.source
     first = steps[0] if steps else None
@@ -262,30 +230,43 @@ def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]
                 # They would be one field of the JSON.
                 for each in rows.names:
                     rows.place(each)
-            return _Field(ROW, None, Placeholder(source=ROW, name=ROW)), None
+            return _Field(ROW, None, None, Placeholder(source=ROW, name=ROW))
         place = rows.place(str(key))
         if place is None:
             raise _no_column(str(key), rows)
         steps = steps[1:]
         name = path.source if steps else rows.names[place]
     if place is None:
-        return None, None
+        return None
     rest = Placeholder(source=path.source, name=path.name, steps=steps)
-    return _Field(name, rows.names[place], rest, bare=rows.is_temporal(place)), place
+    return _Field(name, place, rows.names[place], rest, bare=rows.is_temporal(place))
+
+
+def _notices(path: Placeholder, field: _Field, rows: Rows, scope: Scope) -> Iterator[str]:
+    """Yield what the user should know of a field: what it leaves out, and what else its name might mean."""
+    written = f"{{{{ {path.source} }}}}"
+    if field.place is None and rows.index:
+        levels = ", ".join(quote(level, 40) for level in rows.index)
+        yield (
+            f"The index ({levels}) is not part of {{{{ {ROW} }}}}: assign the table with .reset_index() to a variable, "
+            "and use that."
+        )
+    if field.place is not None and (missing := rows.missing(field.place)):
+        have = "rows have" if missing > 1 else "row has"
+        yield f"{missing:,} {have} no value in {written}; null is sent for it."
+    if path.name in scope.names and path.name != ROW:
+        yield f"{written} is the column of the table, not the variable of the same name."
 
 
 def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionError:
     near = nearest(name, [*rows.names, *variables])
-    columns = f"Columns: {_listed(rows.names)}."
-    # Beside a slip that is told nobody means the braces.
-    listed = (
-        f"Did you mean {{{{ {_written(near)} }}}}? {columns}"
-        if near
-        else spelled("{} {}.", columns, LITERALLY)
-    )
+    hint = f"Did you mean {{{{ {_written(near)} }}}}? " if near else ""
     what = "neither a column nor a variable" if variables else "no column"
-    cure = index_cure(rows.native, name) or listed
-    return OptionError(f"There is {what} {quote(name, 60)!r}.", cure=cure)
+    return OptionError(
+        f"There is {what} {quote(name, 60)!r}.",
+        cure=index_cure(rows.native, name)
+        or spelled("{}Columns: {}. {}.", hint, _listed(rows.names), LITERALLY),
+    )
 
 
 def _written(name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import is_missing
 from vertex_claude_magic.text import quote
 
@@ -152,11 +152,12 @@ def read_rows(table: IntoRows, written: str = "") -> Rows:
         return Rows(kind="records", count=len(listed), names=tuple(names), native=listed)
     if isinstance(table, (str, bytes, Mapping)) or table is None:
         raise OptionError(f"A {type(table).__name__} is not a table.", cure=_CURE)
-    from vertex_claude_magic.frames.read import read_table
+    from vertex_claude_magic.frames.read import class_of, read_table
 
     eager, notices = _computed(table)
+    kind = class_of(eager)
     # Walking through modin by column takes 6 times as long (narwhals 2.29.0, modin 0.37.1).
-    plain = eager._to_pandas() if _kind(eager).startswith("modin.") else eager  # noqa: SLF001 - it has no public one
+    plain = eager._to_pandas() if kind.startswith("modin.") else eager  # noqa: SLF001 - it has no public one
     found = read_table(plain)
     if not hasattr(type(plain), "columns"):
         raise OptionError(
@@ -165,7 +166,7 @@ def read_rows(table: IntoRows, written: str = "") -> Rows:
         )
     columns = tuple(found.column(place) for place in range(len(found.names)))
     return Rows(
-        kind=_kind(eager),
+        kind=kind,
         count=found.rows,
         # Not the label, which puts a text in quotation marks beside numbers.
         names=tuple(column.name if isinstance(column.name, str) else column.label for column in columns),
@@ -182,20 +183,13 @@ def read_rows(table: IntoRows, written: str = "") -> Rows:
     )
 
 
-def _kind(native: Any) -> str:
-    return f"{type(native).__module__.partition('.')[0].removeprefix('_')}.{type(native).__name__}"
-
-
 def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     """Return a table that is in memory, and what was done to get it."""
-    try:
-        import narwhals as nw
-    except ImportError:
-        raise MissingExtra(
-            "A data frame as a table needs narwhals.", cure='Run: pip install "vertex-claude-magic[data]"'
-        ) from None
+    from vertex_claude_magic.frames.read import arrow_of, class_of, need_narwhals
+
+    nw = need_narwhals("A data frame as a table")
     native = nw.to_native(table, pass_through=True)
-    kind = _kind(native)
+    kind = class_of(native)
     if kind == "pyarrow.RecordBatch":
         import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -208,11 +202,9 @@ def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     except TypeError:
         raise OptionError(f"A {quote(kind, 60)} is not a table.", cure=_CURE) from None
     if frame is None:
-        from vertex_claude_magic.frames.read import arrow_of
-
         eager = arrow_of(native)
     elif isinstance(frame, nw.LazyFrame):
         eager = native.collect() if kind == "polars.LazyFrame" else frame.collect("pyarrow").to_native()
     else:
         eager = frame.to_arrow()
-    return eager, (f"The {kind} was computed; the result is a {_kind(eager)}.",)
+    return eager, (f"The {kind} was computed; the result is a {class_of(eager)}.",)

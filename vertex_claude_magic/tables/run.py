@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.session.pool import Delay, Finished
-    from vertex_claude_magic.session.question import Question
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.options import MapOptions
     from vertex_claude_magic.tables.progress import Show
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["TableRun", "place_of"]
 
@@ -68,6 +68,8 @@ def place_of(name: str = "") -> str:
 
 class TableRun:
     """A run; `run` asks, and `table` is the result so far at any moment.
+
+    `stopped_by` is the limit that ended it before its end, None if it went through.
 
     Args:
         session: The session that asks.
@@ -88,6 +90,7 @@ class TableRun:
         show: Show = lambda _: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self.stopped_by: errors.ClaudeError | None = None
         self._session = session
         self._questions = questions
         self._options = options
@@ -106,7 +109,6 @@ class TableRun:
         self._outcome = Outcome(questions)
         self._seconds: deque[float] = deque(maxlen=1000)
         self._paused = 0.0
-        self._stopped_by: errors.ClaudeError | None = None
         self._project = questions.project
         self._pool: Pool[RowQuestion, Reply] | None = None
         first = questions.first
@@ -145,11 +147,6 @@ class TableRun:
             median=median(self._seconds) if self._seconds else None,
             errors_in=f"{self._options.prefix}error",
         )
-
-    @property
-    def stopped_by(self) -> errors.ClaudeError | None:
-        """The limit that ended the run before its end, None if it went through."""
-        return self._stopped_by
 
     @property
     def resumption(self) -> str:
@@ -195,9 +192,9 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             some = self.progress.done > 0 or self._budget.cost != 0
-            if pool.ended_early and self._stopped_by is None:
+            if pool.ended_early and self.stopped_by is None:
                 tokens, more = option("max_tokens"), or_more("max_cost", self._budget.limit or 0.0)
-                self._stopped_by = errors.CostLimitExceeded(
+                self.stopped_by = errors.CostLimitExceeded(
                     self._budget.refusal("row", self._most),
                     cure=spelled(
                         "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
@@ -208,9 +205,9 @@ class TableRun:
                     if some
                     else spelled("Lower {}, {}", tokens, more),
                 )
-            if self._stopped_by is not None and not some:
+            if self.stopped_by is not None and not some:
                 # No row is answered, so what builds on the table should not run.
-                stopped_by, self._stopped_by = self._stopped_by, None
+                stopped_by, self.stopped_by = self.stopped_by, None
                 raise stopped_by
         finally:
             self._cancelled = self._pool.running if self._pool is not None else 0
@@ -236,15 +233,15 @@ class TableRun:
             recording: Where the answers of earlier runs are stored too, None for nowhere.
         """
         earlier = EarlierRows(
-            journal_of(self._target, self._session.records.stores),
-            recording,
-            self._place,
-            self._questions.typed,
+            journal=journal_of(self._target, self._session.records.stores),
+            recording=recording,
+            place=self._place,
+            typed=self._questions.typed,
             local=self._sources.mode == "only",
             catalog=self._target.catalog,
             tell=self._session.records.tell,
         )
-        for chunk in self._questions.chunks(0, self._stop, backwards=self._backwards):
+        for chunk in self._questions.chunks(self._stop, backwards=self._backwards):
             fresh = [row for row in chunk if self._outcome.is_new(row)]
             asked = [row.question.request for row in fresh if row.question is not None]
             if self._sources.answers and (own := self._sources.recording) is not None:
@@ -283,8 +280,13 @@ class TableRun:
             self._missed = True
             return FailedRow(missed)
         if question.found is None:
-            question = self._paid(question)
-            if not self._fits_limit(question):
+            if question.request.project == NO_PROJECT:
+                if self._project == NO_PROJECT:
+                    # Asked for once, where a row has to be sent.
+                    with self._sources.missed_without_login(question.request):
+                        self._project = self._session.project(self._target)
+                question = question._replace(request=in_project(question.request, self._project))
+            if not self._fits_limit(question.request):
                 return None
         part = PartOfRun(question, self._sources, number, threads.start)
         try:
@@ -292,23 +294,14 @@ class TableRun:
         except errors.CostLimitExceeded as error:
             if self._pool is not None and self._pool.running:
                 return None
-            self._stopped_by = error
+            self.stopped_by = error
             return None
 
-    def _paid(self, question: Question) -> Question:
-        """Name the project that pays, which is asked for once."""
-        if question.request.project != NO_PROJECT:
-            return question
-        if self._project == NO_PROJECT:
-            with self._sources.missed_without_login(question.request):
-                self._project = self._session.project(self._target)
-        return question._replace(request=in_project(question.request, self._project))
-
-    def _fits_limit(self, question: Question) -> bool:
+    def _fits_limit(self, request: Request) -> bool:
         """Tell whether the run stays within its limit with the worst case of one more row."""
         if self._budget.limit is None:
             return True
-        request, catalog = question.request, self._target.catalog
+        catalog = self._target.catalog
         most = self._most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None:
             raise errors.CostLimitExceeded(
@@ -319,10 +312,8 @@ class TableRun:
 
     def _again(self, finished: Finished[RowQuestion, Reply], attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""
-        error = finished.error
-        if error is None:
-            return None
-        return self._retries.delay(error, attempt, alone=self._level.allowed == 1)
+        alone = self._level.allowed == 1
+        return None if finished.error is None else self._retries.delay(finished.error, attempt, alone=alone)
 
     def _take(self, finished: Finished[RowQuestion, Reply]) -> None:
         index = finished.item.index

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, time
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -19,12 +20,19 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["json_value"]
+__all__ = ["column_named", "json_value"]
 
 _DEEPEST = 40
 # One value may be as long as a request may be; the limit of the request is the one that holds.
 _LONGEST = 2**31
 _PLAIN = (str, int, bool, type(None))
+
+
+# Once for a column, and not for each value.
+@lru_cache(maxsize=256)
+def column_named(name: str) -> str:
+    """Return a column in the words of an error about one of its values."""
+    return f"the column {quote(name, 60)!r}"
 
 
 def json_value(value: Any, where: str, depth: int = 0) -> Json:

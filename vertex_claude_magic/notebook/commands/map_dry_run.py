@@ -49,7 +49,7 @@ def show_map_dry_run(
     """
     stop = min(questions.rows.count, own.limit or questions.rows.count)
     shown: list[tuple[str, str]] = []
-    for chunk in questions.chunks(0, min(stop, _FIRST)):
+    for chunk in questions.chunks(min(stop, _FIRST)):
         for each in chunk:
             if each.question is not None:
                 text = _prompt_text(each.question.request.body["messages"][-1]["content"])

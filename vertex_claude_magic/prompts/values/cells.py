@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from datetime import date, time, timedelta
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.frames.cells import huge_number
 from vertex_claude_magic.prompts.values.stable_text import stable_text
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["in_order", "short_text"]
+__all__ = ["failed_repr", "in_order", "short_text"]
 
 _LIMIT = 200
 # Characters within which most elements of a set differ, and as many as a text may have.
 _COMPARED, _LONGEST = 1_000, 2**31
 # Such values have an order of their own that is the same everywhere; numbers of numpy are numbers, too.
 _ORDERED = (str, bytes, Number, date, time, timedelta)
-_MOST_BITS = 13_000
 _DEEPEST = 20
 # Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
 _PLAIN = frozenset({"datetime", "decimal", "pandas", "uuid", "numpy", "fractions"})
@@ -53,8 +52,13 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
             plain = type(value).__module__.partition(".")[0] in _PLAIN or isinstance(value, float)
             text = stable_text(str(value)) if plain else _Written(limit).of(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+            return failed_repr(type(value), error)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def failed_repr(kind: type, error: Exception) -> str:
+    """Return what stands for a value of a class whose repr fails."""
+    return f"<{quote(kind.__name__, 40)}, repr failed: {type(error).__name__}>"
 
 
 class _Written:
@@ -90,13 +94,12 @@ class _Written:
 def _leaf(value: Any, limit: int) -> str:
     if isinstance(value, str):
         return repr(value[: limit + 1])
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
-        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    if isinstance(value, int) and (huge := huge_number(value)):
+        return huge
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a repr of the user's own
-        return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+        return failed_repr(type(value), error)
     return stable_text(text[: max(limit, _LIMIT) * 50])
 
 

@@ -73,7 +73,7 @@ def _converted(kind: Kind, value: Any, limits: ValueLimits) -> tuple[PromptPart,
         # Warnings of a library about itself, or about a glyph that is missing, do not concern the prompt.
         with ignored_warnings():
             return _converter(kind)(value, limits)
-    except (ClaudeError, KeyboardInterrupt):
+    except ClaudeError:
         raise
     except Exception as error:
         raise _failed(kind_name(type(value)), error) from error

@@ -21,7 +21,7 @@ from vertex_claude_magic.prompts.parts import (
     estimate_tokens,
     shorten,
 )
-from vertex_claude_magic.prompts.values.cells import in_order, short_text
+from vertex_claude_magic.prompts.values.cells import failed_repr, in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.kinds import apart_key, library_kind
 from vertex_claude_magic.prompts.values.plain_text import (
@@ -56,7 +56,6 @@ _LOOKED_INTO = 3
 _LEAST_SHARE = 50
 # Characters of an object's own text that are written, however little is left.
 _LEAST_TEXT = 200
-_HEAD = 32
 _PANDAS_SCALARS = frozenset({"Timestamp", "Timedelta", "Period", "Interval"})
 _LONGEST_NUMBER = 4_000
 _LONGEST_TEXT = 10**6
@@ -209,8 +208,7 @@ class _Writer:
         try:
             text, fields = text_or_fields(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
-            name = quote(type(value).__name__, 40)
-            return self.write(f"<{name}, repr failed: {type(error).__name__}>", depth, path)
+            return self.write(failed_repr(type(value), error), depth, path)
         if fields:
             return self._joined("{}", fields, depth, path, ".{}")
         if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
@@ -332,7 +330,7 @@ def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
     if isinstance(value, (date, time)):
         return _json(value.isoformat())
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return None if is_image(bytes(value[:_HEAD])) else _json(short_text(value))
+        return None if is_image(value) else _json(short_text(value))
     library, name = type(value).__module__.partition(".")[0], type(value).__name__
     if library == "numpy" and name in {"datetime64", "timedelta64"}:
         return _json(short_text(value))

@@ -73,7 +73,7 @@ def figure_parts(
     )
     try:
         data = _DRAW[library](value, limits)
-    except (OptionError, KeyboardInterrupt):
+    except OptionError:
         raise
     except Exception as error:
         raise OptionError(
@@ -132,7 +132,7 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, limits: ValueLimits) -> by
     return out.getvalue()
 
 
-def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
+def _plotly(value: _PlotlyFigure, _limits: ValueLimits) -> bytes:
     try:
         import kaleido  # noqa: F401 - plotly draws with it
     except ImportError:

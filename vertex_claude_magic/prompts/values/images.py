@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "image_type", "is_image", "thumbnail_png"]
+__all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "is_image", "thumbnail_png"]
 
 # A decoded image takes three or four bytes a pixel; beyond this it is refused and not decoded.
 _MOST_PIXELS = 400_000_000
@@ -32,6 +32,7 @@ _DEFAULT_BYTES = 5 * 2**20
 # What a PNG file may hold of a camera's notes, for where pillow cannot look.
 _NOTES = (b"eXIf", b"exif", b"XML:com.adobe.xmp", b"profile type xmp")
 _QUALITIES = (90, 80, 65, 50, 35)
+# Bytes at the beginning of a file that say whether it is an image.
 _HEAD = 32
 # Modes whose values have no mean, or that pillow turns into colours only by way of another one.
 _MODES = {"1": "L", "PA": "RGBA", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
@@ -48,26 +49,23 @@ _SIGNATURES = (
 _OTHERS = (b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def image_type(data: bytes) -> str | None:
-    """Return the MIME type of an image that the service takes, by its first bytes; else None.
-
-    >>> image_type(b"GIF89a...")
-    'image/gif'
-    """
+def _image_type(data: bytes) -> str | None:
+    """Return the MIME type of an image that the service takes, by its first bytes; else None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
 
 
-def is_image(data: bytes) -> bool:
+def is_image(data: bytes | bytearray | memoryview) -> bool:
     """Tell whether a file is an image, by its first bytes.
 
     >>> is_image(b"II*\\0..."), is_image(b"BMW builds cars.")
     (True, False)
     """
-    bitmap = data[:2] == b"BM" and data[6:10] == bytes(4)
-    box = data[4:12] in {b"ftypavif", b"ftypheic", b"ftypmif1"}
-    return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
+    head = bytes(data[:_HEAD])
+    bitmap = head[:2] == b"BM" and head[6:10] == bytes(4)
+    box = head[4:12] in {b"ftypavif", b"ftypheic", b"ftypmif1"}
+    return bitmap or box or head.startswith(_OTHERS) or _image_type(head) is not None
 
 
 def image_parts(value: Image, limits: ValueLimits) -> tuple[PromptPart, ...]:
@@ -99,7 +97,7 @@ def image_file_parts(
         MissingExtra: it must be drawn anew, and pillow is not installed.
     """
     start = file.read(_HEAD)
-    media_type = image_type(start)
+    media_type = _image_type(start)
     file.seek(0)
     try:
         with _pillow(file) as image:
@@ -151,8 +149,7 @@ def _is_clean(image: Image) -> bool:
 
 
 def _fits(size: tuple[int, int], length: int, limits: ValueLimits) -> bool:
-    most = int(limits.image.get("base64_bytes", _DEFAULT_BYTES))
-    return max(size) <= limits.image_edge and -(-length // 3) * 4 <= most
+    return max(size) <= limits.image_edge and _base64_size(length) <= _most_bytes(limits)
 
 
 @contextmanager
@@ -197,7 +194,7 @@ def _drawn(image: Image, limits: ValueLimits, *, kind: str, ours: bool = False) 
     try:
         frame = _frames(image)
         small = _flat(_scaled(image, limits.image_edge, ours=ours))
-        data, media_type = _encoded(small, int(limits.image.get("base64_bytes", _DEFAULT_BYTES)))
+        data, media_type = _encoded(small, _most_bytes(limits))
     except OptionError:
         raise
     except MemoryError as error:
@@ -268,17 +265,21 @@ def _flat(image: Image) -> Image:
 def _encoded(image: Image, most: int) -> tuple[bytes, str]:
     """Return PNG, which is exact, where it is small enough; else JPEG of falling quality."""
     data = _saved(image, format="PNG", optimize=False)
-    if _base64_size(data) <= min(most, 1_500_000):
+    if _base64_size(len(data)) <= min(most, 1_500_000):
         return data, "image/png"
     for quality in _QUALITIES:
         data = _saved(image, format="JPEG", quality=quality)
-        if _base64_size(data) <= most:
+        if _base64_size(len(data)) <= most:
             return data, "image/jpeg"
     raise _too_large(f"{image.size[0]:,} × {image.size[1]:,} noisy")
 
 
-def _base64_size(data: bytes) -> int:
-    return -(-len(data) // 3) * 4
+def _base64_size(length: int) -> int:
+    return -(-length // 3) * 4
+
+
+def _most_bytes(limits: ValueLimits) -> int:
+    return int(limits.image.get("base64_bytes", _DEFAULT_BYTES))
 
 
 def _saved(image: Image, **options: str | int) -> bytes:

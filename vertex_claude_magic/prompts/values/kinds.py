@@ -84,8 +84,6 @@ _CLASSES: Mapping[str, Mapping[str, Kind]] = {
 # Lists are looked through for frames and pictures up to this length; longer ones are data.
 _LOOKED_THROUGH = 100
 _LONGEST_LIST = 10_000
-# Bytes at the beginning of a file that say whether it is an image.
-_HEAD = 32
 
 
 def kind_of(value: Any) -> Kind | None:
@@ -138,7 +136,7 @@ def apart_key(value: Any) -> int | None:
     """
     kind = library_kind(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        apart = is_image(bytes(value[:_HEAD]))
+        apart = is_image(value)
     elif kind == "series":
         index = getattr(value, "index", None)
         apart = index is not None and not callable(index) and type(index).__name__ != "RangeIndex"

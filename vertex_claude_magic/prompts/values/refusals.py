@@ -42,8 +42,7 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     ("builtins", "weakref ReferenceType", "Assign {x}() to a variable and use that."),
     ("unittest", "NonCallableMock Base", "Use the object that it replaces."),
 )
-# Ways in which objects of many libraries describe themselves, the best first: attributes, then methods.
-_ATTRIBUTES = ("figure_",)
+# Methods by which objects of many libraries describe themselves, the best first.
 _METHODS = (
     "summary",
     "to_pandas",
@@ -84,37 +83,44 @@ def refusal(value: Any, place: str) -> OptionError:
         value: The value.
         place: How the user calls it, such as `cfg['lock']`.
     """
-    name, place, way = kind_name(type(value)), quote(place, 80), _way(type(value))
-    if not way and isinstance(value, io.IOBase):
-        return OptionError(
-            f"{place} is an open file ({name}).",
-            cure=f"Assign {place}.read() to a variable and use that, or use its path.",
-        )
-    if not way and isinstance(value, (Iterator, Awaitable, AsyncIterable)):
+    name, place = kind_name(type(value)), quote(place, 80)
+    if not is_listed(type(value)):
+        if isinstance(value, io.IOBase):
+            return OptionError(
+                f"{place} is an open file ({name}).",
+                cure=f"Assign {place}.read() to a variable and use that, or use its path.",
+            )
         kind = quote(type(value).__name__, 40)
         if isinstance(value, Awaitable):
             return OptionError(
                 f"{place} is not finished ({kind}).", cure=f"Use the result of: await {place}."
             )
-        return OptionError(
-            f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
-        )
-    cures = [way.format(x=place)] if way else []
-    # These are made when the object draws, and are not attributes of its class.
-    made = [each for each in _ATTRIBUTES if each in getattr(value, "__dict__", {})]
-    cures += [f"Use {{{{ {place}.{each} }}}}." for each in made]
+        if isinstance(value, (Iterator, AsyncIterable)):
+            return OptionError(
+                f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
+            )
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
+    return OptionError(
+        f"{place} cannot be put into a prompt: {article} {name} does not show what it contains.",
+        cure=_cure(value, place),
+    )
+
+
+def _cure(value: Any, place: str) -> str:
+    """Return what to give in the place of a value, from the ways in which its class describes itself."""
+    if way := _way(type(value)):
+        return way.format(x=place)
+    # Made when the object draws, and no attribute of its class.
+    if "figure_" in getattr(value, "__dict__", {}):
+        return f"Use {{{{ {place}.figure_ }}}}."
     for each in _METHODS:
         # Looked up in the class, so that no property runs.
         method = next((vars(base)[each] for base in type(value).__mro__ if each in vars(base)), None)
         # statsmodels wraps its results, and the wrapper passes every name on.
         wrapped = each == "summary" and type(value).__module__.startswith("statsmodels.")
         if callable(method) or (method is None and wrapped):
-            cures.append(f"Assign {place}.{each}() to a variable and use that. {_CAN_BE_GIVEN}.")
-    article = "an" if name[0] in "aeiouAEIOU" else "a"
-    return OptionError(
-        f"{place} cannot be put into a prompt: {article} {name} does not show what it contains.",
-        cure=cures[0] if cures else f"{_CAN_BE_GIVEN}.",
-    )
+            return f"Assign {place}.{each}() to a variable and use that. {_CAN_BE_GIVEN}."
+    return f"{_CAN_BE_GIVEN}."
 
 
 def kind_name(kind: type) -> str:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, shorten
+from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.prompts.values.cells import short_text
 from vertex_claude_magic.prompts.values.stable_text import stable_text
 
@@ -55,7 +56,7 @@ def _cell_source(value: type) -> str:
         code = getattr(inspect.unwrap(each), "__code__", None)
         lines = linecache.getlines(code.co_filename) if code is not None else []
         try:
-            tree = ast.parse("".join(lines))
+            tree = parse_python("".join(lines))
         except (SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):

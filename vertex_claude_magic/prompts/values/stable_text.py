@@ -10,6 +10,8 @@ import ast
 import itertools
 import re
 
+from vertex_claude_magic.prompts.python_source import parse_expression
+
 __all__ = ["is_elided", "is_name_only", "named_only", "stable_text", "without_addresses"]
 
 # Either ` at 0x...`, or a bare number of this kind within angle brackets.
@@ -56,7 +58,7 @@ def _sorted_set(text: str) -> str:
     if len(text) > _LONGEST_SET or not ("'" in text or '"' in text):
         return text
     try:
-        node = ast.parse(text, mode="eval").body
+        node = parse_expression(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
     if not isinstance(node, ast.Set):

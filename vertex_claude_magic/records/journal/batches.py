@@ -11,13 +11,13 @@ import json
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vertex_claude_magic.errors import JournalError
-from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal import calls
+from vertex_claude_magic.records.journal.calls import storable
 from vertex_claude_magic.records.journal.ledger import spent
 from vertex_claude_magic.records.journal.runs import close_run, lives, reopen_run, this_process
 from vertex_claude_magic.records.journal.schema import migrate
@@ -33,11 +33,6 @@ __all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions", "call_
 
 T = TypeVar("T")
 
-_BATCH = ("id", "at", "name", "notebook", "project", "location", "model", "asked", "source", "rows", "run_id")
-_JOB = (
-    *("batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed"),
-    *("results", "error", "cost_most", "call", "counted"),
-)
 # A job that Google has, or may have, and that has not ended.
 _UNDER_WAY = f"(job <> '' OR state = 'CREATING') AND state NOT IN ({', '.join(map(repr, sorted(FINAL)))})"
 # What threads of this process are creating, each for itself. With the process, because a fork has none of the threads.
@@ -128,6 +123,11 @@ class StoredJob:
     counted: int = 0
 
 
+# Each field is a column; the plan, which is JSON, comes last.
+_BATCH = tuple(field.name for field in fields(Batch))
+_JOB = tuple(field.name for field in fields(StoredJob))
+
+
 class Batches:
     """The batches of one file.
 
@@ -163,8 +163,7 @@ class Batches:
         Raises:
             JournalError: it cannot be written.
         """
-        columns = (*_BATCH, "plan")
-        values = [_storable(getattr(batch, name)) for name in _BATCH]
+        values = storable([getattr(batch, name) for name in _BATCH[:-1]])
         asked = [call_of(job) for job in jobs]
 
         def work(connection: sqlite3.Connection) -> list[StoredJob]:
@@ -172,20 +171,14 @@ class Batches:
             # In the transaction that adds them, so that of two processes the second one sees what the first one has.
             check(spent(connection, day, local=local))
             if not more:
-                marks = ", ".join("?" * len(columns))
-                insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
-                connection.execute(insert, (*values, json.dumps(dict(batch.plan))))
+                connection.execute(_insertion("batches", _BATCH), (*values, json.dumps(dict(batch.plan))))
             elif batch.run_id is not None:
                 reopen_run(connection, batch.run_id, asked[0].at)
             added = [
                 replace(job, call=calls.add(connection, call, run=call.run_id))
                 for job, call in zip(jobs, asked, strict=True)
             ]
-            marks = ", ".join("?" * len(_JOB))
-            insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
-            connection.executemany(
-                insert, [[_storable(getattr(job, name)) for name in _JOB] for job in added]
-            )
+            connection.executemany(_insertion("batch_jobs", _JOB), map(_row, added))
             return added
 
         return self._file.write(work)
@@ -213,30 +206,21 @@ class Batches:
 
         self._file.write(work)
 
-    def find(self, name: str, notebook: str | None = None) -> Batch | None:
+    def find(self, name: str, notebook: str = "") -> Batch | None:
         """Return the newest batch of a name or an id, one of a notebook before those of others."""
-
-        def work(connection: sqlite3.Connection) -> Batch | None:
-            row = connection.execute(
-                f"SELECT {', '.join(_BATCH)}, plan FROM batches WHERE name = ? OR id = ?"  # noqa: S608
-                " ORDER BY notebook = ? DESC, at DESC LIMIT 1",
-                (name, name, notebook or ""),
-            ).fetchone()
-            return None if row is None else _batch(row)
-
-        return self._file.read(work)
+        found = self._select(
+            "WHERE name = ? OR id = ? ORDER BY notebook = ? DESC, at DESC LIMIT 1", name, name, notebook
+        )
+        return found[0] if found else None
 
     def recent(self, count: int = 100) -> list[Batch]:
         """Return the newest batches, the newest first."""
+        return self._select("ORDER BY at DESC LIMIT ?", count)
 
-        def work(connection: sqlite3.Connection) -> list[Batch]:
-            rows = connection.execute(
-                f"SELECT {', '.join(_BATCH)}, plan FROM batches ORDER BY at DESC LIMIT ?",  # noqa: S608
-                (count,),
-            )
-            return [_batch(row) for row in rows.fetchall()]
-
-        return self._file.read(work)
+    def _select(self, which: str, *values: str | int) -> list[Batch]:
+        query = f"SELECT {', '.join(_BATCH)} FROM batches {which}"  # noqa: S608 - fixed texts
+        rows = self._file.read(lambda connection: connection.execute(query, values).fetchall())
+        return [Batch(**{**dict(zip(_BATCH, row, strict=True)), "plan": json.loads(row[-1])}) for row in rows]
 
     def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
@@ -245,14 +229,8 @@ class Batches:
     def save(self, job: StoredJob) -> None:
         """Keep what is known of a job now."""
         sets = ", ".join(f"{name} = ?" for name in _JOB)
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?",  # noqa: S608 - fixed names
-                (*(_storable(getattr(job, name)) for name in _JOB), job.batch, job.number),
-            )
-
-        self._file.write(work)
+        query = f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?"  # noqa: S608 - fixed names
+        self._file.write(lambda connection: connection.execute(query, (*_row(job), job.batch, job.number)))
 
     @contextmanager
     def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
@@ -401,10 +379,9 @@ def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None
         close_run(connection, call.run_id, call.at)
 
 
-def _batch(row: Sequence[Any]) -> Batch:
-    return Batch(**dict(zip(_BATCH, row, strict=False)), plan=json.loads(row[-1]))
+def _row(job: StoredJob) -> list[Any]:
+    return list(storable([getattr(job, name) for name in _JOB]))
 
 
-def _storable(value: str | float | None) -> str | float | None:
-    # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does.
-    return replace_invalid(value) if isinstance(value, str) else value
+def _insertion(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - fixed names

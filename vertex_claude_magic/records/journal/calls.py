@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWER",
+    "ANSWER_COLUMNS",
     "ERROR",
     "LOCAL",
     "Answered",
@@ -42,7 +43,10 @@ __all__ = [
     "look_up",
     "make_way",
     "recent",
+    "storable",
+    "stored_answer",
     "stored_call",
+    "utc_second",
 ]
 
 # What a column of SQLite holds (sqlite.org/datatype3.html).
@@ -53,9 +57,13 @@ ANSWER, ERROR = 1, 2
 # Sources on this machine, whose answers are not Claude's.
 LOCAL = frozenset({"local", "emulator"})
 _MOST_REPEATS = 10_000
+# What `stored_answer` takes beside the request.
+ANSWER_COLUMNS = (
+    "contents.answer, calls.at, calls.asked, calls.source, calls.message_id, calls.request_id, calls.id"
+)
 _SELECT_STORED = (
-    "SELECT contents.request, contents.frame, contents.turn, contents.answer, calls.at, calls.asked, calls.source,"
-    " calls.message_id, calls.request_id, calls.id FROM calls JOIN contents ON contents.call = calls.id"
+    f"SELECT contents.request, contents.frame, contents.turn, {ANSWER_COLUMNS}"  # noqa: S608 - fixed names
+    " FROM calls JOIN contents ON contents.call = calls.id"
 )
 
 
@@ -176,10 +184,11 @@ def add(
         call.project,
         *_ended(how),
     )
-    return int(connection.execute(_ADD, _storable(row)).lastrowid or 0)
+    return int(connection.execute(_ADD, storable(row)).lastrowid or 0)
 
 
-def _storable(values: Sequence[_Storable]) -> list[_Storable]:
+def storable(values: Sequence[_Storable]) -> list[_Storable]:
+    """Return values that SQLite takes."""
     # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does; neither
     # that nor NUL is printable.
     return [
@@ -232,7 +241,7 @@ def end(
     """
     if ending.replayable:
         make_way(connection, call, replaces=replaces, answered=answered)
-    values = (*_storable(_ended(ending)), number, bytes.fromhex(call.key), call.session)
+    values = (*storable(_ended(ending)), number, bytes.fromhex(call.key), call.session)
     there = connection.execute(_END, values).rowcount == 1
     if there and ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))
@@ -361,20 +370,24 @@ def recent(connection: sqlite3.Connection, count: int) -> list[StoredCall]:
 
 def _stored(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[StoredCall]:
     rows = connection.execute(f"{_SELECT_STORED} {where}", values)
-    for *request, answer, at, asked, source, message_id, request_id, number in rows.fetchall():
-        if answer is not None:
-            when = datetime.fromtimestamp(at, timezone.utc)
-            yield StoredCall(
-                canonical=read_request(connection, *request),
-                answer=unpack(answer),
-                # As a recording has it, which takes no other form of UTC.
-                recorded=when.isoformat(timespec="seconds").replace("+00:00", "Z"),
-                asked=asked,
-                source=source,
-                message_id=message_id,
-                request_id=request_id,
-                call=number,
-            )
+    for request, frame, turn, *answered in rows.fetchall():
+        if answered[0] is not None:
+            yield stored_answer(read_request(connection, request, frame, turn), answered)
+
+
+def stored_answer(request: Mapping[str, Any], answered: Sequence[Any]) -> StoredCall:
+    """Return what is stored of a call that was answered, from its request and its `ANSWER_COLUMNS`."""
+    answer, at, *rest = answered
+    return StoredCall(request, unpack(answer), utc_second(at), *rest)
+
+
+def utc_second(at: float) -> str:
+    """Return a moment (seconds since 1970) as a recording has it, which takes no other form of UTC.
+
+    >>> utc_second(1_795_694_400.5)
+    '2026-11-26T12:00:00Z'
+    """
+    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def day_of(at: float) -> str:

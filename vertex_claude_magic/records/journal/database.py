@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Database", "foreign", "journal_error"]
+__all__ = ["Database", "connect", "foreign", "journal_error"]
 
 T = TypeVar("T")
 
@@ -242,7 +242,7 @@ def _close(connection: sqlite3.Connection) -> None:
 def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     def refuse_foreign() -> None:
         # A connection of its own, because what SQLite makes beside a file gets the rights that the file has then.
-        with closing(_connect(path, "mode=rw")) as connection:
+        with closing(connect(path, "mode=rw")) as connection:
             if is_foreign(connection):
                 raise foreign(path)
 
@@ -254,8 +254,8 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
             raise
     if not os.access(path, os.W_OK):
         # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
-        return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
-    connection = _connect(path, "mode=rw")
+        return connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
+    connection = connect(path, "mode=rw")
     try:
         if is_foreign(connection):
             raise foreign(path)  # noqa: TRY301 - the connection is closed below
@@ -281,12 +281,19 @@ def foreign(path: Path) -> JournalError:
     )
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str, wait: float = _LOCK_SECONDS) -> sqlite3.Connection:
+    """Open a file as it is, without transactions of Python's own.
+
+    Args:
+        path: The file.
+        mode: The parameters of an SQLite address, such as `mode=rw`, which makes no file.
+        wait: How long SQLite waits for a lock, in seconds.
+    """
     uri = f"file:{url_quote(str(path.absolute()))}?{mode}"
     return sqlite3.connect(
         uri,
         uri=True,
-        timeout=_LOCK_SECONDS,
+        timeout=wait,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=64,

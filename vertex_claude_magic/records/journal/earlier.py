@@ -5,15 +5,15 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.records.journal.calls import ANSWER, LOCAL, StoredCall
-from vertex_claude_magic.records.journal.parts import unpack
+from vertex_claude_magic.records.journal.calls import ANSWER, ANSWER_COLUMNS, LOCAL, stored_answer
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+
+    from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["earlier_answers"]
 
@@ -37,25 +37,15 @@ def earlier_answers(
     for start in range(0, len(keys), _AT_ONCE):
         some = [bytes.fromhex(key) for key in keys[start : start + _AT_ONCE]]
         rows = connection.execute(
-            "SELECT calls.key, contents.answer, calls.at, calls.asked, calls.source, calls.message_id,"  # noqa: S608
-            " calls.request_id, calls.id FROM calls JOIN runs ON runs.id = calls.run_id"
+            f"SELECT calls.key, {ANSWER_COLUMNS} FROM calls JOIN runs ON runs.id = calls.run_id"  # noqa: S608
             " JOIN contents ON contents.call = calls.id"
             f" WHERE calls.key IN ({', '.join('?' * len(some))}) AND calls.replayable > 0"
             f" AND calls.replayable <= {ANSWER} AND runs.kind = ? AND runs.cell = ? ORDER BY calls.id",
             (*some, kind, place),
         )
-        for key, answer, at, asked, source, message_id, request_id, number in rows:
+        for key, *answered in rows:
+            answer, _, _, source, *_ = answered
             if answer is not None and (local or source not in LOCAL):
-                when = datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds")
-                found[key.hex()] = StoredCall(
-                    # Whoever looks has the request, which is the same.
-                    canonical={},
-                    answer=unpack(answer),
-                    recorded=when.replace("+00:00", "Z"),
-                    asked=asked,
-                    source=source,
-                    message_id=message_id,
-                    request_id=request_id,
-                    call=number,
-                )
+                # Whoever looks has the request, which is the same.
+                found[key.hex()] = stored_answer({}, answered)
     return found

@@ -8,9 +8,8 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote as url_quote
 
-from vertex_claude_magic.records.journal.database import foreign, journal_error
+from vertex_claude_magic.records.journal.database import connect, foreign, journal_error
 from vertex_claude_magic.records.journal.location import file_bytes, is_there, refuse_link
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, is_foreign, newer, version_of
 
@@ -62,10 +61,7 @@ def examine(
             return JournalHealth()
         if not os.access(path, os.W_OK):
             raise sqlite3.OperationalError("attempt to write a readonly database")
-        uri = f"file:{url_quote(str(path.absolute()))}?mode=rw"
-        with closing(
-            sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
-        ) as connection:
+        with closing(connect(path, "mode=rw", _LOCK_SECONDS)) as connection:
             schema = version_of(connection)
             if schema > len(MIGRATIONS):
                 raise newer(schema)

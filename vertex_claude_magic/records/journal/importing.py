@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from vertex_claude_magic.errors import JournalError, RecordingInvalid
+from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal.calls import (
     ANSWER,
     ERROR,
@@ -21,7 +21,6 @@ from vertex_claude_magic.records.journal.calls import (
     keys_of,
 )
 from vertex_claude_magic.records.journal.parts import pack, unpack
-from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 from vertex_claude_magic.vertex.reply import usage_from
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["Imported", "add_records"]
-
-# More than any answer has; SQLite holds no integer above 2^63.
-_MOST_TOKENS = 10**12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +43,6 @@ class Imported:
 
 def add_records(connection: sqlite3.Connection, records: Sequence[StoredCall], now: float) -> Imported:
     """Add the answers of a recording; what is there already in the same order is not added again.
-
-    Raises:
-        RecordingInvalid: a date is none.
 
     Args:
         connection: The journal, in a transaction.
@@ -90,16 +83,10 @@ def _has(connection: sqlite3.Connection, key: str, found: Sequence[StoredCall]) 
 
 
 def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: str, now: float) -> None:
-    try:
-        recorded = datetime.strptime(stored.recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        raise RecordingInvalid(
-            f"The recording has a record of {quote(stored.recorded, 40)}, which is not a date.",
-            cure="Get the file again from its source, or record it again.",
-        ) from None
     region = stored.answer.get("region")
     call = Call(
-        at=recorded,
+        # Of the form that every reader of a recording wants.
+        at=datetime.strptime(stored.recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp(),
         session=session,
         key=key,
         canonical=stored.canonical,
@@ -119,10 +106,10 @@ def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: 
         source=stored.source,
         answer=stored.answer,
         replayable=ERROR if failed else ANSWER,
-        input_tokens=_bounded(counted.input_tokens),
-        cache_write_tokens=_bounded(counted.cache_creation_input_tokens),
-        cache_read_tokens=_bounded(counted.cache_read_input_tokens),
-        output_tokens=_bounded(counted.output_tokens),
+        input_tokens=counted.input_tokens,
+        cache_write_tokens=counted.cache_creation_input_tokens,
+        cache_read_tokens=counted.cache_read_input_tokens,
+        output_tokens=counted.output_tokens,
         cost=0.0,
         cost_most=0.0,
         seconds=stored.answer.get("seconds"),
@@ -134,7 +121,3 @@ def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: 
     add_content(connection, number, call, stored.answer)
     # It was answered long ago, and is stored for as many days as if it had been answered now.
     connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
-
-
-def _bounded(tokens: int) -> int:
-    return max(0, min(tokens, _MOST_TOKENS))

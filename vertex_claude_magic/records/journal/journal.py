@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
 
+    T = TypeVar("T")
+    _Work = Callable[[sqlite3.Connection], T]
     # What writes a call, and returns its number and that of its run; a second time it finds what it has written.
     _Write = Callable[[sqlite3.Connection, Answered | None], tuple[int, int | None]]
 
 __all__ = ["Journal"]
-
-T = TypeVar("T")
 
 # Every so many answers the file is looked after, in steps of so many calls.
 _UPKEEP_EVERY = 50
@@ -124,35 +124,20 @@ class Journal:
         """
         at = self._clock()
         return self._try(
-            lambda: self.database.write(
-                lambda connection: runs.open_run(connection, kind, session, origin, at)
-            )
+            self.database.write, lambda connection: runs.open_run(connection, kind, session, origin, at)
         )
 
     def close_run(self, number: int | None) -> None:
         """End a run; does nothing for None."""
         if number is not None:
             at = self._clock()
-            self._try(lambda: self.database.write(lambda connection: runs.close_run(connection, number, at)))
+            self._try(self.database.write, lambda connection: runs.close_run(connection, number, at))
 
     def is_shared(self, number: int | None, kind: str, place: str) -> bool:
         """Tell whether another run of the same place goes on now, in this kernel or another one."""
-        if number is None:
-            return False
-        return bool(
-            self._try(
-                lambda: self.database.read(lambda connection: runs.is_shared(connection, number, kind, place))
-            )
+        return number is not None and bool(
+            self._try(self.database.read, lambda connection: runs.is_shared(connection, number, kind, place))
         )
-
-    @contextmanager
-    def run(self, kind: str, *, session: str, origin: Origin) -> Iterator[int | None]:
-        """Begin a run, give its number, and end it; arguments as for `open_run`."""
-        number = self.open_run(kind, session=session, origin=origin)
-        try:
-            yield number
-        finally:
-            self.close_run(number)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -338,7 +323,7 @@ class Journal:
             self._spent_here[place] = self._spent_here.get(place, 0.0) + (came_to or 0.0)
             due = self._ended % _UPKEEP_EVERY == 1
         if not held.hurry and (due or sum(map(len, call.attachments.values())) > _LARGE):
-            self._try(lambda: self._upkeep(keep))
+            self._upkeep(keep)
 
     def find(
         self,
@@ -349,7 +334,20 @@ class Journal:
         local: bool = True,
         take: bool = False,
     ) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; as `Store.find`."""
+        """Return the answer to give again for a request, or None.
+
+        The answers of the last session that asked come in their order, and then from the first again.
+
+        Args:
+            key: The digest of the request.
+            former: Works out the digest under which versions before the chain have the request.
+            errors: Whether an error counts as an answer.
+            local: Whether answers of a server on this machine count.
+            take: Whether the next look-up gets the next answer.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
         if not is_there(self.path):
             return None
         with self._lock:
@@ -371,9 +369,8 @@ class Journal:
         if not is_there(self.path):
             return {}
         found = self._try(
-            lambda: self.database.read(
-                lambda connection: earlier_answers(connection, kind, place, keys, local=local)
-            )
+            self.database.read,
+            lambda connection: earlier_answers(connection, kind, place, keys, local=local),
         )
         return found or {}
 
@@ -389,7 +386,7 @@ class Journal:
             run = self._run_of(connection, call)
             return calls.add_replay(connection, call, answer, error=error, run=run), run
 
-        self._added(call, self._try(lambda: self.database.write(work)))
+        self._added(call, self._try(self.database.write, work))
 
     def recent(self, count: int = _NEAR) -> list[StoredCall]:
         """Return the last answers that may be given again, the newest first.
@@ -428,9 +425,7 @@ class Journal:
         from vertex_claude_magic.records.journal import notes
 
         at = self._clock()
-        self._try(
-            lambda: self.database.write(lambda connection: notes.note(connection, kind, key, value, at))
-        )
+        self._try(self.database.write, lambda connection: notes.note(connection, kind, key, value, at))
 
     def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
         """Return all facts of a kind, each with the moment when it was noted."""
@@ -438,12 +433,12 @@ class Journal:
 
         if not is_there(self.path):
             return {}
-        found = self._try(lambda: self.database.read(lambda connection: notes.notes(connection, kind)))
-        return found or {}
+        return self._try(self.database.read, lambda connection: notes.notes(connection, kind)) or {}
 
-    def _try(self, work: Callable[[], T]) -> T | None:
+    def _try(self, access: Callable[[_Work[T]], T], work: _Work[T]) -> T | None:
+        """Write to the file or read it; where that cannot be done, the user gets a notice."""
         try:
-            return work()
+            return access(work)
         except JournalError as error:
             self.tell(str(error))
             return None
@@ -459,10 +454,14 @@ class Journal:
         from vertex_claude_magic.records.journal import upkeep
 
         today = datetime.fromtimestamp(self._clock()).astimezone().date()
-        self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
-        dropped = self.database.write(
-            lambda connection: upkeep.drop_oldest(connection, today, keep, _UPKEEP_STEP)
-        )
+        try:
+            self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
+            dropped = self.database.write(
+                lambda connection: upkeep.drop_oldest(connection, today, keep, _UPKEEP_STEP)
+            )
+        except JournalError as error:
+            self.tell(str(error))
+            return
         if dropped.day is not None:
             self.tell(
                 f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped.day} were deleted."

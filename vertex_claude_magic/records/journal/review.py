@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import calls
 from vertex_claude_magic.records.journal.parts import read_request, unpack
+from vertex_claude_magic.records.recording.file_text import is_recordable
 from vertex_claude_magic.records.repeats import of_last_session
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def answers(
     asked: str = "",
     most: int = 100_000,
 ) -> list[StoredCall]:
-    """Return the answers that would be given again, those of the service before those of this machine.
+    """Return the answers that would be given again from a recording, the service's before those of this machine.
 
     Args:
         connection: The journal.
@@ -144,7 +145,7 @@ def answers(
         google = [each for each in found if each[2] not in calls.LOCAL]
         chosen += of_last_session([(session, number) for session, number, _ in google or found])
     stored = (calls.stored_call(connection, number) for number in chosen[:most])
-    return [each for each in stored if each is not None]
+    return [each for each in stored if each is not None and is_recordable(each)]
 
 
 def clear(connection: sqlite3.Connection) -> int:

@@ -98,11 +98,7 @@ def pinned(connection: sqlite3.Connection, since: float) -> list[int]:
         since: Seconds since 1970 (UTC): what is older is dropped after `journal_days`.
     """
     rows = connection.execute("SELECT id, seen, process FROM runs WHERE ended IS NULL").fetchall()
-    stay = []
-    for number, seen, process in rows:
-        if seen >= since or lives(process):
-            stay.append(number)
-    return stay
+    return [number for number, seen, process in rows if seen >= since or lives(process)]
 
 
 def lives(process: str) -> bool:

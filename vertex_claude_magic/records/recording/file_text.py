@@ -22,7 +22,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["MOST_RECORDS", "read_recording", "read_records", "write_end", "write_record", "write_records"]
+__all__ = ["MOST_RECORDS", "is_recordable", "read_recording", "write_end", "write_record", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -45,7 +45,7 @@ def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = 
 
     >>> text = write_records([StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")])
-    >>> read_records(text)[0].recorded
+    >>> read_recording(text)[0][0].recorded
     '2026-11-26T20:00:00Z'
     """
     whole = {
@@ -61,6 +61,9 @@ def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = 
 def write_record(stored: StoredCall) -> str:
     """Return the text of one record, as it is in the text of a recording.
 
+    Raises:
+        ValueError, RecursionError: no reader would take it: it is no JSON, is nested too deeply, or is not an answer.
+
     >>> stored = StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")
     >>> write_record(stored) + write_end({"00": 7}) in write_records([stored], {"00": 7})
@@ -75,13 +78,27 @@ def write_end(counts: Mapping[str, int]) -> str:
     return f'\n ],\n "counts": {indented}\n}}\n'
 
 
+def is_recordable(stored: StoredCall) -> bool:
+    """Tell whether a recording can represent an answer, of which the journal may have any."""
+    try:
+        write_record(stored)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _listed(stored: StoredCall) -> dict[str, Any]:
+    try:
+        read_recorded_reply(stored.answer)
+    except RecordingInvalid as error:
+        # Such as that of a gateway which is not of the form of the Messages API.
+        raise ValueError(error.message) from None
     return {
         "recorded": stored.recorded,
         "from": stored.source,
         "asked": stored.asked,
-        "request": _lines(stored.canonical),
-        "answer": _lines(stored.answer),
+        "request": _lines(stored.canonical, 1),
+        "answer": _lines(stored.answer, 1),
     }
 
 
@@ -97,34 +114,21 @@ def _written(value: Mapping[str, Any]) -> str:
 _PACE = r'"pace": \[[\s\d,\[\]]*\]'
 
 
-def read_records(text: str) -> list[StoredCall]:
-    """Read the text of a recording.
-
-    Raises:
-        RecordingInvalid: it is none; the message names the record and the field.
-    """
-    return _records(_whole(text))
-
-
 def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
     """Read the text of a recording: its answers, and input tokens by the digest of the request.
 
     Raises:
-        RecordingInvalid: it is none, or a number of tokens is none.
+        RecordingInvalid: it is none; the message names the record and the field.
     """
     whole = _whole(text)
-    records, counts = _records(whole), whole.get("counts", {})
+    records, counts = whole.get("records"), whole.get("counts", {})
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
+    answers = [_record(number, record) for number, record in enumerate(records, start=1)]
     fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
         raise _invalid("has counts that are not whole numbers by digests")
-    return records, dict(counts)
-
-
-def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
-    records = whole.get("records")
-    if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
-    return [_record(number, record) for number, record in enumerate(records, start=1)]
+    return answers, dict(counts)
 
 
 def _whole(text: str) -> Mapping[str, Any]:
@@ -184,7 +188,7 @@ def _record(number: int, record: Json) -> StoredCall:
                 source=plain["from"])  # fmt: skip
 
 
-def _lines(value: Json, depth: int = 0) -> Json:
+def _lines(value: Json, depth: int) -> Json:
     """Put texts of several lines into lists of lines; keys that look like our own get one more dollar."""
     _check_depth(depth)
     if isinstance(value, str):

@@ -3,9 +3,10 @@
 Like the journal it finds answers by the digest of the request and has the same rule for repeats; it is never pruned,
 and holds nothing that belongs to its user or to one call.
 
-An answer that takes nobody's place is written over the end of the file, so that its cost does not grow with the file;
-all else writes the file anew. While the end is written, a small file beside it (`.NAME.undo`) holds where the end began
-and what it was, so that a recording which a crash has broken in that moment is read with its former end.
+An answer that takes nobody's place, and a count of tokens, are written over the end of the file, so that their cost
+does not grow with it; all else writes the file anew. While the end is written, a small file beside it (`.NAME.undo`)
+holds where the end began and what it was, so that a recording which a crash has broken in that moment is read with its
+former end.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Recording:
         self.path = path
         self.named = named or str(path)
         self._pause = pause
-        self._seen: tuple[int, ...] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._records: dict[str, list[StoredCall]] = {}
         self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
@@ -85,16 +86,8 @@ class Recording:
         self._lock = threading.RLock()
         self._forget()
 
-    def find(
-        self,
-        key: str,
-        *,
-        former: Callable[[], str] | None = None,  # noqa: ARG002 - requests are read, and hashed as they are now
-        errors: bool = False,
-        local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
-        take: bool = False,
-    ) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; as `Store.find`."""
+    def find(self, key: str, *, errors: bool = False, take: bool = False) -> StoredCall | None:
+        """Return the answer to give again for a request, or None; arguments as for `Journal.find`."""
         with self._lock:
             self._load()
             found = [
@@ -110,10 +103,6 @@ class Recording:
         with self._lock:
             self._load()
             return [stored for records in self._records.values() for stored in records]
-
-    def recent(self) -> list[StoredCall]:
-        """Return all records; there are none that are too old."""
-        return self.all()
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
@@ -145,25 +134,25 @@ class Recording:
             # Before anything is changed, so that a recording that is full is not read again for each answer.
             gone = [] if len(repeats) == len(records) else records
             try:
-                new, *old = (len(write_record(each).encode()) for each in (stored, *gone))
+                new, *old = (write_record(each).encode() for each in (stored, *gone))
             except (ValueError, RecursionError):
-                raise self._unfit("it contains what JSON cannot represent") from None
+                raise self._unfit("it contains what a recording cannot represent") from None
             if sum(map(len, self._records.values())) - len(records) + len(repeats) >= MOST_RECORDS:
                 raise self._unfit(f"it already has {MOST_RECORDS:,} answers")
-            if new > sum(old) and (self._seen or (0, 0))[1] + new - sum(old) > _MOST_BYTES:
+            growth = len(new) - sum(map(len, old))
+            if growth > 0 and (self._seen or (0, 0))[1] + growth > _MOST_BYTES:
                 raise self._unfit(_TOO_LARGE)
-            mine, after = (
-                [*(each for _, each in repeats), asker],
-                [*(record for record, _ in repeats), stored],
-            )
+            mine = [*(each for _, each in repeats), asker]
+            after = [*(record for record, _ in repeats), stored]
             asked = 0 if replaces else len(repeats) + 1
             # Together, with no call in between: an interrupt is seen after one.
             self._mine[key], self._asked[key], self._records[key] = mine, asked, after
-            if len(repeats) < len(records) or not self._append(stored):
-                self._save()
+            end = self._end
+            if gone or not self._append(b",\n" + new + end, end):
+                self._save((old[0], new) if len(old) == len(after) == 1 else None)
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
-        """Return the input tokens of a request, None if they were not counted; arguments as for `find`."""
+        """Return the input tokens of a request, None if they were not counted; arguments as for `Journal.find`."""
         with self._lock:
             self._load()
             # A file of a version before the chain of digests names the former ones.
@@ -174,19 +163,23 @@ class Recording:
         with self._lock, self._alone():
             self._load()
             if self._counts.get(key) != tokens:
+                if key not in self._counts and len(self._counts) >= MOST_RECORDS:
+                    raise self._unfit(f"it already has {MOST_RECORDS:,} of them", "token count")
+                former = self._end
                 self._counts[key] = tokens
-                self._save()
+                if not self._append(self._end, former):
+                    self._save()
 
     def _load(self) -> None:
         try:
             state = refuse_link(self.path, self.named)
         except (OSError, ValueError) as failure:
-            raise self._failed("read", failure) from None
+            raise _failed(self.named, "read", failure) from None
         if state is None:
             # Also a file that was taken away while this session had it open holds nothing any more.
             self._forget()
             return
-        seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+        seen = _version(state)
         if seen != self._seen:
             self._records, self._counts = self._read(state.st_size)
             self._seen = seen
@@ -212,7 +205,7 @@ class Recording:
                     raise
                 records, counts = read_recording(_text(data[: int(at)] + end))
         except (OSError, UnicodeDecodeError) as failure:
-            raise self._failed("read", failure) from None
+            raise _failed(self.named, "read", failure) from None
         except RecordingInvalid as error:
             error.message = error.message.replace(
                 "The recording", f"The recording {quote(self.named, 100)}", 1
@@ -223,31 +216,34 @@ class Recording:
             found.setdefault(digest_of(stored.canonical), []).append(stored)
         return found, counts
 
-    def _append(self, stored: StoredCall) -> bool:
-        """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
+    @property
+    def _end(self) -> bytes:
+        """What is behind the last record, as it is written here."""
+        return write_end(self._counts).encode()
+
+    def _append(self, data: bytes, former: bytes) -> bool:
+        """Write data over the former end of the file; False if that cannot be done, and nothing was."""
         try:
-            end, record = write_end(self._counts).encode(), f",\n{write_record(stored)}".encode()
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        except (OSError, ValueError, RecursionError):
+        except OSError:
             # To write it whole says what is wrong, or gets around it.
             return False
         with os.fdopen(handle, "r+b", buffering=0) as file:
             state = os.fstat(handle)
-            at = state.st_size - len(end)
+            at = state.st_size - len(former)
             many = sum(map(len, self._records.values())) > MOST_RECORDS
-            if at <= 0 or many or state.st_size + len(record) > _MOST_BYTES:
+            if at <= 0 or many or len(data) < len(former) or at + len(data) > _MOST_BYTES:
                 return False
             file.seek(at - len(_LAST))
             # Not as it is written here, such as after an edit; or under two names, and only this one is to change.
-            if file.read() != _LAST + end or state.st_nlink > 1:
+            if file.read() != _LAST + former or state.st_nlink > 1:
                 return False
             try:
-                self._write_end(file, at, record + end, end)
+                self._write_end(file, at, data, former)
             except OSError as failure:
                 self._forget()
-                raise self._failed("written", failure) from None
-            state = os.fstat(handle)
-        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+                raise _failed(self.named, "written", failure) from None
+            self._seen = _version(os.fstat(handle))
         return True
 
     def _write_end(self, file: FileIO, at: int, data: bytes, former: bytes) -> None:
@@ -271,22 +267,36 @@ class Recording:
     def _undo(self) -> Path:
         return self.path.with_name(f".{self.path.name}.undo")
 
-    def _save(self) -> None:
+    def _save(self, change: tuple[bytes, bytes] | None = None) -> None:
+        """Write the file anew; `change` is the text of the only record that changes, as it was and as it is now."""
         try:
-            records = [stored for records in self._records.values() for stored in records]
-            data = write_records(records, self._counts).encode()
+            data = self._changed(*change) if change is not None else b""
+            if not data:
+                records = [stored for records in self._records.values() for stored in records]
+                data = write_records(records, self._counts).encode()
             if len(data) > _MOST_BYTES:
                 # Below, what is stored here is forgotten.
                 raise self._unfit(_TOO_LARGE)
             refuse_link(self.path, self.named)
             write_whole(self.path, data)
             self._undo.unlink(missing_ok=True)
-            state = self.path.stat()
+            self._seen = _version(self.path.stat())
         except (OSError, JournalError) as failure:
             # What is in the file counts, and not what could not be written to it.
             self._forget()
-            raise failure if isinstance(failure, JournalError) else self._failed("written", failure) from None
-        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+            raise (
+                failure if isinstance(failure, JournalError) else _failed(self.named, "written", failure)
+            ) from None
+
+    def _changed(self, former: bytes, text: bytes) -> bytes:
+        """Return the file with the text of a record in the place of another, nothing if that is not in it just so.
+
+        To make the texts of two thousand other records anew takes ten times as long as to write the file.
+        """
+        data, former = self.path.read_bytes(), b"\n" + former
+        # What a crash has broken is written whole.
+        known = self._seen is not None and len(data) == self._seen[1] and not self._undo.exists()
+        return data.replace(former, b"\n" + text) if known and data.count(former) == 1 else b""
 
     def _forget(self) -> None:
         self._seen = None
@@ -327,16 +337,13 @@ class Recording:
                     fcntl.flock(handle, fcntl.LOCK_UN)
                 os.close(handle)
         except (OSError, ValueError) as failure:
-            raise self._failed("written", failure) from None
+            raise _failed(self.named, "written", failure) from None
 
-    def _unfit(self, why: str) -> JournalError:
+    def _unfit(self, why: str, what: str = "answer") -> JournalError:
         return JournalError(
-            f"The answer is not saved in the recording {quote(self.named, 100)}: {why}.",
+            f"The {what} is not saved in the recording {quote(self.named, 100)}: {why}.",
             cure="Set recording to another file, or ignore this.",
         )
-
-    def _failed(self, what: str, failure: Exception) -> JournalError:
-        return _failed(self.named, what, failure)
 
 
 def _failed(named: str, what: str, failure: Exception) -> JournalError:
@@ -348,6 +355,11 @@ def _failed(named: str, what: str, failure: Exception) -> JournalError:
         f"The recording {quote(named, 120)} cannot be {what} ({why}).",
         cure=f"{first}, or choose another file for the recording.",
     )
+
+
+def _version(state: os.stat_result) -> tuple[int, int, int]:
+    """Return what another content of a file would change: time, size and identity."""
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _text(data: bytes) -> str:

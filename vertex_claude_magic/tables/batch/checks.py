@@ -10,10 +10,9 @@ from vertex_claude_magic.errors import ModelRuleError, OptionError, ReplayMiss
 from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.environment import is_rehearsal
-from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
 from vertex_claude_magic.spelling import Spelling, field, flag, option, spelled
-from vertex_claude_magic.tables.options import REFUSED, refuse_options
+from vertex_claude_magic.tables.options import REFUSED, refuse_options, taken_out
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -106,10 +105,7 @@ def batch_options(
     >>> batch_options({"to": "gs://rows/run", "model": "haiku"}, "Claude.batch")[1]
     {'model': 'haiku'}
     """
-    names = {row.name: row for row in BATCH_OPTIONS}
-    own = {name: value for name, value in given.items() if name in names and value is not None}
-    for name, value in own.items():
-        check_value(names[name], value)
+    own, asked = taken_out(BATCH_OPTIONS, given)
     to, via = str(own.get("to") or ""), str(own.get("via") or "")
     if to.startswith("bq://"):
         if not _TABLE.fullmatch(to):
@@ -125,7 +121,6 @@ def batch_options(
             cure=spelled("Add {}.", option("to", "gs://bucket/prefix")),
         )
     parse_uri(via or to)
-    asked = {name: value for name, value in given.items() if name not in names}
     refuse_options(asked, what)
     refused = [(option(name), why) for name, why in NOT_BATCHED.items() if asked.get(name)]
     refused += [

@@ -157,8 +157,9 @@ def typed_by_name(plan: Mapping[str, Any], names: Mapping[str, Any]) -> TypedQue
         shape = shape_of(read_type(text, names)) if text else None
     except errors.ClaudeError:
         return None
-    same = shape is not None and dict(shape.schema) == plan["schema"]
-    return TypedQuestion(shape=shape, way="format") if shape is not None and same else None
+    if shape is None or dict(shape.schema) != plan["schema"]:
+        return None
+    return TypedQuestion(shape=shape, way="format")
 
 
 def typed_by_schema(plan: Mapping[str, Any]) -> TypedQuestion | None:

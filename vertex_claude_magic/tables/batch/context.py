@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.batches import Batches, MemoryFile, call_key
-from vertex_claude_magic.records.journal.calls import LOCAL, Call
+from vertex_claude_magic.records.journal.calls import Call
 from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.session import check_live
@@ -156,7 +156,3 @@ class Context:
             cost_most=job.cost_most,
             run_id=batch.run_id,
         )
-
-    def is_local(self, batch: Batch) -> bool:
-        """Tell whether a server on this machine answers, whose answers cost nothing in fact."""
-        return batch.source in LOCAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,10 @@ def find_batch(session: Session, name: str, names: Mapping[str, Any] = MappingPr
         raise OptionError(
             f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists the batches in the journal."
         )
-    return BatchJob(Context(session, context.target, found.project), found, names=names)
+    return BatchJob(replace(context, project=found.project), found, names=names)
 
 
 def known_batches(session: Session) -> list[BatchJob]:
     """Return the batches that the journal knows, the newest first; nobody is asked."""
     context = Context(session, session.target(), "")
-    return [
-        BatchJob(Context(session, context.target, batch.project), batch) for batch in context.batches.recent()
-    ]
+    return [BatchJob(replace(context, project=each.project), each) for each in context.batches.recent()]

@@ -367,7 +367,6 @@ class BatchJob:
 
         check_sending(self._context.target)
         check_policy(self._batch)
-        self._context.check_live()
         jobs = self.refresh()
         if not _ended(jobs):
             raise errors.OptionError(

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.tables.columns import error_text
 from vertex_claude_magic.vertex.digest import BETA_HEADER
@@ -124,7 +125,7 @@ class LineFile:
         self.content.write(line)
         self.rows += 1
         self.size += len(line)
-        self.cost = None if self.cost is None or most is None else self.cost + most
+        self.cost = sum_of_costs((self.cost, most))
 
 
 @dataclass(eq=False, slots=True)
@@ -188,7 +189,7 @@ def first_rows(questions: RowQuestions) -> Iterator[tuple[RowQuestion, int]]:
     # half way may be closed in any thread.
     with closing(sqlite3.connect("", check_same_thread=False)) as file:
         file.execute("CREATE TABLE first (digest BLOB PRIMARY KEY, place INTEGER) WITHOUT ROWID")
-        for chunk in questions.chunks(0, questions.rows.count):
+        for chunk in questions.chunks(questions.rows.count):
             for row in chunk:
                 if row.question is None:
                     yield row, row.index

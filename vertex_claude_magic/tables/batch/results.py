@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import json_values
 from vertex_claude_magic.answers.repair import fitted
-from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.models.prices import cost, sum_of_costs
 from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -202,19 +202,14 @@ def _reason(status: Json) -> str:
         return text
 
 
-@dataclass(eq=False, slots=True)
-class _Sum:
-    usage: Counter[str] = field(default_factory=Counter)
-    cost: float | None = 0.0
-
-
 def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float | None]:
     """Take the lines of a job, and return what was used together and its cost in USD (None where it is not known).
 
     A line that is not JSON cannot be assigned; its row counts as not answered.
     """
     seen = bytearray(results.rows)
-    total = _Sum()
+    counted: Counter[str] = Counter()
+    total: float | None = 0.0
     for line in lines:
         results.lines += 1
         try:
@@ -227,12 +222,11 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
             continue
         used, price = taken
         one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
-        total.usage += Counter(
+        counted += Counter(
             input=used.input_tokens, output=used.output_tokens, write=used.cache_creation_input_tokens,
             read=used.cache_read_input_tokens, hour=one_hour,
         )  # fmt: skip
-        total.cost = None if total.cost is None or price is None else total.cost + price
-    counted = total.usage
+        total = sum_of_costs((total, price))
     creation = CacheCreation(ephemeral_1h_input_tokens=counted["hour"]) if counted["hour"] else None
     whole = Usage(
         input_tokens=counted["input"],
@@ -241,7 +235,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
         cache_read_input_tokens=counted["read"],
         cache_creation=creation,
     )
-    return whole, total.cost
+    return whole, total
 
 
 def fingerprint(rows: Rows, names: Sequence[str]) -> str:

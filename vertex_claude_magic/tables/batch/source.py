@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.tables.batch.checks import location_of
@@ -100,8 +101,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
                     cure="Give each row an id of its own, by which its result is found.",
                 )
             seen.add(hash(name))
-            price = most_of(row_request(body, target.model_id, place), target.catalog)
-            cost = None if cost is None or price is None else cost + price
+            cost = sum_of_costs((cost, most_of(row_request(body, target.model_id, place), target.catalog)))
             tokens = body.get("max_tokens")
             if not isinstance(body.get("messages"), list) or type(tokens) is not int or tokens < 1:
                 wrong, first_wrong = wrong + 1, first_wrong or name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
 from vertex_claude_magic.records.journal.batches import StoredJob
+from vertex_claude_magic.records.journal.calls import LOCAL
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
 from vertex_claude_magic.settings.limit_cures import or_more, or_priced, spending_unknown
@@ -132,7 +133,7 @@ def add_jobs(
         CostLimitExceeded: with them a limit could be exceeded; nothing was added.
     """
     batches, budget = context.batches, context.session.records.budget
-    limit, local = limits_of(context.target).session, context.is_local(batch)
+    limit, local = limits_of(context.target).session, batch.source in LOCAL
     most = sum_of_costs(job.cost_most for job in jobs)
     call_of, check = partial(context.call_of, batch), partial(check_limits, context, most)
     held: dict[int, int] = {}
