@@ -348,7 +348,8 @@ class PendingResponse:
     def _shut(self) -> None:
         if self._socket is not None:
             with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                # TLS in TLS (a proxy that is asked by https) has no `shutdown`; the socket inside of it has.
+                getattr(self._socket, "socket", self._socket).shutdown(socket.SHUT_RDWR)
 
     @property
     def _host(self) -> str:
