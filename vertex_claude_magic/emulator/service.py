@@ -35,7 +35,7 @@ from vertex_claude_magic.emulator.storage.routes import Storage, is_storage_path
 from vertex_claude_magic.models.catalog import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from vertex_claude_magic.emulator.google.endpoints import Google
     from vertex_claude_magic.json_types import Json
@@ -164,10 +164,12 @@ class Service:
         frame = {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
         return respond(ask, scripted, frame=frame, pace=self._pace), own
 
-    def _answer_row(self, location: str, model: str, body: Json) -> tuple[dict[str, Any] | None, str]:
+    def _answer_row(
+        self, location: str, model: str, body: Mapping[str, Json]
+    ) -> tuple[dict[str, Any] | None, str]:
         """Answer a row of a batch as a question of its own."""
         row = self.catalog.find(model)
-        if row is None or not isinstance(body, dict):
+        if row is None or not body:
             return None, "INVALID_ARGUMENT: the row contains no request."
         asked = Route(
             project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
@@ -176,7 +178,11 @@ class Service:
         if (problem := refusal(ask)) is not None:
             return None, json.dumps(problem.body(), ensure_ascii=False)
         response, _ = self._reply(ask)
-        answer = json.loads(b"".join(response.pieces))
+        try:
+            answer = json.loads(b"".join(response.pieces))
+        except ValueError:
+            # A script may hold the bytes of a stream, or a web page.
+            return None, "INTERNAL: the answer is not a message."
         return (answer, "") if response.status == 200 else (None, json.dumps(answer, ensure_ascii=False))
 
     def _batch_refusal(self, model: str, location: str) -> Problem | None:

@@ -11,7 +11,8 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import islice
+from functools import partial
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ from vertex_claude_magic.emulator.messages.problems import google_error
 from vertex_claude_magic.emulator.storage.objects import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.emulator.bigquery.tables import Tables
     from vertex_claude_magic.emulator.messages.problems import Problem
@@ -46,7 +47,9 @@ _FILTER = re.compile(r'display_?[nN]ame="([^"]*)"')
 class RowAnswer(Protocol):
     """Answers the request of one row: the message and an empty text, or None and why not."""
 
-    def __call__(self, location: str, model: str, body: Json) -> tuple[dict[str, Any] | None, str]:
+    def __call__(
+        self, location: str, model: str, body: Mapping[str, Json]
+    ) -> tuple[dict[str, Any] | None, str]:
         """Answer it."""
 
 
@@ -59,7 +62,7 @@ class _Job:
     created: str
     state: str = "QUEUED"
     looks: int = 0
-    lines: Iterator[dict[str, Any]] | None = None
+    lines: Iterator[Mapping[str, Json] | bytes] | None = None
     rows: int = 0
     results: list[bytes] = field(default_factory=list)
     failed: int = 0
@@ -102,6 +105,9 @@ class BatchJobs:
     fails: Callable[[str], bool] = lambda _: False
     ending: str = "SUCCEEDED"
     _jobs: dict[str, _Job] = field(default_factory=dict, init=False, repr=False)
+    _numbers: Iterator[int] = field(
+        default_factory=partial(count, 4_000_000_000_000_000_000), init=False, repr=False
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def handle(self, received: Received) -> Response:
@@ -164,7 +170,7 @@ class BatchJobs:
                 429, text, reason="RATE_LIMIT_EXCEEDED", quota_limit_value=str(self.most)
             ).response()
         created = datetime.now(timezone.utc).isoformat()
-        number = str(4_000_000_000_000_000_000 + len(self._jobs))
+        number = str(next(self._numbers))
         job = _Job(number=number, location=location, model=named["model"], given=given, created=created)
         self._jobs[number] = job
         return json_response(self._resource(job))
@@ -208,20 +214,21 @@ class BatchJobs:
             return
         if job.lines is None:
             try:
-                job.lines, job.rows = self._read(job)
-            except (Refused, ValueError) as error:
+                found = self._read(job)
+            except Refused as error:
                 job.error = str(error)
                 self._end(job, "FAILED")
                 return
-            job.state = "RUNNING"
+            job.lines, job.rows, job.state = iter(found), len(found), "RUNNING"
             return
         most = job.rows // 2 if self.ending in _HALF else job.rows
         for line in islice(job.lines, max(min(self.rows_per_look, most - len(job.results)), 0)):
-            name = str(line.get("custom_id") or "")
+            row = _object(line)
+            name = str(row.get("custom_id") or "")
             if self.fails(name):
                 message, status = None, "INTERNAL: the emulator was set to fail this row."
             else:
-                message, status = self.answer(job.location, job.model, line.get("request"))
+                message, status = self.answer(job.location, job.model, _object(row.get("request")))
             job.failed += bool(status)
             moment = datetime.now(timezone.utc).isoformat()
             result = {
@@ -235,17 +242,15 @@ class BatchJobs:
             job.error = "The job was ended by the emulator." if self.ending != "SUCCEEDED" else ""
             self._end(job, self.ending)
 
-    def _read(self, job: _Job) -> tuple[Iterator[dict[str, Any]], int]:
-        (first, *_) = _inputs(job.given)
-        if (table := _BQ.fullmatch(first)) is not None:
-            stored = self.tables.rows(table["table"])
-            return ({name: _value(value) for name, value in row.items()} for row in stored), len(stored)
-        contents = []
-        for uri in _inputs(job.given):
-            found = _GS.fullmatch(uri)
-            contents.append(self.buckets.get(found["bucket"], found["name"]).content if found else b"")
-        rows = sum(content.count(b"\n") + (not content.endswith(b"\n")) for content in contents)
-        return (json.loads(line) for content in contents for line in content.splitlines() if line), rows
+    def _read(self, job: _Job) -> Sequence[Mapping[str, Json] | bytes]:
+        """Return the rows of the inputs: objects from a table, lines from files."""
+        uris = _inputs(job.given)
+        if (table := _BQ.fullmatch(uris[0])) is not None:
+            return self.tables.rows(table["table"])
+        files = [
+            self.buckets.get(found["bucket"], found["name"]) for found in map(_GS.fullmatch, uris) if found
+        ]
+        return [line for file in files for line in file.content.split(b"\n") if line.strip()]
 
     def _end(self, job: _Job, state: str) -> None:
         job.state = state
@@ -310,9 +315,10 @@ def _output(given: dict[str, Any]) -> str:
     return str(table or (config.get("gcsDestination") or {}).get("outputUriPrefix") or "")
 
 
-def _value(value: Json) -> Json:
-    """Return the value of a row's cell, which is JSON or a text of it."""
+def _object(value: Mapping[str, Json] | Json | bytes) -> Mapping[str, Json]:
+    """Return a row, or the request of one, which are JSON or a text of it; an empty object for anything else."""
     try:
-        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+        found = json.loads(value) if isinstance(value, (str, bytes)) else value
     except ValueError:
-        return value
+        found = None
+    return found if isinstance(found, dict) else {}

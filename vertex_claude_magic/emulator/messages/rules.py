@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from vertex_claude_magic.emulator.messages.samples import INVALID_SCHEMA, is_schema
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
 from vertex_claude_magic.vertex.allowed import SAMPLING
 
@@ -95,7 +96,7 @@ def _fields(ask: Ask) -> Iterator[str]:
     version = body.get("anthropic_version")
     if version is None and not counting:
         yield "anthropic_version: Field required"
-    elif version is not None and version not in ask.catalog.api_versions:
+    elif version is not None and version not in [*ask.catalog.api_versions]:
         yield f"anthropic_version: Input should be {_one_of(ask.catalog.api_versions)}"
     known = ask.catalog.services["betas"]
     refused = known["refused_in_count"] if counting else ()
@@ -226,6 +227,8 @@ def _output_config(ask: Ask) -> Iterator[str]:
             yield "output_config.format.type: Input should be 'json_schema'"
         elif not isinstance(wanted.get("schema"), dict):
             yield "output_config.format.schema: Field required"
+        elif not is_schema(wanted["schema"]):
+            yield f"output_config.format.schema: {INVALID_SCHEMA}"
         else:
             yield from extra(wanted, {"type", "schema"}, "output_config.format.")
 
