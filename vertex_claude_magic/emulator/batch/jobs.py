@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.messages.problems import google_error, permission_denied
 from vertex_claude_magic.emulator.storage.objects import Refused
 
 if TYPE_CHECKING:
@@ -115,11 +115,8 @@ class BatchJobs:
         found = _PATH.fullmatch(received.path)
         project, location = (unquote(found[part]) if found else "" for part in ("project", "location"))
         if found is None or project != self.project:
-            text = (
-                "Permission 'aiplatform.batchPredictionJobs.create' denied on resource "
-                f"'//aiplatform.googleapis.com/projects/{project}/locations/{location}' (or it may not exist)."
-            )
-            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
+            resource = f"projects/{project}/locations/{location}"
+            return permission_denied("aiplatform.batchPredictionJobs.create", resource).response()
         with self._lock:
             number = found["number"]
             if number is None:

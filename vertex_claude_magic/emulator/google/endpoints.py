@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.messages.problems import REFUSED_TOKEN, google_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,16 +41,11 @@ _PROJECT = re.compile(r"/v1/projects/[^/:]+")
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ISSUED = "urn:ietf:params:oauth:token-type:access_token"
-_EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
 _NO_TOKEN = google_error(
     401,
-    f"Request is missing required authentication credential. {_EXPECTED}",
+    "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or "
+    "other valid authentication credential.",
     reason="CREDENTIALS_MISSING",
-)
-_REFUSED_TOKEN = google_error(
-    401,
-    f"Request had invalid authentication credentials. {_EXPECTED}",
-    reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
 # The answers of the token endpoint as users reported them (2025 and 2026).
 _DENIALS = {
@@ -103,7 +98,7 @@ class Google:
         scheme, _, token = received.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.accepts(token):
             return None
-        return _REFUSED_TOKEN if token else _NO_TOKEN
+        return REFUSED_TOKEN if token else _NO_TOKEN
 
     def expire_tokens(self) -> None:
         """Refuse every token that was issued so far."""

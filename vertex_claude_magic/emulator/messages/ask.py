@@ -27,9 +27,9 @@ class Route:
 
     project: str
     location: str
-    publisher: str
     model: str
-    verb: str
+    publisher: str = "anthropic"
+    verb: str = "rawPredict"
 
     @property
     def counting(self) -> bool:
@@ -40,6 +40,10 @@ class Route:
     def streaming(self) -> bool:
         """Whether the verb is the one that streams."""
         return self.verb == "streamRawPredict"
+
+    def resource(self, model: str) -> str:
+        """The path of a model in this place, as Google's errors name it."""
+        return f"projects/{self.project}/locations/{self.location}/publishers/{self.publisher}/models/{model}"
 
 
 def route(path: str) -> Route | None:
