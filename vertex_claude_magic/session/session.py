@@ -289,7 +289,8 @@ class Session:
     def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:
         """Return who asks and sets what belongs to the chosen model in the chosen location."""
         # Questions do without it, and the first one should not wait for its import.
-        from vertex_claude_magic.transport.admin import Admin, ModelPlace
+        from vertex_claude_magic.transport.admin import Admin
+        from vertex_claude_magic.transport.resources import ModelPlace
 
         place = ModelPlace(
             project=self.project(target, notify),
