@@ -11,10 +11,9 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.errors import ModelRuleError
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.vertex.events import Event
-from vertex_claude_magic.vertex.reply import ServerToolUse, Usage
+from vertex_claude_magic.vertex.reply import ServerToolUse, Usage, cost
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
