@@ -181,9 +181,9 @@ def test_betas_of_both_options_share_one_header(beta, header, sent):
 def test_counting_leaves_out_betas_that_the_service_refuses_there(beta):
     """The others go along; the question itself has them all."""
     request = build(beta=[beta, "compact-2026-01-12"])
-    assert build_count_request(request).headers["anthropic-beta"] == "compact-2026-01-12"
+    assert build_count_request(request, CATALOG).headers["anthropic-beta"] == "compact-2026-01-12"
     assert beta in request.headers["anthropic-beta"]
-    assert "anthropic-beta" not in build_count_request(build(beta=[beta])).headers
+    assert "anthropic-beta" not in build_count_request(build(beta=[beta]), CATALOG).headers
 
 
 @pytest.mark.parametrize("name", ["context_management", "input_transformations", "container", "diagnostics"])

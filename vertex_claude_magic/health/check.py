@@ -294,7 +294,7 @@ class AvailabilityCheck:
             anthropic_version=self._target.anthropic_version,
         )
         if not self._probe:
-            request = build_count_request(request)
+            request = build_count_request(request, self._catalog)
         self._asked += 1
         # A check says how things are now; a repeated call would hide that, and exceed the bound.
         return self._session.send(request, self._target, timeout=_EACH, retry=False)

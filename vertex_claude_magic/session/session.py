@@ -246,7 +246,7 @@ class Session:
             raise
         if known is None:
             with sources.missed_without_login():
-                known = read_count(self.send(build_count_request(request), target).whole())
+                known = read_count(self.send(build_count_request(request, target.catalog), target).whole())
             self.records.keep_count(sources, request, known)
         return known
 
