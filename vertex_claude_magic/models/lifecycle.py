@@ -116,13 +116,17 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def _spoken_day(day: str) -> str:
-    try:
-        read = date.fromisoformat(day)
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return day
+    read = _day(day)
     # Not strftime, whose months depend on the user's language.
-    return f"{read.day} {_MONTHS[read.month - 1]} {read.year}"
+    return day if read is None else f"{read.day} {_MONTHS[read.month - 1]} {read.year}"
+
+
+def _day(text: str | None) -> date | None:
+    """Read YYYY-MM-DD; None where there is none, or only a month or a year, as a user's own table may have."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def is_past_floor(model: Model, today: date | None = None) -> bool:
@@ -132,13 +136,8 @@ def is_past_floor(model: Model, today: date | None = None) -> bool:
     >>> is_past_floor(Catalog.load().find("claude-haiku-4-5@20251001"), date(2026, 10, 15))
     True
     """
-    if model.lifecycle == "retired" or not model.not_sooner_than:
-        return False
-    try:
-        return date.fromisoformat(model.not_sooner_than) <= (today or _today())
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return False
+    floor = _day(model.not_sooner_than) if model.lifecycle != "retired" else None
+    return floor is not None and floor <= (today or _today())
 
 
 def _floor(model: Model, words: str, today: date | None) -> str | None:
@@ -253,11 +252,8 @@ def is_near_end(day: str | None, today: date) -> bool:
     >>> is_near_end("2026-12-24", date(2026, 11, 26)), is_near_end("2027-12", date(2026, 11, 26))
     (True, False)
     """
-    try:
-        return day is not None and date.fromisoformat(day) - today <= _NEAR
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return False
+    found = _day(day)
+    return found is not None and found - today <= _NEAR
 
 
 def lost_features(row: Model, successor: Model) -> Iterator[str]:

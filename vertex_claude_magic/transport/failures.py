@@ -263,11 +263,9 @@ def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
         places = asked.catalog.locations()
         place = "" if asked.region in places else _near([asked.catalog.nearest_location(asked.region)])
         return spelled("Check the id{} and the region{}; {} shows what there is.", near, place, _MODELS)
-    if row.lifecycle == "retired":
-        return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
-    if row.locations and not row.served_in(asked.region):
+    if row.lifecycle != "retired" and row.locations and not row.served_in(asked.region):
         return _cure_location(failure, asked)
-    if row.lifecycle == "deprecated":
+    if row.lifecycle in {"retired", "deprecated"}:
         return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
     return spelled(
         "Enable {} for project {} on its Model Garden card{}; {} shows what is served where.",

@@ -175,7 +175,11 @@ def _by_answer(
         return elsewhere
     reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
     modules = _modules_of(credentials, content)
-    if "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR):
+    if (
+        "impersonated_credentials" in modules
+        and answer.path.endswith(_ACTS_FOR)
+        and answer.status in {400, 404}
+    ):
         return _not_impersonated(reason, credentials, answer.status)
     if answer.status == 404 and "compute_engine" not in modules:
         return errors.CredentialsError(
@@ -217,16 +221,13 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
 
 
 def _not_impersonated(reason: str, credentials: Credentials | None, status: int) -> errors.LoginExpired:
-    """Return the error for a login that got its own token and none for the account that it acts for."""
+    """Return the error for a login whose request to act for an account is wrong (400), or for none that is (404)."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
         what, cure = f"{account} does not exist (404).", "Correct the name of the impersonated account."
-    elif status == 400:
+    else:
         what = f"Google did not accept the request to act for {account} ({reason})."
         cure = "Check the account and its scopes in the credentials."
-    else:
-        what = f"The account may not act for the service account ({reason})."
-        cure = f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"
     return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
 
 

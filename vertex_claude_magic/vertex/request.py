@@ -129,9 +129,11 @@ class Request:
     @property
     def canonical(self) -> Mapping[str, Any]:
         """What decides the answer: model, betas and body, attachments as hashes."""
-        if self._canonical is None:
-            object.__setattr__(self, "_canonical", canonical(self.model, self.headers, self.body))
-        return self._canonical or {}
+        found = self._canonical
+        if found is None:
+            found = canonical(self.model, self.headers, self.body)
+            object.__setattr__(self, "_canonical", found)
+        return found
 
     @property
     def digest(self) -> str:
@@ -141,9 +143,11 @@ class Request:
     @property
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
-        if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical, may_have_marks=False))
-        return self._parts or parts_of(self.canonical)
+        found = self._parts
+        if found is None:
+            found = parts_of(self.canonical, may_have_marks=False)
+            object.__setattr__(self, "_parts", found)
+        return found
 
     def with_messages(self, messages: Sequence[Mapping[str, Any]]) -> Request:
         """Return the same request, without its notices, for other messages; it has a list of them.

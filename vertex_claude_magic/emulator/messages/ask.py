@@ -90,12 +90,18 @@ class Ask:
         messages = self.body.get("messages")
         return messages if isinstance(messages, list) else []
 
+    def at(self, *path: str) -> Json:
+        """Return what stands at a place in the body, such as `at("thinking", "type")`; None if nothing does."""
+        found: Json = self.body
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
     @property
     def thinks(self) -> bool:
         """Whether the model thinks before it answers this request."""
-        thinking = self.body.get("thinking")
-        kind = thinking.get("type") if isinstance(thinking, Mapping) else None
-        return self.model.rules.thinking_default != "off" if kind is None else kind in {"enabled", "adaptive"}
+        kind = self.at("thinking", "type")
+        return self.model.rules.thinking_default != "off" if kind is None else kind in ("enabled", "adaptive")
 
     @property
     def shows_thinking(self) -> bool:
@@ -104,29 +110,23 @@ class Ask:
         From Opus 4.7 on, the models that take no sampling parameters, it does so only on request,
         says the page "What's new in Claude Opus 5.5".
         """
-        thinking = self.body.get("thinking")
-        display = thinking.get("display") if isinstance(thinking, Mapping) else None
-        return bool(display == "summarized" or (display is None and self.model.rules.sampling))
+        display = self.at("thinking", "display")
+        return display == "summarized" or (display is None and self.model.rules.sampling)
 
     @property
-    def effort(self) -> str | None:
+    def effort(self) -> Json:
         """The effort that was asked for."""
-        config = self.body.get("output_config")
-        return config.get("effort") if isinstance(config, Mapping) else None
+        return self.at("output_config", "effort")
 
     @property
     def drops_thinking(self) -> bool:
         """Whether thinking blocks that do not fit what is before them shall be dropped, not refused."""
-        thinking = self.body.get("thinking")
-        binding = thinking.get("block_binding") if isinstance(thinking, Mapping) else None
-        return isinstance(binding, Mapping) and binding.get("prefix_mismatch_behavior") == "drop_block"
+        return self.at("thinking", "block_binding", "prefix_mismatch_behavior") == "drop_block"
 
     @property
     def schema(self) -> Json:
         """The JSON schema that the answer must have, or None."""
-        config = self.body.get("output_config")
-        wanted = config.get("format") if isinstance(config, Mapping) else None
-        return wanted.get("schema") if isinstance(wanted, Mapping) else None
+        return self.at("output_config", "format", "schema")
 
     @property
     def tools(self) -> list[Mapping[str, Any]]:

@@ -42,7 +42,7 @@ def sample(schema: Json) -> Json:
 def is_schema(schema: Json) -> bool:
     """Whether a value can be made of what should be a schema.
 
-    >>> is_schema({"type": "string"}), is_schema({"type": {}})
+    >>> is_schema({"type": "string"}), is_schema({"type": {"a": 1}})
     (True, False)
     """
     try:
