@@ -290,6 +290,23 @@ def test_a_disabled_api_keeps_its_own_cure(admin, claude_emulator):
     assert "gcloud services enable" in disabled.value.cure
 
 
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("BILLING_DISABLED", "billing/linkedaccount"),
+        ("SECURITY_POLICY_VIOLATED", "security/service-perimeter"),
+        ("USER_PROJECT_DENIED", "roles/serviceusage.serviceUsageConsumer"),
+    ],
+)
+def test_a_refusal_for_another_reason_than_a_role_keeps_its_own_cure(admin, claude_emulator, reason, cure):
+    """Also of those that are refusals of permission too."""
+    for ask in (admin.config, admin.models, lambda: admin.set_config({}, seconds=60)):
+        claude_emulator.fail(Fault(status=403, reason=reason, message="no"))
+        with pytest.raises(errors.PermissionDenied) as refused:
+            ask()
+        assert cure in refused.value.cure
+
+
 # Operations
 
 

@@ -32,6 +32,8 @@ _OPERATION_NAME = re.compile(r"projects/[A-Za-z0-9._:-]+(?:/[A-Za-z0-9._@:-]+)*/
 # Seconds between two looks at an operation: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 1.0, 1.5, 10.0
 _DENIED_CODE = 7  # PERMISSION_DENIED of google.rpc.Code
+# The reasons of Google's for which a role is lacking; proxies and older services give none.
+_ROLE_REASONS = ("", "IAM_PERMISSION_DENIED")
 _NO_HOST_FOR_LISTS = frozenset({404, 501})
 
 
@@ -192,7 +194,7 @@ def _failed(failure: Mapping[str, Any], place: ModelPlace) -> errors.ClaudeError
 
 def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
     """Say which role is missing; other reasons for a 403 keep their own cure."""
-    if type(error) is not errors.PermissionDenied:
+    if type(error) is not errors.PermissionDenied or error.details.get("reason") not in _ROLE_REASONS:
         raise error
     project = quote(str(error.details.get("project")), 80)
     raise errors.PermissionDenied(

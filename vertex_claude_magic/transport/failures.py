@@ -213,8 +213,23 @@ def _fixed(text: str, *parts: Spelling) -> Cure:
     return lambda _, asked: spelled(text, *parts, project=asked.project, region=asked.region)
 
 
+def _consumer(failure: ErrorResponse) -> str:
+    """Return the project that Google counts the request against, empty if it names none."""
+    return quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
+
+
+def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:
+    payer, role = _consumer(failure) or asked.project, "roles/serviceusage.serviceUsageConsumer"
+    cure = f"Run: gcloud projects add-iam-policy-binding {payer} --member=user:YOU --role={role}"
+    if payer == asked.project:
+        return cure
+    return (
+        f"{cure}; or have your project pay: gcloud auth application-default set-quota-project {asked.project}"
+    )
+
+
 def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
-    consumer = quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
+    consumer = _consumer(failure)
     if consumer and consumer != asked.project:
         return (
             f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}; if {consumer} is not "
@@ -350,6 +365,8 @@ _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 403 and f.reason == "BILLING_DISABLED", error=errors.PermissionDenied,
          what="Project {project} has no billing account (403).",
          cure=_fixed("Link one: https://console.cloud.google.com/billing/linkedaccount?project={project}")),
+    _Row(when=lambda f: f.status == 403 and f.reason == "USER_PROJECT_DENIED", error=errors.PermissionDenied,
+         what="The account may not use the project that pays for the request (403).", cure=_cure_payer),
     _Row(when=lambda f: f.status == 403 or f.kind == "permission_error", error=errors.PermissionDenied,
          what="The account may not call {model} in project {project}, {region} (403).",
          cure=_fixed("Check the spelling of the project, and grant roles/aiplatform.user to the account: gcloud "
