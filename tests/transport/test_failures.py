@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -122,6 +123,16 @@ def test_every_message_that_users_meet_has_its_class_and_its_cure(status, body, 
     assert len(str(error)) < 700
     assert error.status == status
     assert error.details["project"] == "my-project"
+
+
+@pytest.mark.parametrize(("status", "body", "_kind", "_words"), ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("region", ["global", "us"])
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-5-5", "claude-unknown"])
+def test_no_cure_names_the_location_that_was_asked(status, body, _kind, _words, region, model):
+    """Whoever has just asked there is not told to try it."""
+    cure = error_from_response(status, body, asked(region=region, model=model)).cure
+    named = re.search(r"--region ([a-z0-9, -]+[a-z0-9])", cure)
+    assert named is None or region not in named[1].split(", ")
 
 
 @pytest.fixture

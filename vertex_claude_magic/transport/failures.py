@@ -205,6 +205,12 @@ def _is_region_locked() -> bool:
     return "region" in present_policy().locks
 
 
+def _try_global(asked: RequestNames, text: str) -> str:
+    """Return the part of a cure that names `global`; empty for who asked there, or may not."""
+    may_help = asked.region != "global" and not _is_region_locked()
+    return spelled(text, option("region", "global")) if may_help else ""
+
+
 # Errors that another location may not have.
 _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
 
@@ -257,7 +263,7 @@ def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
     served.sort(key=lambda place: place != near)
     if served:
         return spelled("Use {}.", option("region", *served[:4]))
-    return spelled("Use {}, or another model.", option("region", "global"))
+    return spelled("Use {}another model.", _try_global(asked, "{}, or "))
 
 
 def _cure_count(_: ErrorResponse, asked: RequestNames) -> str:
@@ -286,7 +292,7 @@ def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
         "Enable {} for project {} on its Model Garden card{}; {} shows what is served where.",
         row.name,
         asked.project,
-        "" if _is_region_locked() else spelled(", or try {}", option("region", "global")),
+        _try_global(asked, ", or try {}"),
         _MODELS,
     )
 
@@ -298,13 +304,12 @@ def _near(names: Iterable[str | None]) -> str:
 
 def _cure_quota(failure: ErrorResponse, asked: RequestNames) -> str:
     metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
-    elsewhere = spelled(" or {}", option("region", "global"))
     return spelled(
         "Waiting does not help if the quota is 0, as it is on many new projects: ask for more{} under IAM & Admin, "
         "Quotas, for project {}, or try another model{}.",
         f" of {metric}" if metric else "",
         asked.project,
-        "" if asked.region == "global" or _is_region_locked() else elsewhere,
+        _try_global(asked, " or {}"),
     )
 
 
