@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
-    from vertex_claude_magic.emulator.batch.jobs import BatchJobs
-    from vertex_claude_magic.emulator.bigquery.tables import Tables
+    from vertex_claude_magic.emulator.batch import BatchJobs
+    from vertex_claude_magic.emulator.bigquery import Tables
     from vertex_claude_magic.emulator.google.barred import Barred
     from vertex_claude_magic.emulator.google.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.http.response import Received

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.emulator.batch.jobs import BatchJobs, is_batch_path
-from vertex_claude_magic.emulator.bigquery.tables import Tables, is_table_path
+from vertex_claude_magic.emulator.batch import BatchJobs, is_batch_path
+from vertex_claude_magic.emulator.bigquery import Tables, is_table_path
 from vertex_claude_magic.emulator.google.barred import Places
 from vertex_claude_magic.emulator.google.listing import is_listing, listing
 from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path

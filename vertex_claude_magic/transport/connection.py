@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
+    "USER_AGENT",
     "Response",
     "make_session",
     "may_send_again",
@@ -44,6 +45,7 @@ __all__ = [
     "surroundings",
 ]
 
+USER_AGENT = "vertex-claude-magic"
 # The keepalive of the official SDK (anthropic 2.12.0): a silent NAT forgets a connection sooner than a model thinks.
 _KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 for _name, _value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5)):

@@ -128,17 +128,31 @@ def no_token(
         answer: The last answer to a request for a token, None if none was sent.
         file: The file that the credentials were being made from.
     """
-    content = _content(file) if credentials is None else {}
-    if answer is not None:
-        return _by_answer(failure, credentials, answer, content)
-    missing = _missing_source(
-        getattr(credentials, "_credential_source", None) or content.get("credential_source")
-    )
-    if missing is not None:
-        return missing
     from google.auth import exceptions
 
+    content = _content(file) if credentials is None else {}
+    # What the module of the class is called, also of one that the file would have become.
+    modules = {_MODULE_OF.get(str(content.get("type")), "")}
+    if credentials is not None:
+        modules = set(type(credentials).__module__.split("."))
     reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
+    if answer is not None:
+        elsewhere = _not_the_service(answer)
+        if elsewhere is not None:
+            return elsewhere
+        acts_for = "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR)
+        if acts_for and answer.status in {400, 404}:
+            return _not_impersonated(reason, credentials, answer.status)
+        if answer.status == 404 and "compute_engine" not in modules:
+            return errors.CredentialsError(
+                f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
+                cure="Correct the token address in the credentials file, or log in again.",
+                details={"host": answer.host, "status": answer.status},
+            )
+        return _refused(reason, credentials, modules, failure)
+    source = getattr(credentials, "_credential_source", None) or content.get("credential_source")
+    if (missing := _missing_source(source)) is not None:
+        return missing
     if isinstance(failure, exceptions.TransportError):
         return errors.NetworkError(
             f"Google's token service could not be reached ({reason}).",
@@ -149,7 +163,7 @@ def no_token(
         return errors.CredentialsError(
             f"The credentials could not be used ({type(failure).__name__}).", cure=login_cure()
         )
-    return _refused(reason, credentials, content, failure)
+    return _refused(reason, credentials, modules, failure)
 
 
 def _content(file: Path | None) -> dict[str, Any]:
@@ -158,36 +172,6 @@ def _content(file: Path | None) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _modules_of(credentials: Credentials | None, content: dict[str, Any]) -> set[str]:
-    """Return what the module of a credentials class is called, also of one that the file would have become."""
-    if credentials is None:
-        return {_MODULE_OF.get(str(content.get("type")), "")}
-    return set(type(credentials).__module__.split("."))
-
-
-def _by_answer(
-    failure: Exception, credentials: Credentials | None, answer: TokenAnswer, content: dict[str, Any]
-) -> errors.ClaudeError:
-    elsewhere = _not_the_service(answer)
-    if elsewhere is not None:
-        return elsewhere
-    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
-    modules = _modules_of(credentials, content)
-    if (
-        "impersonated_credentials" in modules
-        and answer.path.endswith(_ACTS_FOR)
-        and answer.status in {400, 404}
-    ):
-        return _not_impersonated(reason, credentials, answer.status)
-    if answer.status == 404 and "compute_engine" not in modules:
-        return errors.CredentialsError(
-            f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
-            cure="Correct the token address in the credentials file, or log in again.",
-            details={"host": answer.host, "status": answer.status},
-        )
-    return _refused(reason, credentials, content, failure)
 
 
 def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
@@ -251,7 +235,7 @@ def _missing_source(source: Json) -> errors.CredentialsError | None:
 
 
 def _refused(
-    reason: str, credentials: Credentials | None, content: dict[str, Any], failure: Exception
+    reason: str, credentials: Credentials | None, modules: set[str], failure: Exception
 ) -> errors.LoginExpired:
     from google.auth import exceptions
 
@@ -261,7 +245,6 @@ def _refused(
             cure="Set the clock of this machine, whose time is signed too; %claude_doctor tells how far it is off.",
             details={"kind": "service account"},
         )
-    modules = _modules_of(credentials, content)
     if "service_account" in modules:
         email = getattr(credentials, "service_account_email", "")
         return errors.LoginExpired(

@@ -23,7 +23,7 @@ from vertex_claude_magic.emulator.storage.objects import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from vertex_claude_magic.emulator.bigquery.tables import Tables
+    from vertex_claude_magic.emulator.bigquery import Tables
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.emulator.storage.objects import Buckets
     from vertex_claude_magic.json_types import Json
