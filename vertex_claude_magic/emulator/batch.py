@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator.storage.objects import Buckets
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["BatchJobs", "RowAnswer", "is_batch_path"]
+__all__ = ["BatchJobs", "is_batch_path"]
 
 _PATH = re.compile(
     r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/batchPredictionJobs"
@@ -42,15 +42,6 @@ _FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"}
 _HALF = {"FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED"}
 _PAGE = 10
 _FILTER = re.compile(r'display_?[nN]ame="([^"]*)"')
-
-
-class RowAnswer(Protocol):
-    """Answers the request of one row: the message and an empty text, or None and why not."""
-
-    def __call__(
-        self, location: str, model: str, body: Mapping[str, Json]
-    ) -> tuple[dict[str, Any] | None, str]:
-        """Answer it."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,7 +74,8 @@ class BatchJobs:
         project: The only project that it knows.
         buckets: Where inputs are read and results are written.
         tables: The same in BigQuery.
-        answer: Answers one row.
+        answer: Answers the request of one row, given location and model: the message and an empty text, or None and
+            why not.
         refusal: Tells why a model cannot be used in a location, None if it can.
         looks: For how many looks a job waits before it answers rows.
         rows_per_look: How many rows it answers between two looks.
@@ -96,7 +88,7 @@ class BatchJobs:
     project: str
     buckets: Buckets
     tables: Tables
-    answer: RowAnswer
+    answer: Callable[[str, str, Mapping[str, Json]], tuple[dict[str, Any] | None, str]]
     refusal: Callable[[str, str], Problem | None]
     looks: int = 1
     rows_per_look: int = 20_000

@@ -7,26 +7,19 @@ answer is looked at on its way to google-auth.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from google.auth.transport import Response
 
 __all__ = ["TokenAnswer", "WatchedRequest"]
 
 _PAGE_BYTES = 512
-
-
-class _Response(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def data(self) -> bytes: ...
 
 
 class TokenAnswer(NamedTuple):
@@ -62,11 +55,11 @@ class TokenAnswer(NamedTuple):
 class WatchedRequest:
     """A `google.auth.transport.Request` whose last answer can be asked for; redirects are not followed."""
 
-    def __init__(self, request: Callable[..., _Response]) -> None:
+    def __init__(self, request: Callable[..., Response]) -> None:
         self._request = request
         self.last: TokenAnswer | None = None
 
-    def __call__(self, url: str, *args: object, **options: object) -> _Response:
+    def __call__(self, url: str, *args: object, **options: object) -> Response:
         """Pass the request on, and remember who answered."""
         from google.auth import exceptions
 
