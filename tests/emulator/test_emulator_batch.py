@@ -131,6 +131,9 @@ REFUSED = [
     ("us-east5", {"model": "publishers/google/models/claude-sonnet-5-5"}, 404, "is not found"),
     ("us-east5", {"model": "publishers/anthropic/models/claude-nosuch"}, 404, "was not found"),
     ("us-east5", {"outputConfig": {}}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"outputConfig": {"gcsDestination": "gs://rows/out"}}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"inputConfig": "gs://rows/in.jsonl"}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"inputConfig": {"gcsSource": ["gs://rows/in.jsonl"]}}, 400, "Invalid Cloud Storage URI"),
 ]
 
 
@@ -211,7 +214,7 @@ def test_a_job_that_is_made_after_one_was_deleted_takes_the_place_of_no_other(em
     assert call(emulator, "GET", f"/{third}").json()["displayName"] == "third"
 
 
-@pytest.mark.parametrize("line", [b"{", b"[1]", b"5", b"\xff"])
+@pytest.mark.parametrize("line", [b"{", b"[1]", b"5", b"\xff", b"[" * 100_000])
 def test_a_row_that_is_no_json_object_fails_and_the_job_goes_on(emulator, line):
     body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "anthropic_version": "vertex-2023-10-16"}  # fmt: skip
     good = json.dumps({"custom_id": "good", "request": body}).encode()

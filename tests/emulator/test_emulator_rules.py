@@ -296,7 +296,7 @@ def test_a_body_over_30_mb_is_too_large(emulator):
     assert response.json()["error"]["type"] == "request_too_large"
 
 
-@pytest.mark.parametrize("raw", [b"", b"hello", b"[1]", b'{"a":'])
+@pytest.mark.parametrize("raw", [b"", b"hello", b"[1]", b'{"a":', b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(emulator, raw):
     url = f"{emulator.base_url}/projects/{emulator.project}/locations/global/publishers/anthropic/models/{SONNET_45}:rawPredict"
     response = requests.post(url, data=raw, headers={"Authorization": "Bearer emulator"}, timeout=120)

@@ -16,7 +16,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.http.response import Received, Response, at, json_response
 from vertex_claude_magic.emulator.messages.problems import google_error, permission_denied
 from vertex_claude_magic.emulator.storage.objects import Refused
 
@@ -290,24 +290,22 @@ class BatchJobs:
         return resource
 
 
-def _inputs(given: dict[str, Any]) -> list[str]:
-    config = given.get("inputConfig") or {}
-    if table := (config.get("bigquerySource") or {}).get("inputUri"):
+def _inputs(given: Mapping[str, Json]) -> list[str]:
+    if table := at(given, "inputConfig", "bigquerySource", "inputUri"):
         return [str(table)]
-    uris = (config.get("gcsSource") or {}).get("uris")
+    uris = at(given, "inputConfig", "gcsSource", "uris")
     return [str(uri) for uri in uris] if isinstance(uris, list) and uris else [""]
 
 
-def _output(given: dict[str, Any]) -> str:
-    config = given.get("outputConfig") or {}
-    table = (config.get("bigqueryDestination") or {}).get("outputUri")
-    return str(table or (config.get("gcsDestination") or {}).get("outputUriPrefix") or "")
+def _output(given: Mapping[str, Json]) -> str:
+    table = at(given, "outputConfig", "bigqueryDestination", "outputUri")
+    return str(table or at(given, "outputConfig", "gcsDestination", "outputUriPrefix") or "")
 
 
 def _object(value: Mapping[str, Json] | Json | bytes) -> Mapping[str, Json]:
     """Return a row, or the request of one, which are JSON or a text of it; an empty object for anything else."""
     try:
         found = json.loads(value) if isinstance(value, (str, bytes)) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
+from vertex_claude_magic.emulator.http.response import at
+
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
@@ -90,17 +92,10 @@ class Ask:
         messages = self.body.get("messages")
         return messages if isinstance(messages, list) else []
 
-    def at(self, *path: str) -> Json:
-        """Return what stands at a place in the body, such as `at("thinking", "type")`; None if nothing does."""
-        found: Json = self.body
-        for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found
-
     @property
     def thinks(self) -> bool:
         """Whether the model thinks before it answers this request."""
-        kind = self.at("thinking", "type")
+        kind = at(self.body, "thinking", "type")
         return self.model.rules.thinking_default != "off" if kind is None else kind in ("enabled", "adaptive")
 
     @property
@@ -110,23 +105,23 @@ class Ask:
         From Opus 4.7 on, the models that take no sampling parameters, it does so only on request,
         says the page "What's new in Claude Opus 5.5".
         """
-        display = self.at("thinking", "display")
+        display = at(self.body, "thinking", "display")
         return display == "summarized" or (display is None and self.model.rules.sampling)
 
     @property
     def effort(self) -> Json:
         """The effort that was asked for."""
-        return self.at("output_config", "effort")
+        return at(self.body, "output_config", "effort")
 
     @property
     def drops_thinking(self) -> bool:
         """Whether thinking blocks that do not fit what is before them shall be dropped, not refused."""
-        return self.at("thinking", "block_binding", "prefix_mismatch_behavior") == "drop_block"
+        return at(self.body, "thinking", "block_binding", "prefix_mismatch_behavior") == "drop_block"
 
     @property
     def schema(self) -> Json:
         """The JSON schema that the answer must have, or None."""
-        return self.at("output_config", "format", "schema")
+        return at(self.body, "output_config", "format", "schema")
 
     @property
     def tools(self) -> list[Mapping[str, Any]]:
