@@ -92,9 +92,7 @@ def error_from_response(
 def error_from_event(data: Mapping[str, Any], asked: RequestNames) -> errors.ClaudeError:
     """Turn an `error` event in the middle of a stream into the error of its type, not of HTTP 200."""
     failure = _anthropic(data, 0, "")
-    status = _STATUS_OF.get(failure.kind, 500)
-    return _error(ErrorResponse(status=status, message=failure.message, kind=failure.kind,
-                          request_id=failure.request_id), asked)  # fmt: skip
+    return _error(replace(failure, status=_STATUS_OF.get(failure.kind, 500)), asked)
 
 
 # HTTP status of each error type (page "Errors", Claude docs): what an error event means.

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["FIXED_TOKEN", "Google"]
+__all__ = ["Google"]
 
-FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
+_FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
 _IAM = "/v1/projects/-/serviceAccounts/"
 _METADATA = "/computeMetadata/v1/"
 # google-auth takes an answer without this header for one of a strange server.
@@ -91,7 +91,7 @@ class Google:
         True
         """
         with self._lock:
-            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
+            return token == _FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
 
     def unauthenticated(self, received: Received) -> Problem | None:
         """Tell why the bearer token of a request is not accepted, or return None."""
