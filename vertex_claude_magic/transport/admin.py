@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote as percent_encode
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.resources import pages, unexpected_form
-from vertex_claude_magic.vertex.endpoint import model_path
+from vertex_claude_magic.vertex.endpoint import check_project, model_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,19 +81,17 @@ class Admin:
         listed: list[ListedModel] = []
         place = self.place
         # The list has no project in its path, so Google would ask the one that the login belongs to.
-        payer = {"x-goog-user-project": percent_encode(place.project, safe=":.-_")}
+        payer = {"x-goog-user-project": check_project(place.project)}
         url = f"{place.v1beta1}/publishers/anthropic/models"
         try:
             for page in pages(self._call, place, url, what="The model list", headers=payer):
                 entries = page.get("publisherModels")
                 for entry in entries if isinstance(entries, list) else ():
-                    if isinstance(entry, Mapping) and (
-                        name := str(entry.get("name") or "").rpartition("/")[2]
-                    ):
-                        version, stage = (
-                            str(entry.get("versionId") or ""),
-                            str(entry.get("launchStage") or ""),
-                        )
+                    known = entry if isinstance(entry, Mapping) else {}
+                    path, version, stage = (
+                        str(known.get(key) or "") for key in ("name", "versionId", "launchStage")
+                    )
+                    if name := path.rpartition("/")[2]:
                         listed.append(ListedModel(name=name, version=version, stage=stage))
         except errors.PermissionDenied as error:
             _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")

@@ -113,11 +113,9 @@ def read_failure(status: int, body: bytes, content_type: str = "") -> ErrorRespo
     if isinstance(data, list) and data:
         data = data[0]
     if isinstance(data, Mapping) and isinstance(data.get("error"), Mapping):
-        return (
-            _anthropic(data, status, text)
-            if data.get("type") == "error"
-            else _google(data["error"], status, text)
-        )
+        if data.get("type") == "error":
+            return _anthropic(data, status, text)
+        return _google(data["error"], status, text)
     if not text.strip():
         return ErrorResponse(status=status, message="an empty answer", body=text[:4000], shape="empty")
     if "html" in content_type.lower() or text.lstrip()[:1] == "<":
@@ -233,13 +231,12 @@ def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:
 
 
 def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
-    consumer = _consumer(failure)
-    if consumer and consumer != asked.project:
-        return (
-            f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}; if {consumer} is not "
-            f"your project, run: gcloud auth application-default set-quota-project {asked.project}"
-        )
-    return f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}"
+    consumer, project = _consumer(failure), asked.project
+    cure = f"Run: gcloud services enable aiplatform.googleapis.com --project {project}"
+    if consumer in {"", project}:
+        return cure
+    change = f"gcloud auth application-default set-quota-project {project}"
+    return f"{cure}; if {consumer} is not your project, run: {change}"
 
 
 def _cure_token(_failure: ErrorResponse, _asked: RequestNames) -> str:
