@@ -97,6 +97,28 @@ def test_a_proxy_stands_before_every_other_host(monkeypatch):
     assert "NO_PROXY" in caught.value.cure
 
 
+@pytest.mark.parametrize(
+    ("proxy", "base_url"),
+    [
+        ("http://user:s3cret@[bad", None),
+        ("http://user:s3cret@host:port", None),
+        ("http://user:s3cret@proxy..example:1", None),
+        (f"http://user:s3cret@{'a' * 64}.example:1", None),
+        (None, "https://us..googleapis.com/v1"),
+    ],
+)
+def test_an_address_that_is_none_is_called_a_wrong_setting_and_its_password_is_not_told(
+    monkeypatch, proxy, base_url
+):
+    """Case 34: asking again, as after a lost connection, would not help."""
+    if proxy is not None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(errors.NetworkError, match="cannot be made with these settings") as caught:
+        client(base_url).ask("Hello")
+    assert "HTTPS_PROXY" in caught.value.cure
+    assert "s3cret" not in f"{caught.value!r} {caught.value.details}"
+
+
 def test_what_the_surroundings_say_counts_for_the_next_request_of_the_same_client(
     certificate, monkeypatch, tmp_path
 ):

@@ -65,7 +65,8 @@ _LENGTH = re.compile("[0-9]{1,15}")
 # URLs whose pool an adapter remembers: one for each model and location that is asked.
 _MOST_URLS = 64
 _BAD_SETTINGS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema,
-                 requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader)  # fmt: skip
+                 requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader,
+                 urllib3_errors.LocationValueError)  # fmt: skip
 _listener = threading.local()
 
 
