@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
+    "CHECK_NETWORK",
     "USER_AGENT",
     "Response",
     "make_session",
@@ -360,7 +361,7 @@ def _causes(failure: BaseException) -> list[BaseException]:
     return causes
 
 
-_CHECK_NETWORK = "Check the network, and ask again."
+CHECK_NETWORK = "Check the network, and ask again."
 _LOST = (errors.NetworkError, "The connection to {host} was lost.", "Ask again.")
 _NO_CA_FILE = (errors.TLSError, "The file of trusted certificates does not exist.",
                "Correct or remove REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.")  # fmt: skip
@@ -384,7 +385,7 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (urllib3_errors.NameResolutionError, errors.NetworkError, "The host name {host} was not found.",
      "Check the network and the region's spelling."),
     (requests.exceptions.ConnectTimeout, errors.DeadlineExceeded, "{host} did not accept a connection in time.",
-     _CHECK_NETWORK),
+     CHECK_NETWORK),
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,

@@ -178,12 +178,14 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
     """Return the error for an answer that says nothing of the login; None for one of the token service itself."""
     host = quote(answer.host, 80)
     if answer.failure is not None:
-        from vertex_claude_magic.transport.connection import network_error
+        from vertex_claude_magic.transport.connection import CHECK_NETWORK, network_error
 
-        named = network_error(answer.failure, host, 0.0)
+        named = network_error(answer.failure, host, answer.seconds)
+        # How long is waited, google-auth decides, and no option of ours.
+        cure = CHECK_NETWORK if isinstance(named, errors.DeadlineExceeded) else named.cure
         return errors.NetworkError(
             spelled("Google's token service could not be reached: {}", named.message),
-            cure=spelled("{} Behind a proxy, set HTTPS_PROXY to its address.", named.cure),
+            cure=spelled("{} Behind a proxy, set HTTPS_PROXY to its address.", cure),
             details=named.details,
         )
     if answer.status == 407:
