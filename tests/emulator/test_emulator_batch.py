@@ -7,7 +7,7 @@ import json
 import pytest
 import requests
 
-from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.emulator import Emulator, Fault
 
 HEADERS = {"Authorization": "Bearer emulator"}
 
@@ -131,6 +131,9 @@ REFUSED = [
     ("us-east5", {"model": "publishers/google/models/claude-sonnet-5-5"}, 404, "is not found"),
     ("us-east5", {"model": "publishers/anthropic/models/claude-nosuch"}, 404, "was not found"),
     ("us-east5", {"outputConfig": {}}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"outputConfig": {"gcsDestination": "gs://rows/out"}}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"inputConfig": "gs://rows/in.jsonl"}, 400, "Invalid Cloud Storage URI"),
+    ("us-east5", {"inputConfig": {"gcsSource": ["gs://rows/in.jsonl"]}}, 400, "Invalid Cloud Storage URI"),
 ]
 
 
@@ -200,6 +203,46 @@ def test_jobs_are_listed_in_pages_and_by_display_name(emulator):
     assert len(rest["batchPredictionJobs"]) == 2
     one = call(emulator, "GET", filter='displayName="job 3"').json()
     assert [each["displayName"] for each in one["batchPredictionJobs"]] == ["job 3"]
+
+
+def test_a_job_that_is_made_after_one_was_deleted_takes_the_place_of_no_other(emulator):
+    put(emulator)
+    first, second = create(emulator, displayName="first"), create(emulator, displayName="second")
+    call(emulator, "DELETE", f"/{first}")
+    third = create(emulator, displayName="third")
+    assert call(emulator, "GET", f"/{second}").json()["displayName"] == "second"
+    assert call(emulator, "GET", f"/{third}").json()["displayName"] == "third"
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b"5", b"\xff", b"[" * 100_000])
+def test_a_row_that_is_no_json_object_fails_and_the_job_goes_on(emulator, line):
+    body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "anthropic_version": "vertex-2023-10-16"}  # fmt: skip
+    good = json.dumps({"custom_id": "good", "request": body}).encode()
+    emulator.buckets.write("rows", "in.jsonl", line + b"\n" + good + b"\n")
+    _, found = follow(emulator, create(emulator))
+    assert found["state"] == "JOB_STATE_SUCCEEDED"
+    assert [(each["custom_id"], bool(each["status"])) for each in results(emulator, found)] == [
+        ("good", False),
+        ("", True),
+    ]
+
+
+def test_a_job_ends_also_where_its_file_has_blank_lines_or_no_line(emulator):
+    body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "anthropic_version": "vertex-2023-10-16"}  # fmt: skip
+    row = json.dumps({"custom_id": "a", "request": body}).encode()
+    for content, rows in ((b"\n" + row + b"\n\n", "1"), (b"", "0")):
+        emulator.buckets.write("rows", "in.jsonl", content)
+        _, found = follow(emulator, create(emulator))
+        assert found["completionStats"]["successfulCount"] == rows
+
+
+@pytest.mark.parametrize("answer", [b"event: ping\n\n", Fault(status=500, shape="html")])
+def test_a_row_whose_scripted_answer_is_no_message_fails_and_the_job_goes_on(emulator, answer):
+    put(emulator, 2)
+    emulator.answer(answer, "Two.")
+    _, found = follow(emulator, create(emulator))
+    assert found["completionStats"]["successfulCount"] == "1"
+    assert "INTERNAL" in results(emulator, found)[1]["status"]
 
 
 def test_a_job_without_its_file_fails_and_says_why(emulator):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.emulator.google.endpoints import Google
+from vertex_claude_magic.emulator.http.response import Received
+from vertex_claude_magic.emulator.messages.script import Script
+from vertex_claude_magic.emulator.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +68,7 @@ MARK = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (SONNET_45, {"anthropic_version": None}, "anthropic_version: Field required"),
     (SONNET_45, {"anthropic_version": "2023-06-01"}, "anthropic_version: Input should be 'vertex-2023-10-16' or '2026-10-21'"),
+    (SONNET_45, {"anthropic_version": ["vertex-2023-10-16"]}, "anthropic_version: Input should be 'vertex-2023-10-16' or"),
     (SONNET_45, {"model": SONNET_45}, "model: Extra inputs are not permitted"),
     (SONNET_45, {"colour": "red"}, "colour: Extra inputs are not permitted"),
     (SONNET_45, {"speed": "fast"}, "speed: Extra inputs are not permitted"),
@@ -104,6 +110,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (SONNET_46, {"output_config": {"effort": "xhigh"}}, "output_config.effort: Input should be 'low', 'medium', 'high' or 'max'"),
     (SONNET_46, {"output_config": {"format": {"type": "json"}}}, "output_config.format.type"),
     (SONNET_46, {"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema: Field required"),
+    (SONNET_46, {"output_config": {"format": {"type": "json_schema", "schema": {"type": {"a": 1}}}}}, "output_config.format.schema: JSON schema is invalid"),
+    (SONNET_45, {"tools": [{"name": "weather", "input_schema": {"type": "object", "properties": ["city"]}}]}, "tools.0.custom.input_schema: JSON schema is invalid"),
     (SONNET_46, {"output_config": {"task_budget": {}}}, "output_config.task_budget: Extra inputs are not permitted"),
     (OPUS_55, {"tools": [TOOL], "tool_choice": {"type": "any"}}, 'tool_choice: type "tool" and "any" are not supported for this model.'),
     (SONNET_55, {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "weather"}}, "are not supported for this model"),
@@ -147,6 +155,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (SONNET_45, said(*[MARK] * 5), "A maximum of 4 blocks with cache_control may be provided. Found 5."),
     (SONNET_45, said(RESULT), "unexpected `tool_use_id` found in `tool_result` blocks: toolu_1"),
     (SONNET_45, {"messages": [USER, USED, USER]}, "`tool_use` ids were found without `tool_result` blocks immediately after: toolu_1"),
+    (SONNET_45, {"messages": [USER, {"role": "assistant", "content": [{"type": "tool_use", "name": "weather", "input": {}}]}]}, "messages.1.content.0.tool_use.id: Field required"),
+    (SONNET_45, said({"type": "tool_result", "content": "sunny"}), "messages.0.content.0.tool_result.tool_use_id: Field required"),
     (SONNET_45, {"system": [{"type": "image"}]}, "system.0.type: Input should be 'text'"),
     (SONNET_45, {"system": 3}, "system: Input should be a valid string or a list of text blocks"),
     (SONNET_45, {"messages": [{"role": "user", "content": "word " * 160_020}]}, "prompt is too long: 200028 tokens > 200000 maximum"),
@@ -196,6 +206,54 @@ def test_what_the_model_takes_is_answered(emulator, model, change):
     assert response.json()["type"] == "message"
 
 
+def places(value: Any) -> Iterator[tuple[str | int, ...]]:
+    """Where the parts of a JSON value are."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (key,)
+        if isinstance(part, (dict, list)):
+            yield from ((key, *inner) for inner in places(part))
+
+
+def test_a_value_of_a_wrong_kind_is_refused_or_taken_wherever_it_stands():
+    """The emulator itself fails at none: each is answered as the service answers it, by 200 or 400."""
+    google = Google(origin="http://127.0.0.1:1", project="p")
+    service = Service(project="p", google=google, script=Script(), pace=None)
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "array", "items": {"type": "string", "minLength": 1}}},
+    }
+    body = {
+        **BODY,
+        "system": [MARK],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "use the tool weather"}, image()]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "", "signature": "s"}, *USED["content"]]},
+            {"role": "user", "content": [{**RESULT, "content": [MARK]}]},
+        ],
+        "tools": [{**TOOL, "input_schema": schema}],
+        "tool_choice": {"type": "auto"},
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": schema}},
+        "stop_sequences": ["END"],
+        "metadata": {"user_id": "u"},
+        "context_management": {"edits": [{"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 60_000}}]},
+    }  # fmt: skip
+    headers = {"authorization": "Bearer emulator", "anthropic-beta": "compact-2026-01-12"}
+    path = f"/v1/projects/p/locations/global/publishers/anthropic/models/{SONNET_46}:rawPredict"
+    statuses = set()
+    for place in places(body):
+        for odd in (None, True, -1, "x", [], [[]], {}, {"type": {}}):
+            changed: Any = copy.deepcopy(body)
+            holder = changed
+            for key in place[:-1]:
+                holder = holder[key]
+            holder[place[-1]] = odd
+            answer, _ = service.handle(Received(method="POST", path=path, headers=headers, body=changed))
+            assert b"".join(answer.pieces)
+            statuses.add(answer.status)
+    assert statuses == {200, 400}
+
+
 NOT_SERVED: list[tuple[dict[str, Any], int, str, str]] = [
     ({"model": "claude-sonnet-9"}, 404, "NOT_FOUND", "was not found or your project does not have access to it"),
     ({"model": "claude-sonnet-4-5-20250929"}, 404, "NOT_FOUND", "claude-sonnet-4-5-20250929"),
@@ -238,7 +296,7 @@ def test_a_body_over_30_mb_is_too_large(emulator):
     assert response.json()["error"]["type"] == "request_too_large"
 
 
-@pytest.mark.parametrize("raw", [b"", b"hello", b"[1]", b'{"a":'])
+@pytest.mark.parametrize("raw", [b"", b"hello", b"[1]", b'{"a":', b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(emulator, raw):
     url = f"{emulator.base_url}/projects/{emulator.project}/locations/global/publishers/anthropic/models/{SONNET_45}:rawPredict"
     response = requests.post(url, data=raw, headers={"Authorization": "Bearer emulator"}, timeout=120)

@@ -11,10 +11,9 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.errors import ModelRuleError
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.vertex.events import Event
-from vertex_claude_magic.vertex.reply import ServerToolUse, Usage
+from vertex_claude_magic.vertex.reply import ServerToolUse, Usage, cost
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
@@ -182,9 +181,9 @@ def test_betas_of_both_options_share_one_header(beta, header, sent):
 def test_counting_leaves_out_betas_that_the_service_refuses_there(beta):
     """The others go along; the question itself has them all."""
     request = build(beta=[beta, "compact-2026-01-12"])
-    assert build_count_request(request).headers["anthropic-beta"] == "compact-2026-01-12"
+    assert build_count_request(request, CATALOG).headers["anthropic-beta"] == "compact-2026-01-12"
     assert beta in request.headers["anthropic-beta"]
-    assert "anthropic-beta" not in build_count_request(build(beta=[beta])).headers
+    assert "anthropic-beta" not in build_count_request(build(beta=[beta]), CATALOG).headers
 
 
 @pytest.mark.parametrize("name", ["context_management", "input_transformations", "container", "diagnostics"])

@@ -10,8 +10,8 @@ import pytest
 import vertex_claude_magic
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
-from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate, usd_limit
-from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage, usage_from
+from vertex_claude_magic.models.prices import rate, usd, usd_estimate, usd_limit
+from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage, cost, usage_from
 
 CATALOG = Catalog.load()
 K, M = 1_000, 1_000_000

@@ -11,8 +11,8 @@ from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.logging import Status, html, limits, plain
 from vertex_claude_magic.notebook.session_facts import JournalFacts
-from vertex_claude_magic.transport.admin import ModelPlace
 from vertex_claude_magic.transport.logging_config import LoggingConfig
+from vertex_claude_magic.transport.resources import ModelPlace
 
 MODEL = "claude-sonnet-5-5"
 TABLE = "bq://my-project.claude_logs.requests"

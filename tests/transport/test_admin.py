@@ -10,9 +10,10 @@ import pytest
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Emulator, Fault
-from vertex_claude_magic.transport.admin import Admin, ListedModel, ModelPlace
+from vertex_claude_magic.transport.admin import Admin, ListedModel
 from vertex_claude_magic.transport.config_change import change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig
+from vertex_claude_magic.transport.resources import ModelPlace
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 MODEL, REGION = "claude-opus-4-6", "us-east5"
@@ -155,7 +156,7 @@ def test_each_location_is_asked_at_its_own_host(region, host):
 def test_a_base_url_without_v1_is_refused(base_url):
     """The address of these methods cannot be told from it."""
     with pytest.raises(errors.OptionError, match="/v1"):
-        _ = ModelPlace(project="p", region="eu", base_url=base_url).api
+        _ = ModelPlace(project="p", region="eu", base_url=base_url).v1beta1
 
 
 @pytest.mark.parametrize(
@@ -287,6 +288,23 @@ def test_a_disabled_api_keeps_its_own_cure(admin, claude_emulator):
     with pytest.raises(errors.APIDisabled) as disabled:
         admin.config()
     assert "gcloud services enable" in disabled.value.cure
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("BILLING_DISABLED", "billing/linkedaccount"),
+        ("SECURITY_POLICY_VIOLATED", "security/service-perimeter"),
+        ("USER_PROJECT_DENIED", "roles/serviceusage.serviceUsageConsumer"),
+    ],
+)
+def test_a_refusal_for_another_reason_than_a_role_keeps_its_own_cure(admin, claude_emulator, reason, cure):
+    """Also of those that are refusals of permission too."""
+    for ask in (admin.config, admin.models, lambda: admin.set_config({}, seconds=60)):
+        claude_emulator.fail(Fault(status=403, reason=reason, message="no"))
+        with pytest.raises(errors.PermissionDenied) as refused:
+            ask()
+        assert cure in refused.value.cure
 
 
 # Operations

@@ -6,6 +6,7 @@ import pytest
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.transport.batch import BatchApi, job_body
+from vertex_claude_magic.transport.resources import ModelPlace
 
 NAME = "projects/p/locations/us-east5/batchPredictionJobs/7"
 
@@ -22,7 +23,7 @@ class Service:
 
     @property
     def api(self):
-        return BatchApi(self, project="p", location="us-east5")
+        return BatchApi(self, ModelPlace(project="p", region="us-east5"))
 
 
 def test_a_job_is_created_once_and_asked_for_by_its_name_at_the_host_of_its_location():

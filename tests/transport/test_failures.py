@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -54,6 +55,11 @@ ROWS = {
     "403 no billing": (403, google(403, "This API method requires billing to be enabled.", "PERMISSION_DENIED",
                                    "BILLING_DISABLED"),
                        errors.PermissionDenied, ["billing/linkedaccount?project=my-project"]),
+    "403 payer": (403, google(403, "Caller does not have required permission to use project other.", "PERMISSION_DENIED",
+                              "USER_PROJECT_DENIED", consumer="projects/other"), errors.PermissionDenied,
+                  ["add-iam-policy-binding other", "roles/serviceusage.serviceUsageConsumer", "set-quota-project my-project"]),
+    "403 payer, unnamed": (403, google(403, "no", "PERMISSION_DENIED", "USER_PROJECT_DENIED"), errors.PermissionDenied,
+                           ["add-iam-policy-binding my-project", "roles/serviceusage.serviceUsageConsumer"]),
     "403 disabled, by reason": (403, google(403, "no", "PERMISSION_DENIED", "SERVICE_DISABLED"),
                                 errors.APIDisabled, ["gcloud services enable aiplatform.googleapis.com", "my-project"]),
     "403 disabled, by text": (403, google(403, "Vertex AI API has not been used in project 7 before or it is disabled."),
@@ -117,6 +123,16 @@ def test_every_message_that_users_meet_has_its_class_and_its_cure(status, body, 
     assert len(str(error)) < 700
     assert error.status == status
     assert error.details["project"] == "my-project"
+
+
+@pytest.mark.parametrize(("status", "body", "_kind", "_words"), ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("region", ["global", "us"])
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-5-5", "claude-unknown"])
+def test_no_cure_names_the_location_that_was_asked(status, body, _kind, _words, region, model):
+    """Whoever has just asked there is not told to try it."""
+    cure = error_from_response(status, body, asked(region=region, model=model)).cure
+    named = re.search(r"--region ([a-z0-9, -]+[a-z0-9])", cure)
+    assert named is None or region not in named[1].split(", ")
 
 
 @pytest.fixture

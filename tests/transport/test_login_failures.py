@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.auth import impersonated_credentials
+from google.auth.credentials import Credentials
 from google.oauth2 import credentials as user_credentials
 from google.oauth2 import service_account
 from shells import run_python
@@ -389,6 +391,26 @@ def test_a_base_url_without_version_answers(monkeypatch):
         for name, value in {**emulator.environment, "ANTHROPIC_VERTEX_BASE_URL": emulator.origin}.items():
             monkeypatch.setenv(name, value)
         assert Claude().ask("hi").text == "fine"
+
+
+def test_a_token_service_that_says_nothing_is_told_with_the_time_that_was_waited():
+    """It is google-auth's own limit, so no option of ours is named as a cure."""
+
+    class Asking(Credentials):
+        def __init__(self, port: int, timeout: float | None) -> None:
+            super().__init__()
+            self.url, self.timeout = f"http://127.0.0.1:{port}/token", timeout
+
+        def refresh(self, request: Any) -> None:
+            request(url=self.url, method="POST", timeout=self.timeout)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(errors.NetworkError) as caught:
+        ApplicationDefault(credentials=Asking(silent.getsockname()[1], 0.25)).headers()
+    assert "sent nothing for 0.25 seconds" in caught.value.message
+    assert "timeout" not in caught.value.cure
+    # google-auth asks some addresses without a limit.
+    with pytest.raises(errors.NetworkError, match="refused the connection"):
+        ApplicationDefault(credentials=Asking(1, None)).headers()
 
 
 def test_the_password_of_a_proxy_is_in_no_error(monkeypatch, caplog):

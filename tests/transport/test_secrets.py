@@ -17,6 +17,7 @@ from shells import loaded_shell
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, REFRESH_TOKEN
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.request import curl_command
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.connection import network_error
@@ -124,7 +125,7 @@ def test_the_value_of_a_header_is_sent_and_printed_nowhere(claude_emulator, name
     request, target = claude.request("Hello"), claude._session.target()
     shown = [request, request.headers, target, target.request_options, claude._session.settings(), claude]
     assert KEY not in "".join(f"{value!r} {value!s}" for value in shown)
-    assert KEY not in repr(build_count_request(request))
+    assert KEY not in repr(build_count_request(request, Catalog.load()))
     assert KEY not in repr(pickle.loads(pickle.dumps(request)))
     assert KEY not in curl_command(request)
     for known in ("application/json", beta, request.headers["X-Vertex-AI-Labels"]):

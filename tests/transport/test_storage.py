@@ -14,7 +14,9 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.transport.auth import FixedToken
-from vertex_claude_magic.transport.storage import google_login, open_files, parse_uri
+from vertex_claude_magic.transport.bigquery import BigQueryTable
+from vertex_claude_magic.transport.google_clients import google_login
+from vertex_claude_magic.transport.storage import Files, open_files, parse_uri
 
 LARGE = 17 * 1024 * 1024
 
@@ -143,6 +145,26 @@ def test_the_missing_library_is_named_with_its_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
     with pytest.raises(errors.MissingExtra, match=r'pip install "vertex-claude-magic\[batch\]"'):
         open_files(FixedToken("t"), "p", None, environment={})
+
+
+class Stopped:
+    """A client of Google's in which stop is pressed, whatever is asked of it."""
+
+    schema = ()
+
+    def __getattr__(self, name):
+        def method(*_, **__):
+            raise KeyboardInterrupt
+
+        return method
+
+
+def test_stop_while_a_file_or_a_table_is_read_is_that_of_a_question():
+    """It ends a cell as stop at an answer does, and not with the traceback of Google's client."""
+    with pytest.raises(errors.ClaudeInterrupt):
+        Files(Stopped()).location("rows")
+    with pytest.raises(errors.ClaudeInterrupt):
+        list(BigQueryTable(Stopped(), Stopped(), "bq://p.d.t").rows(["custom_id"]))
 
 
 class Recorded(BaseAdapter):

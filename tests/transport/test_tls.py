@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
-from tls import GOOGLE, answer_tls, make_certificate, received, serving
+from tls import BODY, GOOGLE, answer_tls, make_certificate, received, serving
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from pathlib import Path
 
 ONCE = RetryPolicy(retries=0)
@@ -94,6 +97,28 @@ def test_a_proxy_stands_before_every_other_host(monkeypatch):
     assert "NO_PROXY" in caught.value.cure
 
 
+@pytest.mark.parametrize(
+    ("proxy", "base_url"),
+    [
+        ("http://user:s3cret@[bad", None),
+        ("http://user:s3cret@host:port", None),
+        ("http://user:s3cret@proxy..example:1", None),
+        (f"http://user:s3cret@{'a' * 64}.example:1", None),
+        (None, "https://us..googleapis.com/v1"),
+    ],
+)
+def test_an_address_that_is_none_is_called_a_wrong_setting_and_its_password_is_not_told(
+    monkeypatch, proxy, base_url
+):
+    """Case 34: asking again, as after a lost connection, would not help."""
+    if proxy is not None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(errors.NetworkError, match="cannot be made with these settings") as caught:
+        client(base_url).ask("Hello")
+    assert "HTTPS_PROXY" in caught.value.cure
+    assert "s3cret" not in f"{caught.value!r} {caught.value.details}"
+
+
 def test_what_the_surroundings_say_counts_for_the_next_request_of_the_same_client(
     certificate, monkeypatch, tmp_path
 ):
@@ -119,6 +144,49 @@ def test_what_the_surroundings_say_counts_for_the_next_request_of_the_same_clien
         claude.close()
     assert reply.text == "yes"
     assert seen[0].startswith(f"CONNECT {GOOGLE}:443".encode())
+
+
+def test_stop_ends_an_answer_that_comes_through_a_proxy_which_is_asked_over_tls(certificate, monkeypatch):
+    """TLS in TLS is no socket of Python; what is stopped must still end, or it is billed to its end."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    last: SimpleQueue[bytes] = SimpleQueue()
+
+    def proxy(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as outer:
+            received(outer)
+            outer.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            arrived, answer = ssl.MemoryBIO(), ssl.MemoryBIO()
+            inner = context.wrap_bio(arrived, answer, server_side=True)
+
+            def carried(step: Callable[[], object]) -> None:
+                try:
+                    step()
+                    waits = False
+                except ssl.SSLWantReadError:
+                    waits = True
+                outer.sendall(answer.read())
+                if waits:
+                    arrived.write(outer.recv(65536))
+                    carried(step)
+
+            carried(inner.do_handshake)
+            carried(lambda: inner.read(65536))
+            event = BODY.partition(b"\n\n")[0] + b"\n\n"
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"
+            carried(lambda: inner.write(head + event))
+            # Nothing, once the client has hung up.
+            last.put(outer.recv(1))
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with serving(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        claude = client()
+        stream = claude.stream("Hello")
+        assert next(iter(stream)).text == "yes"
+        stream.close()
+        assert last.get(timeout=30) == b""
+        claude.close()
 
 
 def test_the_netrc_file_does_not_replace_the_token(claude_emulator, home):

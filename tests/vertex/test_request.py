@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vertex_claude_magic import Claude
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request, in_project
@@ -166,7 +167,9 @@ def test_a_base_url_replaces_the_host_of_the_location(base_url):
     """Also for counting, and with a path of its own."""
     request = build(base_url=base_url)
     assert request.url.startswith(base_url.rstrip("/") + "/projects/p/locations/global/")
-    assert build_count_request(request).url.startswith(base_url.rstrip("/") + "/projects/p/locations/global/")
+    assert build_count_request(request, CATALOG).url.startswith(
+        base_url.rstrip("/") + "/projects/p/locations/global/"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,7 +182,10 @@ def test_no_name_changes_host_or_verb(name, value):
         request = build(**{name: value})
     except OptionError:
         return
-    for url, verb in ((request.url, "streamRawPredict"), (build_count_request(request).url, "rawPredict")):
+    for url, verb in (
+        (request.url, "streamRawPredict"),
+        (build_count_request(request, CATALOG).url, "rawPredict"),
+    ):
         parts = urlsplit(url)
         assert parts.netloc == "aiplatform.googleapis.com"
         assert parts.path.endswith(":" + verb)
@@ -279,7 +285,7 @@ def test_counting_keeps_what_counts_and_nothing_else():
     extra = {"tools": [], "tool_choice": {"type": "auto"}, "metadata": {"user_id": "u"}, "service_tier": "auto",
              "context_management": {"edits": []}}  # fmt: skip
     request = build(system="s", thinking=2048, stop=["x"], temperature=0.5, beta=["b"], set=extra)
-    count = build_count_request(request)
+    count = build_count_request(request, CATALOG)
     assert set(count.body) == {"anthropic_version", "messages", "system", "tools", "tool_choice", "thinking",
                                "context_management", "model"}  # fmt: skip
     assert count.body["model"] == "claude-haiku-4-5"
@@ -338,3 +344,25 @@ def test_a_request_in_its_own_project_is_not_built_again():
     assert in_project(request, "p") is request
     other = in_project(request, "q")
     assert (other.url, other.payload) == (request.url.replace("/p/", "/q/"), request.payload)
+
+
+def test_a_table_of_the_users_own_also_holds_for_headers(claude_emulator, tmp_path):
+    """Betas that counting refuses and the number of labels are facts of the table, as all others."""
+    table = {
+        "services": {"betas": {"refused_in_count": ["compact-2026-01-12"]}},
+        "limits": {"request": {"labels": 1}},
+    }
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps(table))
+    claude = Claude(
+        project=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+        models_file=str(file),
+    )
+    claude.count("Hello", beta=["compact-2026-01-12", "context-management-2025-06-27"])
+    assert claude_emulator.requests[-1].headers["anthropic-beta"] == "context-management-2025-06-27"
+    with pytest.raises(OptionError, match="2 billing labels are too many") as caught:
+        claude.request("Hello", label={"a": "1", "b": "2"})
+    assert caught.value.cure == "Use 1 at most."
+    claude.close()

@@ -121,16 +121,16 @@ def test_thinking_between_tools_works_up_to_effort_high(effort, refused):
     ([], {"anthropic-beta": " , "}, None),
 ])  # fmt: skip
 def test_all_betas_go_out_once_and_in_one_header(betas, header, sent):
-    headers = headers_of(betas, header, {})
+    headers = headers_of(betas, header, {}, CATALOG)
     assert [value for name, value in headers.items() if name.lower() == "anthropic-beta"] == ([sent] if sent else [])  # fmt: skip
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-other: 1", "a\nb", "bêta", "a\x00"])
 def test_a_beta_that_http_cannot_carry_is_refused(value):
     with pytest.raises(OptionError, match="anthropic-beta"):
-        headers_of([], {"anthropic-beta": value}, {})
+        headers_of([], {"anthropic-beta": value}, {}, CATALOG)
     with pytest.raises(OptionError, match="anthropic-beta"):
-        headers_of([value], {}, {})
+        headers_of([value], {}, {}, CATALOG)
 
 
 @pytest.mark.parametrize(("betas", "counted"), [
@@ -140,6 +140,6 @@ def test_a_beta_that_http_cannot_carry_is_refused(value):
     (["compact-2026-01-12"], "compact-2026-01-12"),
 ])  # fmt: skip
 def test_counting_leaves_two_betas_out_and_every_other_header_in(betas, counted):
-    headers = counting_headers(headers_of(betas, {"X-Team": "a"}, {"team": "a"}))
+    headers = counting_headers(headers_of(betas, {"X-Team": "a"}, {"team": "a"}, CATALOG), CATALOG)
     assert headers.get("anthropic-beta") == counted
     assert {"Content-Type", "X-Team", "X-Vertex-AI-Labels"} <= set(headers)

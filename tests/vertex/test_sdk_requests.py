@@ -18,6 +18,7 @@ from record_sdk_requests import SAMPLING, capture
 from sdk_cases import CASES, Case
 
 from vertex_claude_magic import Claude
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.vertex.request import Request, build_count_request
 
 RECORDED = json.loads((Path(__file__).parents[1] / "sdk_requests_1_17_0.json").read_text(encoding="utf-8"))
@@ -50,7 +51,7 @@ def ours(case: Case, **settings: Any) -> Request:
     fields = dict(case.fields)
     messages = fields.pop("messages")
     request = claude.request(messages, no_stream=case.kind != "stream", beta=case.betas, **options_of(fields))
-    return build_count_request(request) if case.kind == "count" else request
+    return build_count_request(request, Catalog.load()) if case.kind == "count" else request
 
 
 def on_the_wire(request: Request) -> dict[str, Any]:

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
-    from vertex_claude_magic.emulator.batch.jobs import BatchJobs
-    from vertex_claude_magic.emulator.bigquery.tables import Tables
+    from vertex_claude_magic.emulator.batch import BatchJobs
+    from vertex_claude_magic.emulator.bigquery import Tables
     from vertex_claude_magic.emulator.google.barred import Barred
     from vertex_claude_magic.emulator.google.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.http.response import Received
     from vertex_claude_magic.emulator.storage.objects import Buckets
 
-__all__ = ["BUCKET", "Emulator"]
+__all__ = ["Emulator"]
 
 _LOOPBACK = "127.0.0.1"
 # The bucket that every emulator has.
-BUCKET = "emulator-bucket"
+_BUCKET = "emulator-bucket"
 _JOIN_SECONDS = 10.0
 
 
@@ -103,7 +103,7 @@ class Emulator:
         self.google = Google(origin=self.origin, project=project)
         self._service = Service(project=project, google=self.google, script=loaded, pace=pace, demo=demo)
         # So that a batch can be tried without making one first.
-        self._service.storage.buckets.make(BUCKET, "us-east5")
+        self._service.storage.buckets.make(_BUCKET, "us-east5")
         self._lock = threading.Lock()
         self._requests: list[Received] = []
         # Also at the end of the process, where `close` was forgotten.

@@ -7,27 +7,27 @@ knows no sockets.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import threading
 import time
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.emulator.batch.jobs import BatchJobs, is_batch_path
-from vertex_claude_magic.emulator.bigquery.tables import Tables, is_table_path
+from vertex_claude_magic.emulator.batch import BatchJobs, is_batch_path
+from vertex_claude_magic.emulator.bigquery import Tables, is_table_path
 from vertex_claude_magic.emulator.google.barred import Places
-from vertex_claude_magic.emulator.google.listing import listing
+from vertex_claude_magic.emulator.google.listing import is_listing, listing
 from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path
 from vertex_claude_magic.emulator.google.setup_problems import NO_PROBLEM
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
 from vertex_claude_magic.emulator.messages.ask import Ask, Route, route
 from vertex_claude_magic.emulator.messages.cache import PromptCache
-from vertex_claude_magic.emulator.messages.checks import not_found, refusal, unservable
+from vertex_claude_magic.emulator.messages.checks import refusal, unservable
 from vertex_claude_magic.emulator.messages.history import History
-from vertex_claude_magic.emulator.messages.problems import Problem, fault_response
+from vertex_claude_magic.emulator.messages.problems import Problem, fault_response, not_found
 from vertex_claude_magic.emulator.messages.replies import respond
 from vertex_claude_magic.emulator.messages.script import Reply, Script, Scripted
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
@@ -35,7 +35,7 @@ from vertex_claude_magic.emulator.storage.routes import Storage, is_storage_path
 from vertex_claude_magic.models.catalog import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from vertex_claude_magic.emulator.google.endpoints import Google
     from vertex_claude_magic.json_types import Json
@@ -49,7 +49,6 @@ _NOT_FOUND = Response(
     pieces=(b"<!DOCTYPE html><title>Error 404 (Not Found)</title><p>The requested URL was not found.</p>",),
     content_type="text/html; charset=utf-8",
 )
-_LISTING = re.compile(r"/v1(beta1)?/publishers/anthropic/models(/[^/:]+)?")
 Outcome = tuple[Response, Fault | None]
 
 
@@ -105,33 +104,22 @@ class Service:
 
     def handle(self, received: Received) -> Outcome:
         """Answer one request."""
-        setup = self.setup_problem
+        setup, path = self.setup_problem, received.path
         if (google := self.google.handle(received)) is not None:
             return google, setup.metadata if "metadata-flavor" in received.headers else None
-        found = route(received.path)
-        listed = received.method == "GET" and _LISTING.fullmatch(received.path)
-        stored, batched = is_storage_path(received.path), is_batch_path(received.path)
-        tabled = is_table_path(received.path)
-        if found is None and not (listed or stored or batched or tabled or is_config_path(received.path)):
+        found = route(path) or self._other(received)
+        if found is None:
             return _NOT_FOUND, None
         with self._lock:
             fault = self._faults.popleft() if self._faults else setup.fault()
         if fault is not None and fault.replaces_reply:
             return fault_response(fault), fault
-        # Google's clients send no token to an emulator.
-        anonymous = (stored or tabled) and "authorization" not in received.headers
+        # Google's clients of files and tables send no token to an emulator.
+        anonymous = (is_storage_path(path) or is_table_path(path)) and "authorization" not in received.headers
         if not anonymous and (problem := self.google.unauthenticated(received)) is not None:
-            return problem.response(streaming=bool(found and found.streaming)), fault
-        other = self.storage if stored else self.tables if tabled else self.batches if batched else None
-        if other is not None:
-            return other.handle(received), fault
-        if found is None:
-            answer = (
-                listing(self.catalog, received, dict(self.listed))
-                if listed
-                else self.configs.handle(received)
-            )
-            return answer, fault
+            return problem.response(streaming=isinstance(found, Route) and found.streaming), fault
+        if not isinstance(found, Route):
+            return found(received), fault
         asked = received.body.get("model") if isinstance(received.body, dict) else None
         named = str(asked or "") if found.counting else found.model
         ask = setup.refuse(found, named) or unservable(found, received, self.catalog, self.project)
@@ -144,6 +132,18 @@ class Service:
             return json_response({"input_tokens": input_tokens(ask.body)}), fault
         answered, own = self._reply(ask)
         return answered, own if own is not None and own.replaces_reply else fault or own
+
+    def _other(self, received: Received) -> Callable[[Received], Response] | None:
+        """Return what answers a request that is none for a model, by its path; None where nothing does."""
+        if is_storage_path(received.path):
+            return self.storage.handle
+        if is_table_path(received.path):
+            return self.tables.handle
+        if is_batch_path(received.path):
+            return self.batches.handle
+        if is_config_path(received.path):
+            return self.configs.handle
+        return partial(listing, self.catalog, dict(self.listed)) if is_listing(received) else None
 
     def _reply(self, ask: Ask) -> Outcome:
         """Answer a question that breaks no rule."""
@@ -164,26 +164,28 @@ class Service:
         frame = {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
         return respond(ask, scripted, frame=frame, pace=self._pace), own
 
-    def _answer_row(self, location: str, model: str, body: Json) -> tuple[dict[str, Any] | None, str]:
+    def _answer_row(
+        self, location: str, model: str, body: Mapping[str, Json]
+    ) -> tuple[dict[str, Any] | None, str]:
         """Answer a row of a batch as a question of its own."""
         row = self.catalog.find(model)
-        if row is None or not isinstance(body, dict):
+        if row is None or not body:
             return None, "INVALID_ARGUMENT: the row contains no request."
-        asked = Route(
-            project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
-        )
+        asked = Route(project=self.project, location=location, model=model)
         ask = Ask(route=asked, body=body, model=row, catalog=self.catalog)
         if (problem := refusal(ask)) is not None:
             return None, json.dumps(problem.body(), ensure_ascii=False)
         response, _ = self._reply(ask)
-        answer = json.loads(b"".join(response.pieces))
+        try:
+            answer = json.loads(b"".join(response.pieces))
+        except ValueError:
+            # A script may hold the bytes of a stream, or a web page.
+            return None, "INTERNAL: the answer is not a message."
         return (answer, "") if response.status == 200 else (None, json.dumps(answer, ensure_ascii=False))
 
     def _batch_refusal(self, model: str, location: str) -> Problem | None:
         row = self.catalog.find(model)
-        asked = Route(
-            project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
-        )
+        asked = Route(project=self.project, location=location, model=model)
         if row is None or row.lifecycle not in {"active", "deprecated"}:
-            return not_found(asked, model)
+            return not_found(asked.resource(model))
         return self.places.refusal(asked, row)

@@ -284,7 +284,7 @@ class AvailabilityCheck:
     def _send(self, cell: GridCell) -> PendingResponse:
         request = fixed_request(self._target, model=cell.model, project=self._project, region=cell.location)
         if not self._probe:
-            request = build_count_request(request)
+            request = build_count_request(request, self._catalog)
         self._asked += 1
         # A check says how things are now; a repeated call would hide that, and exceed the bound.
         return self._session.send(request, self._target, timeout=_EACH, retry=False)

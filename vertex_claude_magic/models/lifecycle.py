@@ -25,8 +25,6 @@ __all__ = [
     "FLOOR",
     "INVITED",
     "Reminder",
-    "is_near_end",
-    "is_past_floor",
     "lifecycle_notice",
     "lost_features",
     "panel_label",
@@ -90,7 +88,7 @@ def status_lines(model: Model, today: date | None = None) -> tuple[str, ...]:
     >>> status_lines(Catalog.load().find("claude-sonnet-5-5"), date(2026, 11, 26))
     ('active', 'at least until 2027-09-28')
     """
-    past = is_past_floor(model, today)
+    past = _is_past_floor(model, today)
     return _parts(model, word_of(model), "may end any day" if past else _floor(model, FLOOR, today))
 
 
@@ -104,7 +102,7 @@ def status_details(model: Model, today: date | None = None) -> str:
     >>> status_details(table.find("claude-sonnet-5-5"), day), status_details(table.find("claude-mythos-5-2"), day)
     ('Available until at least 28 Sep 2027', 'invited customers only')
     """
-    if model.lifecycle == "active" and model.not_sooner_than and not is_past_floor(model, today):
+    if model.lifecycle == "active" and model.not_sooner_than and not _is_past_floor(model, today):
         return f"Available until at least {_spoken_day(model.not_sooner_than)}"
     word = INVITED if model.lifecycle == "limited" else word_of(model)
     api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
@@ -116,35 +114,34 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def _spoken_day(day: str) -> str:
-    try:
-        read = date.fromisoformat(day)
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return day
+    read = _day(day)
     # Not strftime, whose months depend on the user's language.
-    return f"{read.day} {_MONTHS[read.month - 1]} {read.year}"
+    return day if read is None else f"{read.day} {_MONTHS[read.month - 1]} {read.year}"
 
 
-def is_past_floor(model: Model, today: date | None = None) -> bool:
+def _day(text: str | None) -> date | None:
+    """Read YYYY-MM-DD; None where there is none, or only a month or a year, as a user's own table may have."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _is_past_floor(model: Model, today: date | None = None) -> bool:
     """Tell whether the day before which a model was not to end has come; the arguments are those of `status`.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> is_past_floor(Catalog.load().find("claude-haiku-4-5@20251001"), date(2026, 10, 15))
+    >>> _is_past_floor(Catalog.load().find("claude-haiku-4-5@20251001"), date(2026, 10, 15))
     True
     """
-    if model.lifecycle == "retired" or not model.not_sooner_than:
-        return False
-    try:
-        return date.fromisoformat(model.not_sooner_than) <= (today or _today())
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return False
+    floor = _day(model.not_sooner_than) if model.lifecycle != "retired" else None
+    return floor is not None and floor <= (today or _today())
 
 
 def _floor(model: Model, words: str, today: date | None) -> str | None:
     if model.lifecycle == "retired" or not model.not_sooner_than:
         return None
-    words = "may end any day since" if is_past_floor(model, today) else words
+    words = "may end any day since" if _is_past_floor(model, today) else words
     return f"{words} {model.not_sooner_than}"
 
 
@@ -224,11 +221,11 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
     if row.lifecycle == "deprecated":
         since = f" since {row.deprecated_on}" if row.deprecated_on else ""
         ends.append(f"is {word_of(row)}{since}")
-    if is_past_floor(row, today):
+    if _is_past_floor(row, today):
         ends.append(f"may end on Vertex AI any day since {row.not_sooner_than} (no date is set)")
-    elif is_near_end(row.not_sooner_than, today):
+    elif _is_near_end(row.not_sooner_than, today):
         ends.append(f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)")
-    if is_near_end(row.api_retired_on, today):
+    if _is_near_end(row.api_retired_on, today):
         tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"
         # The Claude API and Vertex AI end models on days of their own.
         ends.append(f"{tense} on the Claude API on {row.api_retired_on} (Google sets its own date)")
@@ -247,17 +244,14 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
     return f"{said} {quote(successor.name, 80)}{where} would take its place: {changes}."
 
 
-def is_near_end(day: str | None, today: date) -> bool:
+def _is_near_end(day: str | None, today: date) -> bool:
     """Tell whether a date (YYYY-MM-DD) is at most 60 days away or past.
 
-    >>> is_near_end("2026-12-24", date(2026, 11, 26)), is_near_end("2027-12", date(2026, 11, 26))
+    >>> _is_near_end("2026-12-24", date(2026, 11, 26)), _is_near_end("2027-12", date(2026, 11, 26))
     (True, False)
     """
-    try:
-        return day is not None and date.fromisoformat(day) - today <= _NEAR
-    except ValueError:
-        # A month or a year in a table of the user's own.
-        return False
+    found = _day(day)
+    return found is not None and found - today <= _NEAR
 
 
 def lost_features(row: Model, successor: Model) -> Iterator[str]:

@@ -15,7 +15,6 @@ __all__ = ["NOTE_KINDS", "Seen", "Sighting", "Sightings", "State"]
 State = Literal["usable", "not enabled", "no quota", "not served", "retired", "not checked"]
 # The kinds of notes that sightings are kept under: one a cell of the grid, and one for Google's list.
 NOTE_KINDS = ("availability", "publisher models")
-_AVAILABILITY, _LIST = NOTE_KINDS
 
 Noted = Mapping[str, tuple[Any, datetime]]
 

@@ -1,23 +1,21 @@
-"""What tokens cost: the prices of a model, what one answer comes to, and how USD are written.
+"""What tokens cost: the prices of a model at a location, and how USD are written.
 
 Prices are USD per million tokens. The figures live in the model table; here is only the arithmetic:
-which price tier a prompt falls into, the premium of every endpoint but `global`, the discount of batch
-prediction, and the fee of a web search. A price that the table does not know makes the sum unknown.
+which price tier a prompt falls into, and the premium of every endpoint but `global`. What an answer cost, tells
+`cost` beside its `Usage`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from vertex_claude_magic.models.model import Model, Tier
 
 __all__ = [
-    "TokenUsage",
-    "cost",
     "rate",
     "rates",
     "sum_of_costs",
@@ -27,65 +25,10 @@ __all__ = [
     "usd_words",
 ]
 
-_MILLION = 1_000_000
 # USD; smaller sums are not written out.
 _LEAST = 0.00001
 # Those to which the premium applies.
 _TOKEN_PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
-
-
-class _CacheWrites(Protocol):
-    @property
-    def ephemeral_5m_input_tokens(self) -> int: ...
-    @property
-    def ephemeral_1h_input_tokens(self) -> int: ...
-
-
-class _ServerTools(Protocol):
-    @property
-    def web_search_requests(self) -> int: ...
-
-
-class _TokenCounts(Protocol):
-    @property
-    def type(self) -> str | None:
-        """Of a step of the service what it did, such as "message" or "compaction"."""
-
-    @property
-    def input_tokens(self) -> int:
-        """Prompt tokens neither read from nor written to the cache."""
-
-    @property
-    def output_tokens(self) -> int:
-        """Tokens of the answer, thinking included."""
-
-    @property
-    def cache_creation_input_tokens(self) -> int:
-        """Prompt tokens written to the cache."""
-
-    @property
-    def cache_read_input_tokens(self) -> int:
-        """Prompt tokens read from the cache."""
-
-    @property
-    def cache_creation(self) -> _CacheWrites | None:
-        """The cache writes by lifetime, where the service reports it."""
-
-
-class TokenUsage(_TokenCounts, Protocol):
-    """The part of the usage object of the Messages API that decides the cost."""
-
-    @property
-    def iterations(self) -> Sequence[_TokenCounts]:
-        """What the steps of the service took, where it reports them."""
-
-    @property
-    def speed(self) -> str | None:
-        """How fast the answer was served: "standard" or "fast"; None where the service does not report it."""
-
-    @property
-    def server_tool_use(self) -> _ServerTools | None:
-        """How often the service's own tools ran."""
 
 
 def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
@@ -129,57 +72,6 @@ def rates(model: Model, location: str) -> Iterator[tuple[int, Tier]]:
         here = rate(model, location, tier.over_input_tokens + 1)
         if here is not None:
             yield tier.over_input_tokens, here
-
-
-def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:
-    """Return what one answer cost in USD, or None where a price that it needs is unknown.
-
-    The batch discount is taken from every token price (Google Cloud docs, Batch predictions with Claude
-    models, 2026-11), and fast mode multiplies every one (Google Cloud docs, Fast mode for Claude models,
-    2026-11). The fee of a web search is an add-on that gets neither discount nor premium.
-
-    Args:
-        model: The row of the model that answered.
-        location: The location that served the request.
-        usage: The usage object of the reply.
-        batch: Whether the answer came from batch prediction.
-
-    >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> from vertex_claude_magic.vertex.reply import Usage
-    >>> sonnet = Catalog.load().find("claude-sonnet-5-5")
-    >>> cost(sonnet, "global", Usage(input_tokens=1_000, output_tokens=500))
-    0.007
-    """
-    # A step that is no message is not in the other numbers (anthropic 2.14.0, `BetaUsage.iterations`).
-    beside = [step for step in usage.iterations if step.type != "message"]
-    # What an advisor or a fallback took has the price of another model.
-    if {step.type for step in beside} - {"compaction"}:
-        return None
-    parts: list[tuple[int, float | None]] = []
-    for used in (usage, *beside):
-        one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
-        counts = {
-            "input": used.input_tokens,
-            "output": used.output_tokens,
-            # What the detail leaves unexplained was written for five minutes, the default of the API.
-            "cache_write_5m": max(used.cache_creation_input_tokens - one_hour, 0),
-            "cache_write_1h": one_hour,
-            "cache_read": used.cache_read_input_tokens,
-        }
-        prompt = used.input_tokens + used.cache_creation_input_tokens + used.cache_read_input_tokens
-        tier = rate(model, location, prompt)
-        # A price that is not needed may be unknown.
-        parts += [(count, getattr(tier, name, None)) for name, count in counts.items() if count]
-    tools = usage.server_tool_use
-    searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
-    factor = model.prices.batch_factor if batch else 1.0
-    pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
-    needed = [*[price for _, price in parts], *([fee] if searches else ())]
-    if factor is None or pace is None or None in needed:
-        return None
-    tokens = sum([count * (price or 0.0) for count, price in parts]) / _MILLION
-    # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
-    return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
 
 
 def sum_of_costs(costs: Iterable[float | None]) -> float | None:

@@ -10,6 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from vertex_claude_magic.models.model import Model, Prices, Rules, Tier
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -106,47 +107,48 @@ _NUMBER = _Kind(
 _DATE = _Kind("a date (YYYY, YYYY-MM or YYYY-MM-DD)", _is_date)
 _OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
 _LIST = _Kind("a list", lambda value: isinstance(value, list))
-_LEVEL = _one_of("low", "medium", "high", "xhigh", "max")
-_LEVELS = _list_of("low", "medium", "high", "xhigh", "max")
-_THINKING = _list_of("enabled", "adaptive", "disabled", "between_tools")
+_LEVELS = ("low", "medium", "high", "xhigh", "max")
+# By the annotations of the rows that are made of the file.
+_BY_TYPE = {
+    "str": _TEXT,
+    "str | None": _or_null(_TEXT),
+    "tuple[str, ...]": _TEXTS,
+    "tuple[str, ...] | None": _or_null(_TEXTS),
+    "bool": _FLAG,
+    "bool | None": _or_null(_FLAG),
+    "int": _COUNT,
+    "int | None": _or_null(_COUNT),
+    "float": _NUMBER,
+    "float | None": _or_null(_NUMBER),
+}
 
-_ROW = {
-    **dict.fromkeys(("id", "name", "family"), _TEXT),
-    **dict.fromkeys(("other_ids", "api_ids", "aliases", "capabilities", "sources", "disagreements"), _TEXTS),
-    **dict.fromkeys(
-        ("released", "deprecated_on", "retired_on", "not_sooner_than", "api_retired_on"), _or_null(_DATE)
-    ),
-    **dict.fromkeys(("context_tokens", "max_output_tokens", "min_cacheable_tokens"), _or_null(_COUNT)),
-    **dict.fromkeys(("successor", "rules"), _or_null(_TEXT)),
-    "lifecycle": _one_of("active", "deprecated", "retired", "limited"),
-    "locations": _or_null(_TEXTS),
-    "prices": _OBJECT,
-}
-_PRICES = {
-    "tiers": _LIST,
-    "endpoint_premium": _NUMBER,
-    "batch_factor": _or_null(_NUMBER),
-    "fast_factor": _or_null(_NUMBER),
-}
-_TIER = {
-    "over_input_tokens": _FLOOR,
-    **dict.fromkeys(("input", "output", "cache_write_5m", "cache_write_1h", "cache_read"), _or_null(_NUMBER)),
-}
-_RULES = {
-    "thinking": _THINKING,
-    "thinking_default": _one_of("off", "adaptive", "always"),
-    "disabled_max_effort": _or_null(_LEVEL),
-    "min_thinking_budget": _COUNT,
-    "effort": _LEVELS,
-    "default_effort": _or_null(_LEVEL),
-    **dict.fromkeys(("sampling", "prefill", "forced_tool_choice"), _FLAG),
-    "structured_outputs": _or_null(_FLAG),
-    "image_edge": _COUNT,
-    "system_messages": _one_of("obeyed", "ignored", "refused"),
-    "computer_tools": _or_null(_TEXTS),
-    "preserved_thinking": _or_null(_one_of("every account", "new accounts")),
-    "sources": _TEXTS,
-}
+
+def _fields(row: type, **narrower: _Kind) -> dict[str, _Kind]:
+    return {name: narrower.get(name) or _BY_TYPE[kind] for name, kind in row.__annotations__.items()}
+
+
+_DATES = ("released", "deprecated_on", "retired_on", "not_sooner_than", "api_retired_on")
+_ROW = _fields(
+    Model,
+    lifecycle=_one_of("active", "deprecated", "retired", "limited"),
+    rules=_or_null(_TEXT),
+    prices=_OBJECT,
+    **dict.fromkeys(_DATES, _or_null(_DATE)),
+)
+_PRICES = _fields(Prices, tiers=_LIST)
+# The fee of all models is a fact about the service.
+del _PRICES["web_search"]
+_TIER = _fields(Tier, over_input_tokens=_FLOOR)
+_RULES = _fields(
+    Rules,
+    thinking=_list_of("enabled", "adaptive", "disabled", "between_tools"),
+    thinking_default=_one_of("off", "adaptive", "always"),
+    disabled_max_effort=_or_null(_one_of(*_LEVELS)),
+    effort=_list_of(*_LEVELS),
+    default_effort=_or_null(_one_of(*_LEVELS)),
+    system_messages=_one_of("obeyed", "ignored", "refused"),
+    preserved_thinking=_or_null(_one_of("every account", "new accounts")),
+)
 _LIMITS = (
     *("bytes", "messages", "labels", "tokens", "base64_bytes", "count", "count_under_1m_context"),
     *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens", "jobs"),

@@ -13,11 +13,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import cost, usd_estimate, usd_limit
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.vertex.reply import CacheCreation, Usage
+from vertex_claude_magic.vertex.reply import CacheCreation, Usage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,14 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
-from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.prompts.secrets import find_secret, searchable
 from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall, utc_second
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
-from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.reply import Reply, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

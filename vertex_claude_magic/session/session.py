@@ -247,7 +247,7 @@ class Session:
             raise
         if known is None:
             with sources.missed_without_login():
-                known = read_count(self.send(build_count_request(request), target).whole())
+                known = read_count(self.send(build_count_request(request, target.catalog), target).whole())
             self.records.keep_count(sources, request, known)
         return known
 
@@ -290,7 +290,8 @@ class Session:
     def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:
         """Return who asks and sets what belongs to the chosen model in the chosen location."""
         # Questions do without it, and the first one should not wait for its import.
-        from vertex_claude_magic.transport.admin import Admin, ModelPlace
+        from vertex_claude_magic.transport.admin import Admin
+        from vertex_claude_magic.transport.resources import ModelPlace
 
         place = ModelPlace(
             project=self.project(target, notify),

@@ -227,7 +227,7 @@ class Stream:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
         if not (self._builder.complete and usage.counted):
             return None
-        from vertex_claude_magic.models.prices import cost
+        from vertex_claude_magic.vertex.reply import cost
 
         catalog = self._context.catalog
         row = catalog.find(model) or catalog.find(self.request.model)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.prices import cost, usd_estimate
-from vertex_claude_magic.vertex.reply import Usage
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.vertex.reply import Usage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,8 +1,7 @@
 """What an administrator asks of Vertex AI: the publisher's model list, a model's configuration, operations.
 
 The methods are those of the v1beta1 REST reference of Vertex AI (Google Cloud docs, 2026-11):
-`publishers.models.list`, `fetchPublisherModelConfig`, `setPublisherModelConfig` and `operations.get`. They
-go to the host of the chosen location, through the same transport as questions.
+`publishers.models.list`, `fetchPublisherModelConfig`, `setPublisherModelConfig` and `operations.get`.
 """
 
 from __future__ import annotations
@@ -10,67 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
-from vertex_claude_magic.vertex.request import Request
+from vertex_claude_magic.transport.resources import pages, unexpected_form
+from vertex_claude_magic.vertex.endpoint import check_project, model_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.transport.resources import JsonCall, ModelPlace
 
-__all__ = ["Admin", "JsonCall", "ListedModel", "ModelPlace"]
+__all__ = ["Admin", "ListedModel"]
 
 Config = Mapping[str, Any]
 
 _OPERATION_NAME = re.compile(r"projects/[A-Za-z0-9._:-]+(?:/[A-Za-z0-9._@:-]+)*/operations/[A-Za-z0-9._-]+")
-_MOST_PAGES = 50
-_PAGE_SIZE = 100
 # Seconds between two looks at an operation: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 1.0, 1.5, 10.0
 _DENIED_CODE = 7  # PERMISSION_DENIED of google.rpc.Code
-_NONE: Mapping[str, str] = MappingProxyType({})
+# The reasons of Google's for which a role is lacking; proxies and older services give none.
+_ROLE_REASONS = ("", "IAM_PERMISSION_DENIED")
 _NO_HOST_FOR_LISTS = frozenset({404, 501})
-
-
-class JsonCall(Protocol):
-    """Sends a request and returns its answer as JSON; `retry` says whether it may be sent again."""
-
-    def __call__(self, request: Request, *, retry: bool = True) -> Any:
-        """Send it, and wait for the answer."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelPlace:
-    """One model in one location of one project, which a configuration is for.
-
-    `base_url` is another host than Google's, such as an emulator; it ends in `/v1`.
-    """
-
-    project: str
-    region: str
-    model: str = ""
-    base_url: str | None = None
-
-    @property
-    def api(self) -> str:
-        """The base URL of the API version that has these methods.
-
-        >>> ModelPlace(project="p", region="eu").api
-        'https://aiplatform.eu.rep.googleapis.com/v1beta1'
-        """
-        base = (self.base_url or base_url_of(check_location(self.region))).rstrip("/")
-        if not base.endswith("/v1"):
-            raise errors.OptionError(
-                "The base URL does not end in /v1, so the address of this method cannot be derived from it.",
-                cure="Set base_url to an address that ends in /v1, or clear it.",
-            )
-        return f"{base}beta1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,17 +79,30 @@ class Admin:
             APIError: the host of the location has no such list, or the account may not read it.
         """
         listed: list[ListedModel] = []
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self._page(token)
-            entries = page.get("publisherModels")
-            for entry in entries if isinstance(entries, list) else ():
-                if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
-                    version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
-                    listed.append(ListedModel(name=name, version=version, stage=stage))
-            token = str(page.get("nextPageToken") or "")
-            if not token:
-                break
+        place = self.place
+        # The list has no project in its path, so Google would ask the one that the login belongs to.
+        payer = {"x-goog-user-project": check_project(place.project)}
+        url = f"{place.v1beta1}/publishers/anthropic/models"
+        try:
+            for page in pages(self._call, place, url, what="The model list", headers=payer):
+                entries = page.get("publisherModels")
+                for entry in entries if isinstance(entries, list) else ():
+                    known = entry if isinstance(entry, Mapping) else {}
+                    path, version, stage = (
+                        str(known.get(key) or "") for key in ("name", "versionId", "launchStage")
+                    )
+                    if name := path.rpartition("/")[2]:
+                        listed.append(ListedModel(name=name, version=version, stage=stage))
+        except errors.PermissionDenied as error:
+            _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")
+        except errors.APIError as error:
+            if error.status not in _NO_HOST_FOR_LISTS:
+                raise
+            raise errors.APIError(
+                f"The host of {quote(place.region, 40)} has no list of models ({error.status}).",
+                cure=spelled("Use {}; this request contains none of your text.", option("region", "global")),
+                details=error.details,
+            ) from None
         return listed
 
     def config(self) -> Config:
@@ -136,7 +112,7 @@ class Admin:
             PermissionDenied: the account may not read it; the cure names the role.
         """
         try:
-            found = self._call(self._request("GET", f"{self._model_path('fetchPublisherModelConfig')}"))
+            found = self._call(self.place.request("GET", self._method("fetchPublisherModelConfig")))
         except errors.PermissionDenied as error:
             _refuse(error, f"read the configuration of {self.place.model}", "roles/aiplatform.viewer")
         except errors.ModelNotFound as error:
@@ -145,7 +121,7 @@ class Admin:
                 return {}
             raise
         if not isinstance(found, Mapping):
-            raise _odd("The configuration")
+            raise unexpected_form("The configuration")
         return found
 
     def set_config(self, config: Config, *, seconds: float) -> None:
@@ -162,8 +138,8 @@ class Admin:
             OperationFailed: Google could not do it.
             DeadlineExceeded: the operation is not over yet; it goes on.
         """
-        path = self._model_path("setPublisherModelConfig")
-        request = self._request("POST", path, {"publisherModelConfig": dict(config)})
+        url = self._method("setPublisherModelConfig")
+        request = self.place.request("POST", url, {"publisherModelConfig": dict(config)})
         try:
             operation = self._call(request, retry=False)
         except errors.PermissionDenied as error:
@@ -178,66 +154,27 @@ class Admin:
                 )
             self._pause(wait)
             wait = min(wait * _GROWTH, _LONGEST_LOOK)
-            operation = self._call(self._request("GET", f"/{operation['name']}"))
+            url = f"{self.place.v1beta1}/{operation['name']}"
+            operation = self._call(self.place.request("GET", url))
         if isinstance(failure := operation.get("error"), Mapping):
             raise _failed(failure, self.place)
 
-    def _page(self, token: str) -> Mapping[str, Any]:
-        from urllib.parse import quote as percent_encode
-        from urllib.parse import urlencode
-
-        query = urlencode({"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})})
-        # The list has no project in its path, so Google would ask the one that the login belongs to.
-        payer = {"x-goog-user-project": percent_encode(self.place.project, safe=":.-_")}
-        request = self._request("GET", f"/publishers/anthropic/models?{query}", headers=payer)
-        try:
-            page = self._call(request)
-        except errors.PermissionDenied as error:
-            _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")
-        except errors.APIError as error:
-            if error.status not in _NO_HOST_FOR_LISTS:
-                raise
-            raise errors.APIError(
-                f"The host of {quote(self.place.region, 40)} has no list of models ({error.status}).",
-                cure=spelled("Use {}; this request contains none of your text.", option("region", "global")),
-                details=error.details,
-            ) from None
-        if not isinstance(page, Mapping):
-            raise _odd("The model list")
-        return page
-
-    def _model_path(self, verb: str) -> str:
+    def _method(self, verb: str) -> str:
+        """Return the address of a method of the model."""
         place = self.place
-        return model_path(project=place.project, location=place.region, model=place.model, verb=verb)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] = _NONE,
-    ) -> Request:
-        place = self.place
-        return Request(
-            url=place.api + path,
-            headers={"Content-Type": "application/json", **headers},
-            body=body or {},
-            method=method,
-            model=place.model,
-            project=place.project,
-            region=place.region,
-        )
+        path = model_path(project=place.project, location=place.region, model=place.model, verb=verb)
+        return place.v1beta1 + path
 
 
 def _is_over(operation: Json) -> bool:
     if not isinstance(operation, Mapping):
-        raise _odd("The operation")
+        raise unexpected_form("The operation")
     if operation.get("done") is True:
         return True
     name = str(operation.get("name") or "")
     # The name becomes part of an address that gets a token.
     if not _OPERATION_NAME.fullmatch(name) or ".." in name:
-        raise _odd("The operation")
+        raise unexpected_form("The operation")
     return False
 
 
@@ -254,7 +191,7 @@ def _failed(failure: Mapping[str, Any], place: ModelPlace) -> errors.ClaudeError
 
 def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
     """Say which role is missing; other reasons for a 403 keep their own cure."""
-    if type(error) is not errors.PermissionDenied:
+    if type(error) is not errors.PermissionDenied or error.details.get("reason") not in _ROLE_REASONS:
         raise error
     project = quote(str(error.details.get("project")), 80)
     raise errors.PermissionDenied(
@@ -264,9 +201,3 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
         f"--member=user:YOU --role={role}",
         details=error.details,
     ) from None
-
-
-def _odd(what: str) -> errors.ProtocolError:
-    return errors.ProtocolError(
-        f"{what} has an unexpected form.", cure="Check for a proxy between this machine and Google."
-    )

@@ -11,23 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic import errors
-from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.endpoint import base_url_of, check_location
-from vertex_claude_magic.vertex.request import Request
+from vertex_claude_magic.transport.resources import pages, unexpected_form
+from vertex_claude_magic.vertex.endpoint import check_location, check_project
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.transport.admin import JsonCall
+    from vertex_claude_magic.transport.resources import JsonCall, ModelPlace
 
 __all__ = ["FINAL", "BatchApi", "RemoteJob", "job_body"]
 
 _NAME = re.compile(
     r"projects/[A-Za-z0-9._:-]+/locations/(?P<location>[a-z0-9-]+)/batchPredictionJobs/[A-Za-z0-9_-]+"
 )
-_PROJECT = re.compile(r"[A-Za-z0-9._:-]+")
-_MOST_PAGES = 20
-_PAGE_SIZE = 100
+_WHAT = "The batch job"
 # Without the prefix JOB_STATE_; google-cloud-aiplatform 2.7.0 has the same set of states that a job does not leave.
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"})
 
@@ -92,87 +88,52 @@ def job_body(
 
 
 class BatchApi:
-    """The jobs of one project in one location.
+    """The jobs of one project in one location, which is never `global`.
 
     Args:
         call: Sends a request and returns its answer as JSON.
-        project: The project that pays.
-        location: Where the jobs run; never `global`.
-        model: The model, for the errors that may come back.
-        base_url: Another host than Google's, such as an emulator; it ends in `/v1`.
+        place: The project and the location; its model is for the errors that may come back.
     """
 
-    def __init__(
-        self, call: JsonCall, *, project: str, location: str, model: str = "", base_url: str | None = None
-    ) -> None:
-        if not _PROJECT.fullmatch(project) or ".." in project:
-            raise errors.OptionError(
-                f"{quote(project, 60)!r} is not a valid project id.",
-                cure="Use the project id as Google Cloud shows it.",
-            )
-        self._call = call
-        self._project, self._location, self._model = project, location, model
-        self._base = (base_url or base_url_of(check_location(location))).rstrip("/")
+    def __init__(self, call: JsonCall, place: ModelPlace) -> None:
+        self._call, self._place = call, place
+        project, location = check_project(place.project), check_location(place.region)
+        self._jobs = f"{place.v1}/projects/{project}/locations/{location}/batchPredictionJobs"
 
     def create(self, body: Mapping[str, Json]) -> RemoteJob:
         """Create a job. It is sent once, because a second one would be paid too; `find` shows whether it arrived."""
-        return _read(self._call(self._request("POST", self._parent, body), retry=False))
+        return _read(self._call(self._place.request("POST", self._jobs, body), retry=False))
 
     def get(self, name: str) -> RemoteJob:
         """Return a job as it is now."""
-        return _read(self._call(self._request("GET", f"/{self._checked(name)}")))
+        return _read(self._call(self._place.request("GET", self._url(name))))
 
     def cancel(self, name: str) -> None:
         """Ask for the end of a job, which keeps the results that it has."""
-        self._call(self._request("POST", f"/{self._checked(name)}:cancel", {}))
+        self._call(self._place.request("POST", f"{self._url(name)}:cancel"))
 
     def find(self, display_name: str) -> RemoteJob | None:
         """Return the newest job of a name, None if there is none."""
-        from urllib.parse import urlencode
-
-        token = ""
-        for _ in range(_MOST_PAGES):
-            more = {"pageToken": token} if token else {}
-            query = urlencode({"filter": f'displayName="{display_name}"', "pageSize": _PAGE_SIZE, **more})
-            page = self._call(self._request("GET", f"{self._parent}?{query}"))
-            if not isinstance(page, Mapping):
-                raise _odd()
+        wanted = {"filter": f'displayName="{display_name}"'}
+        for page in pages(self._call, self._place, self._jobs, what=_WHAT, query=wanted):
             listed = page.get("batchPredictionJobs")
             for each in listed if isinstance(listed, list) else ():
                 # Compared here too, in case that the filter is not applied.
                 if isinstance(each, Mapping) and each.get("displayName") == display_name:
                     return _read(each)
-            token = str(page.get("nextPageToken") or "")
-            if not token:
-                break
         return None
 
-    @property
-    def _parent(self) -> str:
-        return f"/projects/{self._project}/locations/{self._location}/batchPredictionJobs"
-
-    def _checked(self, name: str) -> str:
+    def _url(self, name: str) -> str:
         # The name becomes part of an address that gets a token.
         found = _NAME.fullmatch(name)
-        if found is None or found["location"] != self._location or ".." in name:
-            raise _odd()
-        return name
-
-    def _request(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Request:
-        return Request(
-            url=self._base + path,
-            headers={"Content-Type": "application/json"},
-            body=body or {},
-            method=method,
-            model=self._model,
-            project=self._project,
-            region=self._location,
-        )
+        if found is None or found["location"] != self._place.region or ".." in name:
+            raise unexpected_form(_WHAT)
+        return f"{self._place.v1}/{name}"
 
 
 def _read(found: Json) -> RemoteJob:
     if not isinstance(found, Mapping) or not _NAME.fullmatch(str(found.get("name") or "")):
-        raise _odd()
+        raise unexpected_form(_WHAT)
     parts = (found.get(name) for name in ("completionStats", "outputInfo", "error"))
     counts, info, error = (part if isinstance(part, Mapping) else {} for part in parts)
     output = str(info.get("gcsOutputDirectory") or "")
@@ -193,10 +154,3 @@ def _count(value: Json) -> int:
     # 64-bit numbers are texts in Google's JSON.
     text = str(value)
     return int(text) if text.isdecimal() and len(text) < 16 else 0
-
-
-def _odd() -> errors.ProtocolError:
-    return errors.ProtocolError(
-        "The batch job has an unexpected form.",
-        cure="Check for a proxy between this machine and Google.",
-    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.storage import client_host, google_login
+from vertex_claude_magic.transport.google_clients import client_host, google_failures, google_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from google.cloud.bigquery import BigQueryTable as Found
-    from google.cloud.bigquery import Client
+    from google.cloud.bigquery import Client, Table
 
     from vertex_claude_magic.transport.auth import Authorizer
 
@@ -33,7 +31,7 @@ class BigQueryTable:
         name: The table, `bq://project.dataset.table`.
     """
 
-    def __init__(self, client: Client, found: Found, name: str) -> None:
+    def __init__(self, client: Client, found: Table, name: str) -> None:
         self._client, self._found = client, found
         self.name = name
 
@@ -79,7 +77,7 @@ def open_table(
         PermissionDenied: the account may not read it.
         UntrustedHost: BIGQUERY_EMULATOR_HOST names another machine.
     """
-    host = client_host(_GOOGLE, _VARIABLE, base_url, os.environ if environment is None else environment)
+    host = client_host(_GOOGLE, _VARIABLE, base_url, environment)
     try:
         from google.cloud.bigquery import Client
     except ImportError as error:
@@ -97,30 +95,10 @@ def open_table(
         client.close()
 
 
-@contextmanager
-def _named(table: str) -> Iterator[None]:
-    """Turn the errors of Google's client into ours."""
-    import requests
-    from google.api_core import exceptions as google
-    from google.auth.exceptions import GoogleAuthError
-
-    named = quote(table, 160)
-    try:
-        yield
-    except google.NotFound:
-        raise errors.OptionError(
-            f"There is no table {named}.", cure="Check the name; %claude_batch makes no table."
-        ) from None
-    except (google.Forbidden, google.Unauthorized) as error:
-        raise errors.PermissionDenied(
-            f"The account may not read {named} ({error.code}).",
-            cure="Have roles/bigquery.dataViewer granted on it.",
-            details={"status": error.code},
-        ) from None
-    except (google.GoogleAPIError, GoogleAuthError, requests.exceptions.RequestException) as error:
-        status = getattr(error, "code", None)
-        raise errors.NetworkError(
-            f"BigQuery did not answer for {named} ({type(error).__name__}).",
-            cure="Try again.",
-            details={"status": status} if isinstance(status, int) else {},
-        ) from None
+def _named(table: str) -> AbstractContextManager[None]:
+    return google_failures(
+        "BigQuery",
+        f"table {table}",
+        missing="Check the name; %claude_batch makes no table.",
+        denied="Have roles/bigquery.dataViewer granted on it.",
+    )

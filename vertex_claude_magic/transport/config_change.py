@@ -59,23 +59,21 @@ def change_logging(
         DeadlineExceeded: the operation is not over yet.
     """
     tell("reading the configuration")
-    found, meanwhile, written = admin.config(), set[str](), False
-    for _ in range(_TRIES):
-        if wanted.holds_in(found):
-            return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
+    found, meanwhile, writes = admin.config(), set[str](), 0
+    while not wanted.holds_in(found):
+        if writes == _TRIES:
+            place = admin.place
+            raise errors.ConfigChanged(
+                f"Logging of {place.model} in {place.region} was set twice, but Google reports other values: "
+                "somebody is changing it at the same time, or the location does not support it.",
+                cure="Ask who else administers the project, and run %claude_logging status.",
+            )
         meant = wanted.merged_into(found)
         tell("waiting for Google to change it, which may take minutes")
         admin.set_config(meant, seconds=seconds)
-        written = True
+        writes += 1
         tell("reading it back")
         found = admin.config()
         names = (meant.keys() | found.keys()) - _STAMPS - {"loggingConfig"}
         meanwhile |= {name for name in names if (meant.get(name) or None) != (found.get(name) or None)}
-    if wanted.holds_in(found):
-        return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
-    place = admin.place
-    raise errors.ConfigChanged(
-        f"Logging of {place.model} in {place.region} was set twice, but Google reports other values: "
-        "somebody is changing it at the same time, or the location does not support it.",
-        cure="Ask who else administers the project, and run %claude_logging status.",
-    )
+    return ConfigChange(config=found, written=writes > 0, changed_meanwhile=tuple(sorted(meanwhile)))

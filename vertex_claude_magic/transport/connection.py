@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
+    "CHECK_NETWORK",
+    "USER_AGENT",
     "Response",
     "make_session",
     "may_send_again",
@@ -44,6 +46,7 @@ __all__ = [
     "surroundings",
 ]
 
+USER_AGENT = "vertex-claude-magic"
 # The keepalive of the official SDK (anthropic 2.12.0): a silent NAT forgets a connection sooner than a model thinks.
 _KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 for _name, _value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5)):
@@ -63,7 +66,8 @@ _LENGTH = re.compile("[0-9]{1,15}")
 # URLs whose pool an adapter remembers: one for each model and location that is asked.
 _MOST_URLS = 64
 _BAD_SETTINGS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema,
-                 requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader)  # fmt: skip
+                 requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader,
+                 urllib3_errors.LocationValueError)  # fmt: skip
 _listener = threading.local()
 
 
@@ -357,7 +361,7 @@ def _causes(failure: BaseException) -> list[BaseException]:
     return causes
 
 
-_CHECK_NETWORK = "Check the network, and ask again."
+CHECK_NETWORK = "Check the network, and ask again."
 _LOST = (errors.NetworkError, "The connection to {host} was lost.", "Ask again.")
 _NO_CA_FILE = (errors.TLSError, "The file of trusted certificates does not exist.",
                "Correct or remove REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.")  # fmt: skip
@@ -381,7 +385,7 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (urllib3_errors.NameResolutionError, errors.NetworkError, "The host name {host} was not found.",
      "Check the network and the region's spelling."),
     (requests.exceptions.ConnectTimeout, errors.DeadlineExceeded, "{host} did not accept a connection in time.",
-     _CHECK_NETWORK),
+     CHECK_NETWORK),
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.transport.retry import http_date
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from socket import socket
 
 
 __all__ = ["Reached", "reach"]
-
-_USER_AGENT = "vertex-claude-magic"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +76,12 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
     import requests
     from requests.utils import select_proxy
 
-    from vertex_claude_magic.transport.connection import make_session, network_error, reporting_sockets
+    from vertex_claude_magic.transport.connection import (
+        USER_AGENT,
+        make_session,
+        network_error,
+        reporting_sockets,
+    )
 
     host = urlsplit(base_url).netloc.rpartition("@")[2]
     url = f"{base_url.rstrip('/')}/publishers/anthropic/models/{quote(model, safe='@')}"
@@ -90,7 +93,7 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
             seen.append(_secured(sock))
 
     with make_session(loopback=is_loopback(base_url)) as session:
-        request = requests.Request("GET", url, headers={"User-Agent": _USER_AGENT}).prepare()
+        request = requests.Request("GET", url, headers={"User-Agent": USER_AGENT}).prepare()
         around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
         proxy = select_proxy(url, dict(around["proxies"]))
         try:
@@ -106,26 +109,18 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
             ) from None
         with response:
             tls, issuer = next((each for each in reversed(seen) if each[0]), (None, None))
+            date = http_date(response.headers.get("date"))
             return Reached(
                 host=host,
                 status=response.status_code,
                 content_type=response.headers.get("content-type", "").lower(),
                 location=response.headers.get("location", ""),
-                ahead=_ahead(response.headers.get("date"), now()),
+                ahead=(date - now()).total_seconds() if date is not None else None,
                 # Without user name and password.
                 proxy=urlsplit(proxy).netloc.rpartition("@")[2] if proxy else None,
                 tls=tls,
                 issuer=issuer,
             )
-
-
-def _ahead(date: str | None, arrived: datetime) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date or "")
-    except (ValueError, TypeError):
-        return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
-    return (aware - arrived).total_seconds()
 
 
 def _secured(sock: socket) -> tuple[str | None, str | None]:

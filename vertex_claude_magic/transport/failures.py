@@ -92,9 +92,7 @@ def error_from_response(
 def error_from_event(data: Mapping[str, Any], asked: RequestNames) -> errors.ClaudeError:
     """Turn an `error` event in the middle of a stream into the error of its type, not of HTTP 200."""
     failure = _anthropic(data, 0, "")
-    status = _STATUS_OF.get(failure.kind, 500)
-    return _error(ErrorResponse(status=status, message=failure.message, kind=failure.kind,
-                          request_id=failure.request_id), asked)  # fmt: skip
+    return _error(replace(failure, status=_STATUS_OF.get(failure.kind, 500)), asked)
 
 
 # HTTP status of each error type (page "Errors", Claude docs): what an error event means.
@@ -115,11 +113,9 @@ def read_failure(status: int, body: bytes, content_type: str = "") -> ErrorRespo
     if isinstance(data, list) and data:
         data = data[0]
     if isinstance(data, Mapping) and isinstance(data.get("error"), Mapping):
-        return (
-            _anthropic(data, status, text)
-            if data.get("type") == "error"
-            else _google(data["error"], status, text)
-        )
+        if data.get("type") == "error":
+            return _anthropic(data, status, text)
+        return _google(data["error"], status, text)
     if not text.strip():
         return ErrorResponse(status=status, message="an empty answer", body=text[:4000], shape="empty")
     if "html" in content_type.lower() or text.lstrip()[:1] == "<":
@@ -205,6 +201,12 @@ def _is_region_locked() -> bool:
     return "region" in present_policy().locks
 
 
+def _try_global(asked: RequestNames, text: str) -> str:
+    """Return the part of a cure that names `global`; empty for who asked there, or may not."""
+    may_help = asked.region != "global" and not _is_region_locked()
+    return spelled(text, option("region", "global")) if may_help else ""
+
+
 # Errors that another location may not have.
 _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
 
@@ -213,14 +215,28 @@ def _fixed(text: str, *parts: Spelling) -> Cure:
     return lambda _, asked: spelled(text, *parts, project=asked.project, region=asked.region)
 
 
+def _consumer(failure: ErrorResponse) -> str:
+    """Return the project that Google counts the request against, empty if it names none."""
+    return quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
+
+
+def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:
+    payer, role = _consumer(failure) or asked.project, "roles/serviceusage.serviceUsageConsumer"
+    cure = f"Run: gcloud projects add-iam-policy-binding {payer} --member=user:YOU --role={role}"
+    if payer == asked.project:
+        return cure
+    return (
+        f"{cure}; or have your project pay: gcloud auth application-default set-quota-project {asked.project}"
+    )
+
+
 def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
-    consumer = quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
-    if consumer and consumer != asked.project:
-        return (
-            f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}; if {consumer} is not "
-            f"your project, run: gcloud auth application-default set-quota-project {asked.project}"
-        )
-    return f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}"
+    consumer, project = _consumer(failure), asked.project
+    cure = f"Run: gcloud services enable aiplatform.googleapis.com --project {project}"
+    if consumer in {"", project}:
+        return cure
+    change = f"gcloud auth application-default set-quota-project {project}"
+    return f"{cure}; if {consumer} is not your project, run: {change}"
 
 
 def _cure_token(_failure: ErrorResponse, _asked: RequestNames) -> str:
@@ -242,7 +258,7 @@ def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
     served.sort(key=lambda place: place != near)
     if served:
         return spelled("Use {}.", option("region", *served[:4]))
-    return spelled("Use {}, or another model.", option("region", "global"))
+    return spelled("Use {}another model.", _try_global(asked, "{}, or "))
 
 
 def _cure_count(_: ErrorResponse, asked: RequestNames) -> str:
@@ -263,17 +279,15 @@ def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
         places = asked.catalog.locations()
         place = "" if asked.region in places else _near([asked.catalog.nearest_location(asked.region)])
         return spelled("Check the id{} and the region{}; {} shows what there is.", near, place, _MODELS)
-    if row.lifecycle == "retired":
-        return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
-    if row.locations and not row.served_in(asked.region):
+    if row.lifecycle != "retired" and row.locations and not row.served_in(asked.region):
         return _cure_location(failure, asked)
-    if row.lifecycle == "deprecated":
+    if row.lifecycle in {"retired", "deprecated"}:
         return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
     return spelled(
         "Enable {} for project {} on its Model Garden card{}; {} shows what is served where.",
         row.name,
         asked.project,
-        "" if _is_region_locked() else spelled(", or try {}", option("region", "global")),
+        _try_global(asked, ", or try {}"),
         _MODELS,
     )
 
@@ -285,13 +299,12 @@ def _near(names: Iterable[str | None]) -> str:
 
 def _cure_quota(failure: ErrorResponse, asked: RequestNames) -> str:
     metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
-    elsewhere = spelled(" or {}", option("region", "global"))
     return spelled(
         "Waiting does not help if the quota is 0, as it is on many new projects: ask for more{} under IAM & Admin, "
         "Quotas, for project {}, or try another model{}.",
         f" of {metric}" if metric else "",
         asked.project,
-        "" if asked.region == "global" or _is_region_locked() else elsewhere,
+        _try_global(asked, " or {}"),
     )
 
 
@@ -352,6 +365,8 @@ _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 403 and f.reason == "BILLING_DISABLED", error=errors.PermissionDenied,
          what="Project {project} has no billing account (403).",
          cure=_fixed("Link one: https://console.cloud.google.com/billing/linkedaccount?project={project}")),
+    _Row(when=lambda f: f.status == 403 and f.reason == "USER_PROJECT_DENIED", error=errors.PermissionDenied,
+         what="The account may not use the project that pays for the request (403).", cure=_cure_payer),
     _Row(when=lambda f: f.status == 403 or f.kind == "permission_error", error=errors.PermissionDenied,
          what="The account may not call {model} in project {project}, {region} (403).",
          cure=_fixed("Check the spelling of the project, and grant roles/aiplatform.user to the account: gcloud "

@@ -128,17 +128,31 @@ def no_token(
         answer: The last answer to a request for a token, None if none was sent.
         file: The file that the credentials were being made from.
     """
-    content = _content(file) if credentials is None else {}
-    if answer is not None:
-        return _by_answer(failure, credentials, answer, content)
-    missing = _missing_source(
-        getattr(credentials, "_credential_source", None) or content.get("credential_source")
-    )
-    if missing is not None:
-        return missing
     from google.auth import exceptions
 
+    content = _content(file) if credentials is None else {}
+    # What the module of the class is called, also of one that the file would have become.
+    modules = {_MODULE_OF.get(str(content.get("type")), "")}
+    if credentials is not None:
+        modules = set(type(credentials).__module__.split("."))
     reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
+    if answer is not None:
+        elsewhere = _not_the_service(answer)
+        if elsewhere is not None:
+            return elsewhere
+        acts_for = "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR)
+        if acts_for and answer.status in {400, 404}:
+            return _not_impersonated(reason, credentials, answer.status)
+        if answer.status == 404 and "compute_engine" not in modules:
+            return errors.CredentialsError(
+                f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
+                cure="Correct the token address in the credentials file, or log in again.",
+                details={"host": answer.host, "status": answer.status},
+            )
+        return _refused(reason, credentials, modules, failure)
+    source = getattr(credentials, "_credential_source", None) or content.get("credential_source")
+    if (missing := _missing_source(source)) is not None:
+        return missing
     if isinstance(failure, exceptions.TransportError):
         return errors.NetworkError(
             f"Google's token service could not be reached ({reason}).",
@@ -149,7 +163,7 @@ def no_token(
         return errors.CredentialsError(
             f"The credentials could not be used ({type(failure).__name__}).", cure=login_cure()
         )
-    return _refused(reason, credentials, content, failure)
+    return _refused(reason, credentials, modules, failure)
 
 
 def _content(file: Path | None) -> dict[str, Any]:
@@ -160,42 +174,18 @@ def _content(file: Path | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _modules_of(credentials: Credentials | None, content: dict[str, Any]) -> set[str]:
-    """Return what the module of a credentials class is called, also of one that the file would have become."""
-    if credentials is None:
-        return {_MODULE_OF.get(str(content.get("type")), "")}
-    return set(type(credentials).__module__.split("."))
-
-
-def _by_answer(
-    failure: Exception, credentials: Credentials | None, answer: TokenAnswer, content: dict[str, Any]
-) -> errors.ClaudeError:
-    elsewhere = _not_the_service(answer)
-    if elsewhere is not None:
-        return elsewhere
-    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 200)
-    modules = _modules_of(credentials, content)
-    if "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR):
-        return _not_impersonated(reason, credentials, answer.status)
-    if answer.status == 404 and "compute_engine" not in modules:
-        return errors.CredentialsError(
-            f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
-            cure="Correct the token address in the credentials file, or log in again.",
-            details={"host": answer.host, "status": answer.status},
-        )
-    return _refused(reason, credentials, content, failure)
-
-
 def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
     """Return the error for an answer that says nothing of the login; None for one of the token service itself."""
     host = quote(answer.host, 80)
     if answer.failure is not None:
-        from vertex_claude_magic.transport.connection import network_error
+        from vertex_claude_magic.transport.connection import CHECK_NETWORK, network_error
 
-        named = network_error(answer.failure, host, 0.0)
+        named = network_error(answer.failure, host, answer.seconds)
+        # How long is waited, google-auth decides, and no option of ours.
+        cure = CHECK_NETWORK if isinstance(named, errors.DeadlineExceeded) else named.cure
         return errors.NetworkError(
             spelled("Google's token service could not be reached: {}", named.message),
-            cure=spelled("{} Behind a proxy, set HTTPS_PROXY to its address.", named.cure),
+            cure=spelled("{} Behind a proxy, set HTTPS_PROXY to its address.", cure),
             details=named.details,
         )
     if answer.status == 407:
@@ -217,16 +207,13 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
 
 
 def _not_impersonated(reason: str, credentials: Credentials | None, status: int) -> errors.LoginExpired:
-    """Return the error for a login that got its own token and none for the account that it acts for."""
+    """Return the error for a login whose request to act for an account is wrong (400), or for none that is (404)."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
         what, cure = f"{account} does not exist (404).", "Correct the name of the impersonated account."
-    elif status == 400:
+    else:
         what = f"Google did not accept the request to act for {account} ({reason})."
         cure = "Check the account and its scopes in the credentials."
-    else:
-        what = f"The account may not act for the service account ({reason})."
-        cure = f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"
     return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
 
 
@@ -250,7 +237,7 @@ def _missing_source(source: Json) -> errors.CredentialsError | None:
 
 
 def _refused(
-    reason: str, credentials: Credentials | None, content: dict[str, Any], failure: Exception
+    reason: str, credentials: Credentials | None, modules: set[str], failure: Exception
 ) -> errors.LoginExpired:
     from google.auth import exceptions
 
@@ -260,7 +247,6 @@ def _refused(
             cure="Set the clock of this machine, whose time is signed too; %claude_doctor tells how far it is off.",
             details={"kind": "service account"},
         )
-    modules = _modules_of(credentials, content)
     if "service_account" in modules:
         email = getattr(credentials, "service_account_email", "")
         return errors.LoginExpired(

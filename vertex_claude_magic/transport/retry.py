@@ -17,7 +17,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["RetryPolicy", "asked_wait", "backoff", "may_retry"]
+__all__ = ["RetryPolicy", "asked_wait", "backoff", "http_date", "may_retry"]
 
 
 # A tuple, because a data class takes four times as long to be made, and every first question waits for it.
@@ -71,14 +71,22 @@ def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
         seconds = _number(named, 1.0)
     if seconds is not None:
         return seconds
+    moment = http_date(named)
+    left = (moment - now).total_seconds() if moment is not None else 0.0
+    return left if left > 0 else None
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Read the date of a header, with its time zone; None where there is none.
+
+    >>> http_date("Sun, 06 Nov 1994 08:49:37 GMT").isoformat()
+    '1994-11-06T08:49:37+00:00'
+    """
     try:
-        moment = parsedate_to_datetime(named or "")
+        moment = parsedate_to_datetime(text or "")
     except (ValueError, TypeError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    left = (moment - now).total_seconds()
-    return left if left > 0 else None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
 
 
 def _number(text: str | None, unit: float) -> float | None:

@@ -7,26 +7,21 @@ answer is looked at on its way to google-auth.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from google.auth.transport import Response
 
 __all__ = ["TokenAnswer", "WatchedRequest"]
 
 _PAGE_BYTES = 512
-
-
-class _Response(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def data(self) -> bytes: ...
+# Seconds, where who asks says nothing else.
+_GOOGLES_TIMEOUT = 120.0
 
 
 class TokenAnswer(NamedTuple):
@@ -39,6 +34,7 @@ class TokenAnswer(NamedTuple):
         content_type: The media type of the body, in lower case.
         page: Whether the body is a web page.
         failure: Why nobody answered, as `requests` tells it.
+        seconds: How long an answer was waited for at most; 0 for no limit.
     """
 
     host: str
@@ -47,6 +43,7 @@ class TokenAnswer(NamedTuple):
     content_type: str = ""
     page: bool = False
     failure: BaseException | None = None
+    seconds: float = 0.0
 
     @property
     def is_outage(self) -> bool:
@@ -62,11 +59,13 @@ class TokenAnswer(NamedTuple):
 class WatchedRequest:
     """A `google.auth.transport.Request` whose last answer can be asked for; redirects are not followed."""
 
-    def __init__(self, request: Callable[..., _Response]) -> None:
+    def __init__(self, request: Callable[..., Response]) -> None:
         self._request = request
         self.last: TokenAnswer | None = None
 
-    def __call__(self, url: str, *args: object, **options: object) -> _Response:
+    def __call__(
+        self, url: str, *args: object, timeout: float | None = _GOOGLES_TIMEOUT, **options: object
+    ) -> Response:
         """Pass the request on, and remember who answered."""
         from google.auth import exceptions
 
@@ -74,10 +73,10 @@ class WatchedRequest:
         host = parts.netloc.rpartition("@")[2]
         try:
             # A redirect would turn the POST into a GET of a page, and hide where that page came from.
-            response = self._request(url, *args, **{"allow_redirects": False, **options})
+            response = self._request(url, *args, timeout=timeout, **{"allow_redirects": False, **options})
         except exceptions.TransportError as failure:
             cause = next((each for each in failure.args if isinstance(each, BaseException)), failure)
-            self.last = TokenAnswer(host=host, path=parts.path, failure=cause)
+            self.last = TokenAnswer(host=host, path=parts.path, failure=cause, seconds=timeout or 0.0)
             raise
         kind = str(response.headers.get("content-type", "")).lower()
         page = "html" in kind or response.data[:_PAGE_BYTES].lstrip()[:1] == b"<"

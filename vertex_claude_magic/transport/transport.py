@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ended", "Head", "PendingResponse", "Start", "Transport", "WaitNotice"]
 
-_USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
 _QUEUED_CHUNKS = 512
 
@@ -348,7 +347,8 @@ class PendingResponse:
     def _shut(self) -> None:
         if self._socket is not None:
             with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                # TLS in TLS (a proxy that is asked by https) has no `shutdown`; the socket inside of it has.
+                getattr(self._socket, "socket", self._socket).shutdown(socket.SHUT_RDWR)
 
     @property
     def _host(self) -> str:
@@ -418,11 +418,11 @@ class PendingResponse:
         return None
 
     def _post(self, headers: Mapping[str, str]) -> requests.Response:
-        from vertex_claude_magic.transport.connection import prepared, surroundings
+        from vertex_claude_magic.transport.connection import USER_AGENT, prepared, surroundings
 
         url, policy = self._request.url, self._transport.policy
         session = self._transport.session(url)
-        own = {**self._request.headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
+        own = {**self._request.headers, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         method, payload = self._request.method, self._request.payload or None
         ready = prepared(method, url, own, payload)
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.

@@ -19,7 +19,15 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["base_url_of", "check_location", "check_token_host", "is_google", "is_loopback", "model_path"]
+__all__ = [
+    "base_url_of",
+    "check_location",
+    "check_project",
+    "check_token_host",
+    "is_google",
+    "is_loopback",
+    "model_path",
+]
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens
@@ -33,7 +41,7 @@ _PLAIN_HOST = re.compile(r"[a-z0-9.-]*[a-z0-9-]|[0-9a-f:.]+")
 _MULTI_REGIONS = ("us", "eu")
 # Wider than Google's rule for an id ("Creating and managing projects", Google Cloud docs, 2026), because a gateway may
 # have its own; the name of a project may have blanks and quotes.
-_PROJECT_ID = re.compile(r"[A-Za-z0-9._:-]+")
+_PROJECT_ID = re.compile(r"[A-Za-z0-9._:-]{1,500}")
 # pchar of RFC 3986, section 3.3, without ";" and ":", which could end the segment or name another verb.
 _SEGMENT_SAFE = "!$&'()*+,=@"
 
@@ -76,26 +84,36 @@ def base_url_of(location: str) -> str:
 
 @lru_cache(maxsize=64)
 def model_path(*, project: str, location: str, model: str, verb: str) -> str:
-    """Return the path of a model's verb below the base URL; every part is percent-encoded.
+    """Return the path of a model's verb below the base URL, percent-encoded.
 
     Raises:
-        OptionError: the project is no id, or the project or the model is empty, or would change the path.
+        OptionError: the project is no id, or the location or the model is empty, or would change the path.
 
     >>> model_path(project="p", location="global", model="claude-haiku-4-5@20251001", verb="rawPredict")
     '/projects/p/locations/global/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict'
     """
-    parts = {"project": project, "location": location, "model": model}
-    encoded = {name: _segment(name, value) for name, value in parts.items()}
-    if not _PROJECT_ID.fullmatch(project):
+    check_project(project)
+    location, model = _segment("location", location), _segment("model", model)
+    return f"/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{verb}"
+
+
+def check_project(project: str) -> str:
+    """Return the project if it is an id; that of a domain, example.com:my-project, keeps its colon.
+
+    Raises:
+        OptionError: it is none.
+
+    >>> check_project("my-project-123")
+    'my-project-123'
+    """
+    # Dots alone would be taken out of a path.
+    if not _PROJECT_ID.fullmatch(project) or not project.strip("."):
         raise errors.OptionError(
             f"{quote(project, 60)!r} is not a valid project id.",
             cure="Use the id, such as my-project-123, and not the name.",
             details={"option": "project"},
         )
-    return (
-        f"/projects/{encoded['project']}/locations/{encoded['location']}"
-        f"/publishers/anthropic/models/{encoded['model']}:{verb}"
-    )
+    return project
 
 
 def _segment(name: str, value: str) -> str:
@@ -107,9 +125,7 @@ def _segment(name: str, value: str) -> str:
             cure=f"Use the {name} as Google Cloud shows it.",
             details={"option": name},
         )
-    # A domain-scoped project id, example.com:my-project, keeps its colon.
-    safe = _SEGMENT_SAFE + (":" if name == "project" else "")
-    return percent_encode(value.encode("utf-8", "replace"), safe=safe)
+    return percent_encode(value.encode("utf-8", "replace"), safe=_SEGMENT_SAFE)
 
 
 # Asked several times of the URL of each question; reading it takes 10 microseconds.

@@ -228,16 +228,14 @@ def parse_event(event: ServerSentEvent) -> Event:
         data, end = _first_json(text) if text[:1] == "{" else (None, 0)
         if end != len(text):
             data = _whole_json(text)
-        kind = data["type"]
     except (ValueError, RecursionError):
         data = None
-    except (KeyError, TypeError, IndexError):
-        kind = None
     if not isinstance(data, dict):
         if not event.data:
             return Event("", {})
         start = quote(event.data[:1000].decode("utf-8", "replace"))
         raise ProtocolError(f"The answer contains an event that is not a JSON object: {start!r}.", cure=_CURE)
+    kind = data.get("type")
     return Event(kind if isinstance(kind, str) else event.name.decode("utf-8", "replace"), data)
 
 

@@ -8,13 +8,14 @@ import re
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.models.table_file import bundled_table
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import BETA_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.models.catalog import Catalog
 
 __all__ = ["Headers", "counting_headers", "headers_of", "shown_headers"]
 
@@ -25,9 +26,8 @@ _FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-lengt
 # Patterns as texts: few questions have headers or labels of their own, and compiling takes time when imported.
 _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 # "Add custom metadata labels" (Google Cloud docs, 2026): keys and values of billing labels.
-_LABEL_KEY = r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}"
+_LABEL_KEY = r"[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}"
 _LABEL_VALUE = r"(?:[^\WA-Z]|-){0,63}"
-_MAX_LABELS = 32
 _LABELS_HEADER = "X-Vertex-AI-Labels"
 # What this package writes; the value of any other header may be a key.
 _SHOWN_HEADERS = {"content-type", BETA_HEADER, _LABELS_HEADER.lower()}
@@ -58,7 +58,9 @@ class Headers(dict[str, str]):
         return repr(shown_headers(self))
 
 
-def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[str, str]) -> Headers:
+def headers_of(
+    betas: Sequence[str], header: Mapping[str, str], label: Mapping[str, str], catalog: Catalog
+) -> Headers:
     """Return the headers of a request, all but the token.
 
     Betas of both kinds share one header without duplicates, because Google reads one header only.
@@ -67,11 +69,13 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
         betas: Names of betas.
         header: Headers that the user gives, `anthropic-beta` in any case among them.
         label: Billing labels.
+        catalog: The model table, for the number of labels.
 
     Raises:
         OptionError: HTTP or Vertex AI cannot carry it, or the header is not for users to set.
 
-    >>> headers_of(["a"], {"Anthropic-Beta": "b, a"}, {})["anthropic-beta"]
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> headers_of(["a"], {"Anthropic-Beta": "b, a"}, {}, Catalog.load())["anthropic-beta"]
     'a,b'
     """
     headers = Headers({"Content-Type": "application/json"})
@@ -80,7 +84,7 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
     if (joined := ",".join((*betas, *by_hand))) and (names := _beta_names(joined)):
         headers[BETA_HEADER] = ",".join(names)
     if label:
-        headers[_LABELS_HEADER] = _labels(label)
+        headers[_LABELS_HEADER] = _labels(label, int(catalog.limits["request"]["labels"]))
     headers.update(given)
     for name, value in headers.items():
         by_user = name in header
@@ -105,15 +109,15 @@ def _beta_names(joined: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in joined.split(",") if name.strip()))
 
 
-def counting_headers(headers: Mapping[str, str]) -> Headers:
+def counting_headers(headers: Mapping[str, str], catalog: Catalog) -> Headers:
     """Return the headers with which the same request is counted: without the betas that are refused there."""
-    refused = bundled_table()["services"]["betas"]["refused_in_count"]
+    refused = catalog.services["betas"]["refused_in_count"]
     betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
     others = {name: value for name, value in headers.items() if name != BETA_HEADER}
     return Headers({**others, BETA_HEADER: ",".join(betas)} if betas else others)
 
 
-def _labels(labels: Mapping[str, str]) -> str:
+def _labels(labels: Mapping[str, str], most: int) -> str:
     for key, value in labels.items():
         if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
             raise OptionError(
@@ -121,6 +125,6 @@ def _labels(labels: Mapping[str, str]) -> str:
                 cure="Keys start with a lowercase letter; keys and values contain only lowercase letters, digits, "
                 "_ and -, 63 characters at most.",
             )
-    if len(labels) > _MAX_LABELS:
-        raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {_MAX_LABELS} at most.")
+    if len(labels) > most:
+        raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {most} at most.")
     return base64.b64encode(json.dumps(dict(labels)).encode()).decode("ascii")

@@ -1,4 +1,4 @@
-"""What came back: the values `Reply` and `Usage`, under the names of the Messages API."""
+"""What came back: the values `Reply` and `Usage`, under the names of the Messages API, and what it cost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.text import number_of, quote
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.vertex.provenance import Lineage
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
@@ -24,6 +26,7 @@ __all__ = [
     "ServerToolUse",
     "Usage",
     "answerer_of",
+    "cost",
     "usage_from",
 ]
 
@@ -318,3 +321,52 @@ _NESTED: Mapping[str, type[CacheCreation | OutputTokensDetails | ServerToolUse]]
 # No answer has as many tokens, and whatever stores or prices a number takes this one.
 _MOST_TOKENS = 10**12
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def cost(model: Model, location: str, usage: Usage, *, batch: bool = False) -> float | None:
+    """Return what one answer cost in USD, or None where a price that it needs is unknown.
+
+    The batch discount is taken from every token price (Google Cloud docs, Batch predictions with Claude
+    models, 2026-11), and fast mode multiplies every one (Google Cloud docs, Fast mode for Claude models,
+    2026-11). The fee of a web search is an add-on that gets neither discount nor premium.
+
+    Args:
+        model: The row of the model that answered.
+        location: The location that served the request.
+        usage: The usage object of the reply.
+        batch: Whether the answer came from batch prediction.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> sonnet = Catalog.load().find("claude-sonnet-5-5")
+    >>> cost(sonnet, "global", Usage(input_tokens=1_000, output_tokens=500))
+    0.007
+    """
+    # A step that is no message is not in the other numbers (anthropic 2.14.0, `BetaUsage.iterations`).
+    beside = [step for step in usage.iterations if step.type != "message"]
+    # What an advisor or a fallback took has the price of another model.
+    if {step.type for step in beside} - {"compaction"}:
+        return None
+    parts: list[tuple[int, float | None]] = []
+    for used in (usage, *beside):
+        one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
+        counts = {
+            "input": used.input_tokens,
+            "output": used.output_tokens,
+            # What the detail leaves unexplained was written for five minutes, the default of the API.
+            "cache_write_5m": max(used.cache_creation_input_tokens - one_hour, 0),
+            "cache_write_1h": one_hour,
+            "cache_read": used.cache_read_input_tokens,
+        }
+        tier = rate(model, location, used.total_input_tokens)
+        # A price that is not needed may be unknown.
+        parts += [(count, getattr(tier, name, None)) for name, count in counts.items() if count]
+    tools = usage.server_tool_use
+    searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
+    factor = model.prices.batch_factor if batch else 1.0
+    pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
+    needed = [*[price for _, price in parts], *([fee] if searches else ())]
+    if factor is None or pace is None or None in needed:
+        return None
+    tokens = sum([count * (price or 0.0) for count, price in parts]) / 1_000_000
+    # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
+    return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)

@@ -129,9 +129,11 @@ class Request:
     @property
     def canonical(self) -> Mapping[str, Any]:
         """What decides the answer: model, betas and body, attachments as hashes."""
-        if self._canonical is None:
-            object.__setattr__(self, "_canonical", canonical(self.model, self.headers, self.body))
-        return self._canonical or {}
+        found = self._canonical
+        if found is None:
+            found = canonical(self.model, self.headers, self.body)
+            object.__setattr__(self, "_canonical", found)
+        return found
 
     @property
     def digest(self) -> str:
@@ -141,9 +143,11 @@ class Request:
     @property
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
-        if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical, may_have_marks=False))
-        return self._parts or parts_of(self.canonical)
+        found = self._parts
+        if found is None:
+            found = parts_of(self.canonical, may_have_marks=False)
+            object.__setattr__(self, "_parts", found)
+        return found
 
     def with_messages(self, messages: Sequence[Mapping[str, Any]]) -> Request:
         """Return the same request, without its notices, for other messages; it has a list of them.
@@ -233,7 +237,7 @@ def build_request(
     verb = "streamRawPredict" if stream else "rawPredict"
     base = (base_url or base_url_of(region)).rstrip("/")
     path = model_path(project=project, location=check_location(region), model=model, verb=verb)
-    headers = headers_of(options.beta, options.header, options.label)
+    headers = headers_of(options.beta, options.header, options.label, catalog)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
                       region=region, notices=(*about_model, *notices), about_model=len(about_model))  # fmt: skip
     limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
@@ -246,11 +250,15 @@ def build_request(
     return request
 
 
-def build_count_request(request: Request) -> Request:
+def build_count_request(request: Request, catalog: Catalog) -> Request:
     """Build the request that counts the input tokens of another request; counting is free of charge.
 
     The endpoint refuses the version suffix of the model and some betas, so both are left out
     (page "Count tokens for Claude models", Google Cloud docs, 2026).
+
+    Args:
+        request: The request whose tokens are counted.
+        catalog: The model table, for the betas.
     """
     body = {name: request.body[name] for name in _COUNT_FIELDS if name in request.body}
     body["model"] = request.model.partition("@")[0]
@@ -258,7 +266,7 @@ def build_count_request(request: Request) -> Request:
     path = model_path(
         project=request.project, location=request.region, model="count-tokens", verb="rawPredict"
     )
-    headers = counting_headers(request.headers)
+    headers = counting_headers(request.headers, catalog)
     return Request(url=base + path, headers=headers, body=body, model=request.model,
                    project=request.project, region=request.region)  # fmt: skip
 

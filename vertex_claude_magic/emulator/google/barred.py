@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from vertex_claude_magic.emulator.messages.checks import not_found, not_servable, resource
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.messages.problems import (
+    not_enabled,
+    not_found,
+    not_servable,
+    quota_exceeded,
+)
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Route
@@ -15,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Barred", "Places"]
 
 Barred = Literal["not enabled", "no quota", "not served", "retired"]
-_METRIC = "aiplatform.googleapis.com/online_prediction_requests_per_base_model"
 
 
 class Places:
@@ -35,17 +38,12 @@ class Places:
         why = barred.get((model.id, found.location)) or barred.get((model.id, "*"))
         if why is None or (why == "no quota" and found.counting):
             return None
+        resource = found.resource(model.id)
         if why == "not served":
-            return not_servable(found, model.id)
+            return not_servable(resource, found.location)
         if why == "retired":
-            return not_found(found, model.id)
+            return not_found(resource)
         if why == "not enabled":
-            text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
-            return google_error(400, text, "FAILED_PRECONDITION")
-        base = f"anthropic-{model.id.partition('@')[0]}"
-        text = (
-            f"Quota exceeded for {_METRIC} with base model: {base}. Please submit a quota increase request."
-        )
-        return google_error(
-            429, text, reason="RATE_LIMIT_EXCEEDED", quota_metric=_METRIC, quota_limit_value="0"
-        )
+            return not_enabled(resource, found.project)
+        base_model = f"anthropic-{model.id.partition('@')[0]}"
+        return quota_exceeded("online_prediction_requests_per_base_model", base_model, quota_limit_value="0")

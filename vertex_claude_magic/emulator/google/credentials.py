@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from google.auth.transport.requests import Request
 
-__all__ = ["EMAIL", "CredentialKind", "credential_info", "google_request", "public_key", "write_credentials"]
+__all__ = ["EMAIL", "CredentialKind", "google_request", "public_key", "write_credentials"]
 
 CredentialKind = Literal[
     "service_account", "authorized_user", "external_account", "impersonated_service_account"
@@ -55,8 +55,8 @@ def public_key() -> str:
     return public.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> dict[str, Any]:
-    """The content of a credential file; an external account reads its subject token from `folder`."""
+def write_credentials(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> Path:
+    """Write a credential file, readable by this user only, and return its path."""
     user = {
         "type": "authorized_user",
         "client_id": CLIENT_ID,
@@ -65,14 +65,16 @@ def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: 
         "quota_project_id": project,
         "universe_domain": "googleapis.com",
     }
+    impersonation = f"{origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
+    info: dict[str, Any]
     if kind == "authorized_user":
-        return user
-    if kind == "service_account":
+        info = user
+    elif kind == "service_account":
         # Only this kind has a key, and only keys need cryptography.
         from cryptography.hazmat.primitives import serialization as form
 
         key = _private_key().private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-        return {
+        info = {
             "type": kind,
             "project_id": project,
             "private_key_id": "emulator",
@@ -82,31 +84,24 @@ def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: 
             "token_uri": f"{origin}/token",
             "universe_domain": "googleapis.com",
         }
-    impersonation = f"{origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
-    if kind == "external_account":
-        return {
+    elif kind == "external_account":
+        info = {
             "type": kind,
             "audience": _AUDIENCE,
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
             "token_url": f"{origin}/v1/token",
             "service_account_impersonation_url": impersonation,
-            "credential_source": {"file": str(folder / "subject-token")},
+            "credential_source": {"file": str(_write(folder / "subject-token", SUBJECT_TOKEN))},
             "universe_domain": "googleapis.com",
         }
-    return {
-        "type": kind,
-        "service_account_impersonation_url": impersonation,
-        "source_credentials": user,
-        "delegates": [],
-        "quota_project_id": project,
-    }
-
-
-def write_credentials(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> Path:
-    """Write a credential file, readable by this user only, and return its path."""
-    if kind == "external_account":
-        _write(folder / "subject-token", SUBJECT_TOKEN)
-    info = credential_info(kind, origin=origin, project=project, folder=folder)
+    else:
+        info = {
+            "type": kind,
+            "service_account_impersonation_url": impersonation,
+            "source_credentials": user,
+            "delegates": [],
+            "quota_project_id": project,
+        }
     return _write(folder / f"{kind}.json", json.dumps(info, indent=2))
 
 

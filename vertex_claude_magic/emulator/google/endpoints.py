@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.messages.problems import REFUSED_TOKEN, google_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["FIXED_TOKEN", "Google"]
+__all__ = ["Google"]
 
-FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
+_FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
 _IAM = "/v1/projects/-/serviceAccounts/"
 _METADATA = "/computeMetadata/v1/"
 # google-auth takes an answer without this header for one of a strange server.
@@ -41,16 +41,11 @@ _PROJECT = re.compile(r"/v1/projects/[^/:]+")
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ISSUED = "urn:ietf:params:oauth:token-type:access_token"
-_EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
 _NO_TOKEN = google_error(
     401,
-    f"Request is missing required authentication credential. {_EXPECTED}",
+    "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or "
+    "other valid authentication credential.",
     reason="CREDENTIALS_MISSING",
-)
-_REFUSED_TOKEN = google_error(
-    401,
-    f"Request had invalid authentication credentials. {_EXPECTED}",
-    reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
 # The answers of the token endpoint as users reported them (2025 and 2026).
 _DENIALS = {
@@ -96,14 +91,14 @@ class Google:
         True
         """
         with self._lock:
-            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
+            return token == _FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
 
     def unauthenticated(self, received: Received) -> Problem | None:
         """Tell why the bearer token of a request is not accepted, or return None."""
         scheme, _, token = received.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.accepts(token):
             return None
-        return _REFUSED_TOKEN if token else _NO_TOKEN
+        return REFUSED_TOKEN if token else _NO_TOKEN
 
     def expire_tokens(self) -> None:
         """Refuse every token that was issued so far."""

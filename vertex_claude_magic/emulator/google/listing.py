@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -13,20 +14,26 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
 
-__all__ = ["listing"]
+__all__ = ["is_listing", "listing"]
 
 _LIST = "/v1beta1/publishers/anthropic/models"
 _GET = "/v1/publishers/anthropic/models/"
+_PATH = re.compile(r"/v1(beta1)?/publishers/anthropic/models(/[^/:]+)?")
 _PAGE = 20
 
 
-def listing(catalog: Catalog, received: Received, changes: Mapping[str, str | None]) -> Response:
+def is_listing(received: Received) -> bool:
+    """Tell whether a request is for the list or for one model of it."""
+    return received.method == "GET" and _PATH.fullmatch(received.path) is not None
+
+
+def listing(catalog: Catalog, changes: Mapping[str, str | None], received: Received) -> Response:
     """One page of the list (`pageSize`, `pageToken`), or one model.
 
     Args:
         catalog: The model table, whose living models are listed.
-        received: The request.
         changes: Launch stages by id, of models that are listed beside them; None takes one away.
+        received: The request.
     """
     living = (model.id for model in catalog.models if model.lifecycle in {"active", "deprecated"})
     stages = {**dict.fromkeys(living, "GA"), **changes}

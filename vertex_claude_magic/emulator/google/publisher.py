@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.messages.problems import google_error, permission_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,11 +89,7 @@ class PublisherConfigs:
             return google_error(404, "Method not found.").response()
         if unquote(found["project"]) != self.project or found["verb"] in self.denied:
             resource = received.path.removeprefix("/v1beta1/").partition(":")[0]
-            text = (
-                f"Permission 'aiplatform.endpoints.{found['verb']}' denied on resource "
-                f"'//aiplatform.googleapis.com/{resource}' (or it may not exist)."
-            )
-            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
+            return permission_denied(f"aiplatform.endpoints.{found['verb']}", resource).response()
         key = (unquote(found["location"]), unquote(found["model"]))
         if received.method == "GET":
             config = self.get(*key)

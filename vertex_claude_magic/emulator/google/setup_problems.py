@@ -14,7 +14,16 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.emulator.http.faults import Fault
-from vertex_claude_magic.emulator.messages.problems import Problem, google_error
+from vertex_claude_magic.emulator.messages.problems import (
+    REFUSED_TOKEN,
+    Problem,
+    google_error,
+    not_enabled,
+    not_found,
+    not_servable,
+    permission_denied,
+    quota_exceeded,
+)
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
 
@@ -116,14 +125,7 @@ def setup_problem(name: str) -> SetupProblem:
 
 
 def _quota(metric: str) -> Problem:
-    return google_error(
-        429,
-        f"Quota exceeded for aiplatform.googleapis.com/{metric} with base model: anthropic-{{model}}. "
-        "Please submit a quota increase request. https://cloud.google.com/vertex-ai/docs/quotas.",
-        reason="RATE_LIMIT_EXCEEDED",
-        quota_metric=f"aiplatform.googleapis.com/{metric}",
-        consumer="projects/{project}",
-    )
+    return quota_exceeded(metric, "anthropic-{model}", consumer="projects/{project}")
 
 
 def _disabled(consumer: str) -> Problem:
@@ -143,10 +145,7 @@ def _base_url(url: str) -> dict[str, str | None]:
 
 
 NO_PROBLEM = SetupProblem(about="nothing is wrong")
-# A project that does not exist and one that is closed get the same words from Google.
-_PREDICT = "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/"
 _PORTAL = b"<!DOCTYPE html><title>Welcome</title><p>Accept the terms of this network to go on.</p>"
-_ACCESS = "was not found or your project does not have access to it. Please ensure you are using a valid model version."
 
 SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
     # No usable login.
@@ -159,9 +158,7 @@ SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
     "reauth_needed": SetupProblem(about="the organisation asks for a new login", denial="reauth"),
     "token_malformed": SetupProblem(about="tokens contain a line break", denial="malformed"),
     "token_refused": SetupProblem(about="the service refuses every token",
-        refusal=google_error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, "
-                                  "login cookie or other valid authentication credential.",
-                             reason="ACCESS_TOKEN_TYPE_UNSUPPORTED")),
+        refusal=REFUSED_TOKEN),
     "metadata_slow": SetupProblem(about="the metadata server of the machine does not answer in time",
         metadata=Fault(delay=_NEVER), environment={"GOOGLE_APPLICATION_CREDENTIALS": None,
         "GCE_METADATA_HOST": "{host}", "GCE_METADATA_IP": "{host}"}),
@@ -177,7 +174,7 @@ SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
         refusal=google_error(403, "This API method requires billing to be enabled. Please enable billing on project "
                                   "#{project}.", reason="BILLING_DISABLED", consumer="projects/{project}")),
     "permission_denied": SetupProblem(about="the account may not ask models in the project",
-        refusal=google_error(403, _PREDICT + _RESOURCE + "' (or it may not exist).", reason="IAM_PERMISSION_DENIED")),
+        refusal=permission_denied("aiplatform.endpoints.predict", _RESOURCE)),
     "quota_project_denied": SetupProblem(about="the account may not use the project that pays",
         refusal=google_error(403, "Caller does not have required permission to use project {project}. Grant the caller "
                                   "the roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
@@ -192,13 +189,11 @@ SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
         refusal=google_error(403, "Access to this model requires data sharing to be enabled for publisher 'anthropic'. "
                                   "Use setPublisherModelConfig to enable it.")),
     "model_not_enabled": SetupProblem(about="the terms of the model have not been accepted",
-        refusal=google_error(400, f"Project {{project}} is not allowed to use Publisher Model `{_RESOURCE}`.",
-                             "FAILED_PRECONDITION")),
+        refusal=not_enabled(_RESOURCE, "{project}")),
     "model_ended": SetupProblem(about="the service serves the model no more, and the table does not know",
-        refusal=google_error(404, f"Publisher Model `{_RESOURCE}` {_ACCESS}")),
+        refusal=not_found(_RESOURCE)),
     "region_wrong": SetupProblem(about="the location does not serve the model",
-        refusal=google_error(400, f"Publisher Model `{_RESOURCE}` is not servable in region {{location}}.",
-                             "FAILED_PRECONDITION")),
+        refusal=not_servable(_RESOURCE, "{location}")),
     "verb_wrong": SetupProblem(about="the address is that of Gemini's models",
         refusal=google_error(400, "{model} is not supported in the generateContent API.", "FAILED_PRECONDITION")),
     # Too much, or too much at the moment.

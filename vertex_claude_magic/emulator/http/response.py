@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["EVENT_STREAM", "Received", "Response", "json_response"]
+__all__ = ["EVENT_STREAM", "Received", "Response", "at", "json_response"]
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 JSON = "application/json; charset=utf-8"
@@ -55,6 +56,17 @@ class Response:
     stream: bool = False
     interval: float = 0.0
     batch: bool = False
+
+
+def at(value: Json, *path: str) -> Json:
+    """Return what stands at a place in a JSON value, one name after the other; None if nothing does.
+
+    >>> at({"thinking": {"type": "adaptive"}}, "thinking", "type")
+    'adaptive'
+    """
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def json_response(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -81,7 +81,7 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
         raw = request.body
         try:
             body = json.loads(raw) if raw[:1] in {b"{", b"["} else None
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         received = Received(
             method=str(request.method),

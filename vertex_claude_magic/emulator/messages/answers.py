@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
 from vertex_claude_magic.emulator.messages.demo import demo_data, demo_text
@@ -20,7 +19,7 @@ from vertex_claude_magic.emulator.messages.parts import Answer, parts
 from vertex_claude_magic.emulator.messages.samples import sample
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
 
-__all__ = ["canned", "code", "thinking_block"]
+__all__ = ["canned", "code"]
 
 _WANTED_TOOL = re.compile(r"use the tools? [`'\"]?([\w-]+)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff|]+")
@@ -30,7 +29,16 @@ _CALLS = "This is the emulator, not Claude: it calls the tool that the prompt na
 
 def canned(ask: Ask) -> Answer:
     """The answer to a request for which no reply was scripted."""
-    thinking = [thinking_block(ask)] if ask.thinks else []
+    thinking = []
+    if ask.thinks:
+        text = (
+            "This is the emulator, and it does not think. It reads the request, counts its parts, "
+            f"and describes them; the prompt has {len(ask.prompt):,} characters."
+        )
+        signature = base64.b64encode(b"emulator:" + secrets.token_bytes(24)).decode()
+        # The signature is there also where the request does not ask to see the text.
+        text = text if ask.shows_thinking else ""
+        thinking = [{"type": "thinking", "thinking": text, "signature": signature}]
     # The tools that the request forces, or that its prompt names.
     tools = {str(tool["name"]): tool for tool in ask.tools}
     choice = ask.body.get("tool_choice") or {}
@@ -55,16 +63,6 @@ def canned(ask: Ask) -> Answer:
     else:
         text = demo_text(ask.prompt, input_tokens(ask.body)) if ask.demo else _markdown(ask)
     return Answer(parts=parts([*thinking, {"type": "text", "text": text}]))
-
-
-def thinking_block(ask: Ask) -> dict[str, Any]:
-    """A thinking block with a signature; its text is empty when the request does not ask to see it."""
-    text = (
-        "This is the emulator, and it does not think. It reads the request, counts its parts, "
-        f"and describes them; the prompt has {len(ask.prompt):,} characters."
-    )
-    signature = base64.b64encode(b"emulator:" + secrets.token_bytes(24)).decode()
-    return {"type": "thinking", "thinking": text if ask.shows_thinking else "", "signature": signature}
 
 
 def code(text: str, limit: int = _FIRST_WORDS) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
+from vertex_claude_magic.emulator.http.response import at
+
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
@@ -27,9 +29,9 @@ class Route:
 
     project: str
     location: str
-    publisher: str
     model: str
-    verb: str
+    publisher: str = "anthropic"
+    verb: str = "rawPredict"
 
     @property
     def counting(self) -> bool:
@@ -40,6 +42,10 @@ class Route:
     def streaming(self) -> bool:
         """Whether the verb is the one that streams."""
         return self.verb == "streamRawPredict"
+
+    def resource(self, model: str) -> str:
+        """The path of a model in this place, as Google's errors name it."""
+        return f"projects/{self.project}/locations/{self.location}/publishers/{self.publisher}/models/{model}"
 
 
 def route(path: str) -> Route | None:
@@ -89,9 +95,8 @@ class Ask:
     @property
     def thinks(self) -> bool:
         """Whether the model thinks before it answers this request."""
-        thinking = self.body.get("thinking")
-        kind = thinking.get("type") if isinstance(thinking, Mapping) else None
-        return self.model.rules.thinking_default != "off" if kind is None else kind in {"enabled", "adaptive"}
+        kind = at(self.body, "thinking", "type")
+        return self.model.rules.thinking_default != "off" if kind is None else kind in ("enabled", "adaptive")
 
     @property
     def shows_thinking(self) -> bool:
@@ -100,29 +105,23 @@ class Ask:
         From Opus 4.7 on, the models that take no sampling parameters, it does so only on request,
         says the page "What's new in Claude Opus 5.5".
         """
-        thinking = self.body.get("thinking")
-        display = thinking.get("display") if isinstance(thinking, Mapping) else None
-        return bool(display == "summarized" or (display is None and self.model.rules.sampling))
+        display = at(self.body, "thinking", "display")
+        return display == "summarized" or (display is None and self.model.rules.sampling)
 
     @property
-    def effort(self) -> str | None:
+    def effort(self) -> Json:
         """The effort that was asked for."""
-        config = self.body.get("output_config")
-        return config.get("effort") if isinstance(config, Mapping) else None
+        return at(self.body, "output_config", "effort")
 
     @property
     def drops_thinking(self) -> bool:
         """Whether thinking blocks that do not fit what is before them shall be dropped, not refused."""
-        thinking = self.body.get("thinking")
-        binding = thinking.get("block_binding") if isinstance(thinking, Mapping) else None
-        return isinstance(binding, Mapping) and binding.get("prefix_mismatch_behavior") == "drop_block"
+        return at(self.body, "thinking", "block_binding", "prefix_mismatch_behavior") == "drop_block"
 
     @property
     def schema(self) -> Json:
         """The JSON schema that the answer must have, or None."""
-        config = self.body.get("output_config")
-        wanted = config.get("format") if isinstance(config, Mapping) else None
-        return wanted.get("schema") if isinstance(wanted, Mapping) else None
+        return at(self.body, "output_config", "format", "schema")
 
     @property
     def tools(self) -> list[Mapping[str, Any]]:

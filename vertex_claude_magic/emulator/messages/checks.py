@@ -7,29 +7,30 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages import content, rules, tools
 from vertex_claude_magic.emulator.messages.ask import Ask, Route
-from vertex_claude_magic.emulator.messages.problems import Problem, google_error, invalid
+from vertex_claude_magic.emulator.messages.problems import (
+    Problem,
+    google_error,
+    invalid,
+    not_found,
+    not_servable,
+    permission_denied,
+)
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.http.response import Received
-    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
 
-__all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
+__all__ = ["refusal", "unservable"]
 
 
 def unservable(found: Route, received: Received, catalog: Catalog, project: str) -> Problem | Ask:
     """Tell why a call cannot be served at all, or return what it asks."""
     if received.method != "POST":
         return google_error(404, "Method not found.")
-    # Google answers the same for a project that does not exist and for one that is closed.
     if found.project != project:
-        text = (
-            "Permission 'aiplatform.endpoints.predict' denied on resource "
-            f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
-        )
-        return google_error(403, text, reason="IAM_PERMISSION_DENIED")
+        return permission_denied("aiplatform.endpoints.predict", found.resource(found.model))
     if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
-        return not_found(found, found.model)
+        return not_found(found.resource(found.model))
     if len(received.raw) > catalog.limits["request"]["bytes"]:
         return Problem(code=413, message="Request exceeds the maximum size")
     if not isinstance(received.body, dict):
@@ -47,7 +48,7 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
         if "@" in name:
             return invalid(f"{name} is not supported for token counting")
         if found.location not in catalog.services["count_tokens"]["locations"]:
-            return not_servable(found, "count-tokens")
+            return not_servable(found.resource("count-tokens"), found.location)
     model = catalog.find(name)
     if (
         model is None
@@ -55,32 +56,12 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
         or name.removesuffix("@default") not in {model.id, *model.other_ids}
         or model.lifecycle not in {"active", "deprecated"}
     ):
-        return not_found(found, name)
+        return not_found(found.resource(name))
     # Where the table does not know a model's locations, any location that it knows will do.
     if found.location not in (catalog.locations() if model.locations is None else model.locations):
-        return not_servable(found, name)
+        return not_servable(found.resource(name), found.location)
     betas = [beta.strip() for beta in received.headers.get("anthropic-beta", "").split(",") if beta.strip()]
     return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
-
-
-def resource(found: Route, name: Json) -> str:
-    """Name a model as Google's errors do."""
-    return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
-
-
-def not_found(found: Route, name: Json) -> Problem:
-    """Say that the project cannot see a model."""
-    text = (
-        f"Publisher Model `{resource(found, name)}` was not found or your project does not have "
-        "access to it. Please ensure you are using a valid model version."
-    )
-    return google_error(404, text)
-
-
-def not_servable(found: Route, name: str) -> Problem:
-    """Say that a location does not serve a model."""
-    text = f"Publisher Model `{resource(found, name)}` is not servable in region {found.location}."
-    return google_error(400, text, "FAILED_PRECONDITION")
 
 
 def refusal(ask: Ask) -> Problem | None:

@@ -11,12 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
-from vertex_claude_magic.emulator.messages.conversation import (
-    system_message,
-    thinking_block,
-    thinking_history,
-)
-from vertex_claude_magic.emulator.messages.history import THINKING
+from vertex_claude_magic.emulator.messages.conversation import system_message, thinking_history
 from vertex_claude_magic.emulator.messages.rules import extra, too_long, unknown_tag
 from vertex_claude_magic.emulator.messages.tokens import pdf_pages
 
@@ -41,6 +36,14 @@ _FIELDS: dict[str, set[str]] = {
     "web_search_tool_result": {"type", "tool_use_id", "content", _CACHE, "caller"},
     "tool_search_tool_result": {"type", "tool_use_id", "content", _CACHE},
     "compaction": {"type", "content", "encrypted_content", "signature", "tool_changes", _CACHE},
+}
+# What they must have, each a string.
+_STRINGS = {
+    "text": ("text",),
+    "thinking": ("thinking", "signature"),
+    "redacted_thinking": ("data",),
+    "tool_use": ("id", "name"),
+    "tool_result": ("tool_use_id",),
 }
 _ONLY_ASSISTANT = {"thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"}
 _ONLY_USER = {"image", "tool_result", "search_result"}
@@ -162,15 +165,12 @@ def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
         yield f"{place}: `{kind}` blocks are not allowed in {role} messages"
-    if kind == "text":
-        if not isinstance(block.get("text"), str):
-            yield f"{place}.text.text: Field required"
-        elif not block["text"]:
-            yield "messages: text content blocks must be non-empty"
-        elif not block["text"].strip():
-            yield "messages: text content blocks must contain non-whitespace text"
-    if kind in THINKING:
-        yield from thinking_block(block, f"{place}.{kind}")
+    for name in _STRINGS.get(kind, ()):
+        if not isinstance(block.get(name), str):
+            yield f"{place}.{kind}.{name}: Field required"
+    if kind == "text" and not str(block.get("text")).strip():
+        wrong = "contain non-whitespace text" if block["text"] else "be non-empty"
+        yield f"messages: text content blocks must {wrong}"
     if kind in _SOURCES:
         yield from _source(ask, block, f"{place}.{kind}.source")
     if kind == "tool_result" and isinstance(block.get("content"), list):

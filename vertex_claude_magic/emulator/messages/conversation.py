@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.messages.ask import Ask
 
-__all__ = ["dropped_thinking", "system_message", "thinking_block", "thinking_history"]
+__all__ = ["dropped_thinking", "system_message", "thinking_history"]
 
 # Betas that open fields of system messages.
 _CLEAR_AT = "mid-conversation-system-clear-at-2026-08-21"
@@ -57,14 +57,6 @@ def system_message(ask: Ask, message: Mapping[str, Any], place: str) -> Iterator
     for number, block in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(block, dict) or block.get("type") != "text":
             yield f"{place}.content.{number}.type: Input should be 'text'"
-
-
-def thinking_block(block: Mapping[str, Any], place: str) -> Iterator[str]:
-    """What a thinking block lacks."""
-    needed = ("thinking", "signature") if block["type"] == "thinking" else ("data",)
-    for name in needed:
-        if not isinstance(block.get(name), str):
-            yield f"{place}.{name}: Field required"
 
 
 def thinking_history(ask: Ask) -> Iterator[str]:

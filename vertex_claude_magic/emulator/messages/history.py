@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Ask
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["PAUSES", "THINKING", "History"]
+__all__ = ["THINKING", "History"]
 
-PAUSES = frozenset({"pause_turn", "compaction"})
+_PAUSES = frozenset({"pause_turn", "compaction"})
 # The field that proves where a block comes from, by the type of the block.
 THINKING = {"thinking": "signature", "redacted_thinking": "data"}
 # An emulator of a lesson runs for days.
@@ -59,7 +59,7 @@ class History:
                 thought = _Thought(ask.model.id, str(block.get("thinking", "")), digest)
                 key = _signature(block)
                 self._thoughts[key] = (*self._thoughts.get(key, ()), thought)[-_MOST_ALIKE:]
-            if answer.get("stop_reason") in PAUSES:
+            if answer.get("stop_reason") in _PAUSES:
                 self._paused[_digest(content)] = None
             for store in (self._thoughts, self._paused):
                 while len(store) > _MOST_ENTRIES:

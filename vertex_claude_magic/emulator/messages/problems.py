@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.http.faults import Fault
 
-__all__ = ["Problem", "fault_response", "google_error", "invalid"]
+__all__ = [
+    "REFUSED_TOKEN",
+    "Problem",
+    "fault_response",
+    "google_error",
+    "invalid",
+    "not_enabled",
+    "not_found",
+    "not_servable",
+    "permission_denied",
+    "quota_exceeded",
+]
 
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
@@ -46,9 +57,12 @@ _ANTHROPIC_TYPE = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_INVALID_CREDENTIALS = (
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+    "other valid authentication credential."
+)
 _MESSAGE = {
-    401: "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
-    "other valid authentication credential.",
+    401: _INVALID_CREDENTIALS,
     429: "Resource exhausted. Please try again later.",
     529: "Overloaded",
 }
@@ -107,6 +121,49 @@ def google_error(
     'NOT_FOUND'
     """
     return Problem(code=code, message=message, google=True, status=status, reason=reason, metadata=metadata)
+
+
+REFUSED_TOKEN = google_error(401, _INVALID_CREDENTIALS, reason="ACCESS_TOKEN_TYPE_UNSUPPORTED")
+
+
+def permission_denied(permission: str, resource: str) -> Problem:
+    """Google's refusal of what the account may not do; it says the same of what does not exist.
+
+    Args:
+        permission: The permission that is lacking, such as `aiplatform.endpoints.predict`.
+        resource: The path of what it is lacking for, such as `projects/p/locations/global`.
+    """
+    name = f"//aiplatform.googleapis.com/{resource}"
+    text = f"Permission '{permission}' denied on resource '{name}' (or it may not exist)."
+    return google_error(403, text, reason="IAM_PERMISSION_DENIED")
+
+
+def not_found(model: str) -> Problem:
+    """Google's refusal of a model, named by its path, that the project cannot see."""
+    text = f"Publisher Model `{model}` was not found or your project does not have access to it."
+    return google_error(404, f"{text} Please ensure you are using a valid model version.")
+
+
+def not_servable(model: str, location: str) -> Problem:
+    """Google's refusal of a model that a location does not serve."""
+    text = f"Publisher Model `{model}` is not servable in region {location}."
+    return google_error(400, text, "FAILED_PRECONDITION")
+
+
+def not_enabled(model: str, project: str) -> Problem:
+    """Google's refusal of a model whose terms a project has not accepted."""
+    text = f"Project {project} is not allowed to use Publisher Model `{model}`."
+    return google_error(400, text, "FAILED_PRECONDITION")
+
+
+def quota_exceeded(metric: str, base_model: str, **facts: str) -> Problem:
+    """Google's refusal of a call that a quota does not allow; `facts` are further ones of its `ErrorInfo`."""
+    metric = f"aiplatform.googleapis.com/{metric}"
+    text = (
+        f"Quota exceeded for {metric} with base model: {base_model}. Please submit a quota increase request. "
+        "https://cloud.google.com/vertex-ai/docs/quotas."
+    )
+    return google_error(429, text, reason="RATE_LIMIT_EXCEEDED", quota_metric=metric, **facts)
 
 
 def fault_response(fault: Fault) -> Response:

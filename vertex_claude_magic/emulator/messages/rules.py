@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from vertex_claude_magic.emulator.messages.samples import INVALID_SCHEMA, is_schema
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
 from vertex_claude_magic.vertex.allowed import SAMPLING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Ask
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["broken", "is_count"]
+__all__ = ["broken", "effort_broken", "extra", "too_long", "unknown_tag"]
 
 _COMMON = {"anthropic_version", "anthropic_beta", "messages", "system", "thinking", "tools", "tool_choice",
            "output_config", "cache_control"}  # fmt: skip
@@ -64,10 +65,10 @@ def too_long(ask: Ask) -> Iterator[str]:
         yield f"prompt is too long: {count} tokens > {most} maximum"
 
 
-def is_count(value: Json) -> TypeGuard[int]:
+def _is_count(value: Json) -> TypeGuard[int]:
     """Whether a JSON value is a whole number.
 
-    >>> is_count(3), is_count(True), is_count("3")
+    >>> _is_count(3), _is_count(True), _is_count("3")
     (True, False, False)
     """
     return isinstance(value, int) and not isinstance(value, bool)
@@ -95,7 +96,7 @@ def _fields(ask: Ask) -> Iterator[str]:
     version = body.get("anthropic_version")
     if version is None and not counting:
         yield "anthropic_version: Field required"
-    elif version is not None and version not in ask.catalog.api_versions:
+    elif version is not None and version not in [*ask.catalog.api_versions]:
         yield f"anthropic_version: Input should be {_one_of(ask.catalog.api_versions)}"
     known = ask.catalog.services["betas"]
     refused = known["refused_in_count"] if counting else ()
@@ -112,7 +113,7 @@ def _fields(ask: Ask) -> Iterator[str]:
     value, most = body.get("max_tokens"), ask.model.max_output_tokens
     if value is None:
         yield "max_tokens: Field required"
-    elif not is_count(value):
+    elif not _is_count(value):
         yield "max_tokens: Input should be a valid integer"
     elif value < 1:
         yield "max_tokens: Input should be greater than or equal to 1"
@@ -152,7 +153,7 @@ def _sampling(ask: Ask) -> Iterator[str]:
             yield f"{name}: not supported with API version {version}"
         if not ask.model.rules.sampling:
             yield f"`{name}` is not supported for this model."
-        if name == "top_k" and (not is_count(value) or value < 0):
+        if name == "top_k" and (not _is_count(value) or value < 0):
             yield "top_k: Input should be greater than or equal to 0"
         elif name != "top_k" and not (type(value) in (int, float) and 0 <= value <= 1):
             yield f"{name}: range: 0..1"
@@ -191,7 +192,7 @@ def _thinking(ask: Ask) -> Iterator[str]:
         budget, least = thinking.get("budget_tokens"), ask.model.rules.min_thinking_budget
         if budget is None:
             yield "thinking.enabled.budget_tokens: Field required"
-        elif not is_count(budget) or budget < least:
+        elif not _is_count(budget) or budget < least:
             yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
         elif not ask.route.counting and budget >= ask.body["max_tokens"]:
             yield "`max_tokens` must be greater than `thinking.budget_tokens`."
@@ -215,7 +216,7 @@ def _output_config(ask: Ask) -> Iterator[str]:
         yield "output_config.task_budget.type: Input should be 'tokens'"
     elif task is not None:
         yield from extra(task, {"type", "total", "remaining"}, "output_config.task_budget.")
-        if not is_count(task.get("total")) or task["total"] < 1:
+        if not _is_count(task.get("total")) or task["total"] < 1:
             yield "output_config.task_budget.total: Input should be a valid integer"
     if (effort := config.get("effort")) is not None:
         yield from effort_broken(ask, effort, "output_config")
@@ -226,6 +227,8 @@ def _output_config(ask: Ask) -> Iterator[str]:
             yield "output_config.format.type: Input should be 'json_schema'"
         elif not isinstance(wanted.get("schema"), dict):
             yield "output_config.format.schema: Field required"
+        elif not is_schema(wanted["schema"]):
+            yield f"output_config.format.schema: {INVALID_SCHEMA}"
         else:
             yield from extra(wanted, {"type", "schema"}, "output_config.format.")
 
@@ -255,7 +258,7 @@ def _context(ask: Ask) -> Iterator[str]:
                 yield f"{place}: {unknown_tag(kind)}"
             elif kind.startswith("compact_") and (trigger := edit.get("trigger")) is not None:
                 value = trigger.get("value") if isinstance(trigger, dict) else None
-                if not is_count(value) or value < _LEAST_TRIGGER:
+                if not _is_count(value) or value < _LEAST_TRIGGER:
                     yield f"{place}.trigger.value: Input should be greater than or equal to {_LEAST_TRIGGER}"
     compaction = ask.body.get("compaction")
     if compaction is not None and not isinstance(compaction, dict):

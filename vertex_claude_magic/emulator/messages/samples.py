@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["sample"]
+__all__ = ["INVALID_SCHEMA", "is_schema", "sample"]
+
+INVALID_SCHEMA = "JSON schema is invalid. It must match JSON Schema draft 2020-12."
 
 # Schemas may refer to themselves.
 _DEEPEST = 12
@@ -35,6 +37,19 @@ def sample(schema: Json) -> Json:
     'red'
     """
     return _sample(schema, schema if isinstance(schema, Mapping) else {}, 0)
+
+
+def is_schema(schema: Json) -> bool:
+    """Whether a value can be made of what should be a schema.
+
+    >>> is_schema({"type": "string"}), is_schema({"type": {"a": 1}})
+    (True, False)
+    """
+    try:
+        sample(schema)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["count_text", "count_value", "input_parts", "input_tokens"]
+__all__ = ["count_text", "input_parts", "input_tokens"]
 
 CHARACTERS_PER_TOKEN = 4
 IMAGE_TOKENS = 1568  # the most that an image takes on models before Opus 4.7, by the page "Vision"
@@ -37,16 +37,16 @@ def count_text(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def count_value(value: Json) -> int:
+def _count_value(value: Json) -> int:
     """Tokens of a content block, a list of them, or any other JSON value.
 
-    >>> count_value([{"type": "text", "text": "hello"}])
+    >>> _count_value([{"type": "text", "text": "hello"}])
     2
     """
     if isinstance(value, str):
         return count_text(value)
     if isinstance(value, list):
-        return sum(count_value(item) for item in value)
+        return sum(_count_value(item) for item in value)
     if not isinstance(value, Mapping):
         return count_text(json.dumps(value))
     kind = value.get("type")
@@ -58,11 +58,11 @@ def count_value(value: Json) -> int:
             return 0
         if source.get("type") == "base64":
             return PAGE_TOKENS * pdf_pages(str(source.get("data", "")))
-        return count_value(source.get("data") or source.get("content") or "")
+        return _count_value(source.get("data") or source.get("content") or "")
     if kind == "text":
         return count_text(str(value.get("text", "")))
     if kind == "tool_result":
-        return _FRAME + count_value(value.get("content", ""))
+        return _FRAME + _count_value(value.get("content", ""))
     return count_text(json.dumps({key: part for key, part in value.items() if key != "cache_control"}))
 
 
@@ -93,7 +93,7 @@ def _blocks(content: str | Sequence[Any] | None, frame: int) -> Iterator[tuple[A
         yield content, frame + count_text(content)
     else:
         for index, block in enumerate(content or ()):
-            yield block, count_value(block) + (frame if index == 0 else 0)
+            yield block, _count_value(block) + (frame if index == 0 else 0)
 
 
 def input_tokens(body: Mapping[str, Any]) -> int:

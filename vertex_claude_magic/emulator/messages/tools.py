@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages.rules import extra, unknown_tag
+from vertex_claude_magic.emulator.messages.samples import INVALID_SCHEMA, is_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +83,8 @@ def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
             yield f"{place}custom.input_schema: Field required"
         elif schema.get("type") != "object":
             yield f"{place}custom.input_schema.type: Input should be 'object'"
+        elif not is_schema(schema):
+            yield f"{place}custom.input_schema: {INVALID_SCHEMA}"
     elif not kind.startswith(_SERVER_TOOLS) or foreign:
         yield f"{place.rstrip('.')}: {unknown_tag(tool['type'])}"
     elif "_toolset_" in kind:

@@ -12,7 +12,8 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.cures import cure_of, other_location, quotas
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.models.lifecycle import status
-from vertex_claude_magic.models.prices import cost, usd
+from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.vertex.reply import cost
 
 if TYPE_CHECKING:
     from vertex_claude_magic.health.doctor.setup import Setup

@@ -175,7 +175,7 @@ class Setup:
     def counted(self) -> int | errors.ClaudeError:
         """How many tokens the service counts in the fixed text, free of charge; or its refusal."""
         try:
-            return self._send(build_count_request(self._request()), "input_tokens", int)
+            return self._send(build_count_request(self._request(), self.catalog), "input_tokens", int)
         except errors.ClaudeError as error:
             return error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
-from vertex_claude_magic.models.prices import cost, usd_estimate
+from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.request import (
     block_rows,
@@ -24,7 +24,7 @@ from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.text import message_of
 from vertex_claude_magic.vertex.digest import without_secret_fields
 from vertex_claude_magic.vertex.headers import shown_headers
-from vertex_claude_magic.vertex.reply import Usage
+from vertex_claude_magic.vertex.reply import Usage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

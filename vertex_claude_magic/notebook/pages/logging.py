@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.notebook.session_facts import JournalFacts
-    from vertex_claude_magic.transport.admin import ModelPlace
     from vertex_claude_magic.transport.logging_config import LoggingConfig
+    from vertex_claude_magic.transport.resources import ModelPlace
 
 __all__ = ["Status", "html", "limits", "plain"]
 
@@ -94,7 +94,7 @@ def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
 def limits(status: Status) -> list[str]:
     """Return what Google's logging does not promise, for this place.
 
-    >>> from vertex_claude_magic.transport.admin import ModelPlace
+    >>> from vertex_claude_magic.transport.resources import ModelPlace
     >>> from vertex_claude_magic.transport.logging_config import LoggingConfig
     >>> place = ModelPlace(project="p", region="us-east5", model="claude-opus-4-6")
     >>> limits(Status(place=place, row=None, logging=LoggingConfig()))[0]

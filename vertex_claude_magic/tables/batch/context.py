@@ -19,6 +19,7 @@ from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import BatchApi
+from vertex_claude_magic.transport.resources import ModelPlace
 from vertex_claude_magic.transport.storage import open_files
 from vertex_claude_magic.vertex.endpoint import base_url_of
 from vertex_claude_magic.vertex.provenance import answered_by
@@ -120,9 +121,9 @@ class Context:
         def call(request: Request, *, retry: bool = True) -> Json:
             return self.session.send(request, self.target, retry=retry).whole()
 
-        return BatchApi(
-            call, project=self.project, location=location, model=model, base_url=self.target.base_url
-        )
+        base_url = self.target.base_url
+        place = ModelPlace(project=self.project, region=location, model=model, base_url=base_url)
+        return BatchApi(call, place)
 
     def check(self, batch: Batch) -> None:
         """Refuse to follow the jobs of one service at another.

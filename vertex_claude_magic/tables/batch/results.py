@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import json_values
 from vertex_claude_magic.answers.repair import fitted
-from vertex_claude_magic.models.prices import cost, sum_of_costs
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.tables.columns import UNANSWERED, error_text, report_names, report_of, values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.reply import CacheCreation, Usage
+from vertex_claude_magic.vertex.reply import CacheCreation, Usage, cost
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import panel_label
-from vertex_claude_magic.models.prices import cost, rate
-from vertex_claude_magic.vertex.reply import Usage
+from vertex_claude_magic.models.prices import rate
+from vertex_claude_magic.vertex.reply import Usage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

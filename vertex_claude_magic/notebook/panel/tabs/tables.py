@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.prices import cost, usd
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.notebook.panel.picker.rows import ANSWER_TOKENS
-from vertex_claude_magic.vertex.reply import Usage
+from vertex_claude_magic.vertex.reply import Usage, cost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tables, and the two routes of BigQuery's REST API that google-cloud-bigquery reads a table with (3.47).
+"""BigQuery: tables, and the two routes of BigQuery's REST API that google-cloud-bigquery reads a table with (3.47).
 
 A column is a text (STRING), or JSON where one of its values is a dict or a list.
 """

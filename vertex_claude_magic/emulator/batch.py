@@ -11,23 +11,24 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import google_error
+from vertex_claude_magic.emulator.http.response import Received, Response, at, json_response
+from vertex_claude_magic.emulator.messages.problems import google_error, permission_denied
 from vertex_claude_magic.emulator.storage.objects import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from vertex_claude_magic.emulator.bigquery.tables import Tables
+    from vertex_claude_magic.emulator.bigquery import Tables
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.emulator.storage.objects import Buckets
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["BatchJobs", "RowAnswer", "is_batch_path"]
+__all__ = ["BatchJobs", "is_batch_path"]
 
 _PATH = re.compile(
     r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/batchPredictionJobs"
@@ -43,13 +44,6 @@ _PAGE = 10
 _FILTER = re.compile(r'display_?[nN]ame="([^"]*)"')
 
 
-class RowAnswer(Protocol):
-    """Answers the request of one row: the message and an empty text, or None and why not."""
-
-    def __call__(self, location: str, model: str, body: Json) -> tuple[dict[str, Any] | None, str]:
-        """Answer it."""
-
-
 @dataclass(kw_only=True, eq=False)
 class _Job:
     number: str
@@ -59,7 +53,7 @@ class _Job:
     created: str
     state: str = "QUEUED"
     looks: int = 0
-    lines: Iterator[dict[str, Any]] | None = None
+    lines: Iterator[Mapping[str, Json] | bytes] | None = None
     rows: int = 0
     results: list[bytes] = field(default_factory=list)
     failed: int = 0
@@ -80,7 +74,8 @@ class BatchJobs:
         project: The only project that it knows.
         buckets: Where inputs are read and results are written.
         tables: The same in BigQuery.
-        answer: Answers one row.
+        answer: Answers the request of one row, given location and model: the message and an empty text, or None and
+            why not.
         refusal: Tells why a model cannot be used in a location, None if it can.
         looks: For how many looks a job waits before it answers rows.
         rows_per_look: How many rows it answers between two looks.
@@ -93,7 +88,7 @@ class BatchJobs:
     project: str
     buckets: Buckets
     tables: Tables
-    answer: RowAnswer
+    answer: Callable[[str, str, Mapping[str, Json]], tuple[dict[str, Any] | None, str]]
     refusal: Callable[[str, str], Problem | None]
     looks: int = 1
     rows_per_look: int = 20_000
@@ -102,6 +97,9 @@ class BatchJobs:
     fails: Callable[[str], bool] = lambda _: False
     ending: str = "SUCCEEDED"
     _jobs: dict[str, _Job] = field(default_factory=dict, init=False, repr=False)
+    _numbers: Iterator[int] = field(
+        default_factory=partial(count, 4_000_000_000_000_000_000), init=False, repr=False
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def handle(self, received: Received) -> Response:
@@ -109,11 +107,8 @@ class BatchJobs:
         found = _PATH.fullmatch(received.path)
         project, location = (unquote(found[part]) if found else "" for part in ("project", "location"))
         if found is None or project != self.project:
-            text = (
-                "Permission 'aiplatform.batchPredictionJobs.create' denied on resource "
-                f"'//aiplatform.googleapis.com/projects/{project}/locations/{location}' (or it may not exist)."
-            )
-            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
+            resource = f"projects/{project}/locations/{location}"
+            return permission_denied("aiplatform.batchPredictionJobs.create", resource).response()
         with self._lock:
             number = found["number"]
             if number is None:
@@ -164,7 +159,7 @@ class BatchJobs:
                 429, text, reason="RATE_LIMIT_EXCEEDED", quota_limit_value=str(self.most)
             ).response()
         created = datetime.now(timezone.utc).isoformat()
-        number = str(4_000_000_000_000_000_000 + len(self._jobs))
+        number = str(next(self._numbers))
         job = _Job(number=number, location=location, model=named["model"], given=given, created=created)
         self._jobs[number] = job
         return json_response(self._resource(job))
@@ -208,20 +203,21 @@ class BatchJobs:
             return
         if job.lines is None:
             try:
-                job.lines, job.rows = self._read(job)
-            except (Refused, ValueError) as error:
+                found = self._read(job)
+            except Refused as error:
                 job.error = str(error)
                 self._end(job, "FAILED")
                 return
-            job.state = "RUNNING"
+            job.lines, job.rows, job.state = iter(found), len(found), "RUNNING"
             return
         most = job.rows // 2 if self.ending in _HALF else job.rows
         for line in islice(job.lines, max(min(self.rows_per_look, most - len(job.results)), 0)):
-            name = str(line.get("custom_id") or "")
+            row = _object(line)
+            name = str(row.get("custom_id") or "")
             if self.fails(name):
                 message, status = None, "INTERNAL: the emulator was set to fail this row."
             else:
-                message, status = self.answer(job.location, job.model, line.get("request"))
+                message, status = self.answer(job.location, job.model, _object(row.get("request")))
             job.failed += bool(status)
             moment = datetime.now(timezone.utc).isoformat()
             result = {
@@ -235,17 +231,15 @@ class BatchJobs:
             job.error = "The job was ended by the emulator." if self.ending != "SUCCEEDED" else ""
             self._end(job, self.ending)
 
-    def _read(self, job: _Job) -> tuple[Iterator[dict[str, Any]], int]:
-        (first, *_) = _inputs(job.given)
-        if (table := _BQ.fullmatch(first)) is not None:
-            stored = self.tables.rows(table["table"])
-            return ({name: _value(value) for name, value in row.items()} for row in stored), len(stored)
-        contents = []
-        for uri in _inputs(job.given):
-            found = _GS.fullmatch(uri)
-            contents.append(self.buckets.get(found["bucket"], found["name"]).content if found else b"")
-        rows = sum(content.count(b"\n") + (not content.endswith(b"\n")) for content in contents)
-        return (json.loads(line) for content in contents for line in content.splitlines() if line), rows
+    def _read(self, job: _Job) -> Sequence[Mapping[str, Json] | bytes]:
+        """Return the rows of the inputs: objects from a table, lines from files."""
+        uris = _inputs(job.given)
+        if (table := _BQ.fullmatch(uris[0])) is not None:
+            return self.tables.rows(table["table"])
+        files = [
+            self.buckets.get(found["bucket"], found["name"]) for found in map(_GS.fullmatch, uris) if found
+        ]
+        return [line for file in files for line in file.content.split(b"\n") if line.strip()]
 
     def _end(self, job: _Job, state: str) -> None:
         job.state = state
@@ -296,23 +290,22 @@ class BatchJobs:
         return resource
 
 
-def _inputs(given: dict[str, Any]) -> list[str]:
-    config = given.get("inputConfig") or {}
-    if table := (config.get("bigquerySource") or {}).get("inputUri"):
+def _inputs(given: Mapping[str, Json]) -> list[str]:
+    if table := at(given, "inputConfig", "bigquerySource", "inputUri"):
         return [str(table)]
-    uris = (config.get("gcsSource") or {}).get("uris")
+    uris = at(given, "inputConfig", "gcsSource", "uris")
     return [str(uri) for uri in uris] if isinstance(uris, list) and uris else [""]
 
 
-def _output(given: dict[str, Any]) -> str:
-    config = given.get("outputConfig") or {}
-    table = (config.get("bigqueryDestination") or {}).get("outputUri")
-    return str(table or (config.get("gcsDestination") or {}).get("outputUriPrefix") or "")
+def _output(given: Mapping[str, Json]) -> str:
+    table = at(given, "outputConfig", "bigqueryDestination", "outputUri")
+    return str(table or at(given, "outputConfig", "gcsDestination", "outputUriPrefix") or "")
 
 
-def _value(value: Json) -> Json:
-    """Return the value of a row's cell, which is JSON or a text of it."""
+def _object(value: Mapping[str, Json] | Json | bytes) -> Mapping[str, Json]:
+    """Return a row, or the request of one, which are JSON or a text of it; an empty object for anything else."""
     try:
-        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
-    except ValueError:
-        return value
+        found = json.loads(value) if isinstance(value, (str, bytes)) else value
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}

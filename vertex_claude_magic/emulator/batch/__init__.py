@@ -1,1 +1,0 @@
-"""Batch prediction: jobs that answer the rows of files or tables."""
