@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recorded_reply import RecordedReply
     from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["RecordedAnswer", "ReplaySources"]
@@ -84,6 +85,12 @@ class ReplaySources:
     def _recording_alone(self) -> bool:
         # What the journal of this machine knows would hide what the recording lacks on every other one.
         return self.mode == "only" and self.recording is not None
+
+    @property
+    def _stores(self) -> list[Store]:
+        """Where an answer may be, in the order in which it is looked for."""
+        journal = None if self._recording_alone else self.journal
+        return [store for store in (self.recording, journal) if store is not None]
 
     def look(self, request: Request, *, take: bool = False) -> RecordedAnswer | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
@@ -176,13 +183,10 @@ class ReplaySources:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
         from vertex_claude_magic.records.recording.difference import differences, nearest
 
-        recording, journal = self.recording, None if self._recording_alone else self.journal
-        known = recording.all() if recording is not None else []
-        known += journal.recent() if journal is not None else []
-        stored = nearest(request.canonical, known)
+        stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
         if stored is None:
-            searched = [f"in {quote_path(recording.named)}"] if recording is not None else []
-            searched += ["in the journal"] if journal is not None else []
+            searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
+            searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
             return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=self.cure)
         parts = differences(request.canonical, stored.canonical)

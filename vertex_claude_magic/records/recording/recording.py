@@ -86,8 +86,16 @@ class Recording:
         self._lock = threading.RLock()
         self._forget()
 
-    def find(self, key: str, *, errors: bool = False, take: bool = False) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; arguments as for `Journal.find`."""
+    def find(
+        self,
+        key: str,
+        *,
+        former: Callable[[], str] | None = None,  # noqa: ARG002 - requests are read, and hashed as they are now
+        errors: bool = False,
+        local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
+        take: bool = False,
+    ) -> StoredCall | None:
+        """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
             found = [
@@ -103,6 +111,10 @@ class Recording:
         with self._lock:
             self._load()
             return [stored for records in self._records.values() for stored in records]
+
+    def recent(self) -> list[StoredCall]:
+        """Return all records; there are none that are too old."""
+        return self.all()
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
@@ -152,7 +164,7 @@ class Recording:
                 self._save((old[0], new) if len(old) == len(after) == 1 else None)
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
-        """Return the input tokens of a request, None if they were not counted; arguments as for `Journal.find`."""
+        """Return the input tokens of a request, None if they were not counted; arguments as for `find`."""
         with self._lock:
             self._load()
             # A file of a version before the chain of digests names the former ones.
