@@ -204,7 +204,7 @@ class TerminalAnswer:
         self._end_line()
         if cited := with_sources(reply, OutputBody(markdown="", plain="")).plain:
             self._write(f"\n{safe_plain(cited)}\n")
-        self._write(f"\n{around.plain_ending(reply, lines)}\n")
+        self._write(f"\n{around.ending(reply, lines).plain}\n")
 
     def abandon(self) -> None:
         """Take the waiting line away, because an error will be shown instead."""
