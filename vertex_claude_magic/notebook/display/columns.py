@@ -39,10 +39,9 @@ class ColumnsView:
     def __init__(
         self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        surface = Surface.of(shell, clock)
+        self._prints, live, self._output = Surface.of(shell, clock)
         self._quiet = quiet
-        self._prints, self._output = surface.terminal, surface.output
-        self._live = surface.live and not quiet
+        self._live = live and not quiet
         self._clock = clock
         self._started = clock()
 
