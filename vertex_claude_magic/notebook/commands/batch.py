@@ -7,6 +7,7 @@ from time import strftime
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.live_page import LivePage
@@ -46,8 +47,6 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     }
     parsed, table = parse_table_line(line, known, _WRITTEN)
     if parsed.shows("help"):
-        from vertex_claude_magic.notebook.commands.help import show_help
-
         show_help(host, "claude_batch")
         return
     own, given = batch_options(parsed.options, _WRITTEN, table)
@@ -157,8 +156,6 @@ def batch_from_line(host: Host, line: str) -> None:
     parsed = parse_words(line, BATCH_FOLLOW_OPTIONS)
     options = parsed.options
     if parsed.shows("help"):
-        from vertex_claude_magic.notebook.commands.help import show_help
-
         show_help(host, "claude_batch")
         return
     name = parsed.prompt.strip()
@@ -266,11 +263,7 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
 
 
 def _page(host: Host) -> LivePage:
-    if not host.cells.may_draw():
-        raise errors.OptionError(
-            "This thread runs no cell, so its page would appear in the wrong place.",
-            cure="In threads, use --quiet or Claude().batch(table, prompt, to=...) from vertex_claude_magic.",
-        )
+    host.cells.check_may_draw(_WRITTEN, "Claude().batch(table, prompt, to=...)")
     return LivePage(host.shell)
 
 

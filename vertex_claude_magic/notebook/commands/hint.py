@@ -146,10 +146,7 @@ class _Hint:
 
             show_dry_run(host, session, prompt, target, notes=(f"Hint {level} of {self._policy.hints}.",))
             return None
-        if not host.cells.may_draw():
-            raise OptionError(
-                "%claude_hint cannot show output from a background thread.", cure="Run it in a cell."
-            )
+        host.cells.check_may_draw("%claude_hint")
         given, key = troubles.given, (prompt, str(target.system))
         if wanted is None and seen >= self._policy.hints and given is not None and given.asked == key:
             reply = given.reply

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.markdown.sanitize import as_text, fenced
 from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.pages.show import show_dry_run_page
 from vertex_claude_magic.tables.batch.lines import first_rows
 from vertex_claude_magic.tables.estimate import estimate_run, sample_of, takes_batches
 from vertex_claude_magic.text import number_of
@@ -25,7 +26,6 @@ __all__ = ["show_map_dry_run"]
 
 _FIRST = 3
 _LONGEST = 2_000
-_TITLE = "Dry run: no model was called."
 
 
 def show_map_dry_run(
@@ -70,13 +70,11 @@ def show_map_dry_run(
         f"Added columns: {columns}.",
         *notes,
     ]
-    markdown = ["**Dry run**: no model was called.", *map(as_text, lines)]
-    plain = [_TITLE, *lines]
+    markdown, plain = list(map(as_text, lines)), [*lines]
     for title, text in shown:
         markdown += [as_text(title), fenced(text)]
         plain += [f"{title}:", text]
-    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
-    host.shell.display_pub.publish(data=bundle, metadata={})
+    show_dry_run_page(host.shell, markdown, plain)
 
 
 def _prompt_text(content: Content) -> str:
