@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.settings.loaded import present_policy
@@ -63,7 +63,7 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
         if row.unit and value is not None:
             text = f"{value:g} {row.unit}"
         if name in _LIMITS:
-            text = f"{usd(value, 'price')} USD"
+            text = usd_limit(value)
         elif name == "model":
             try:
                 model_id = target.model_id

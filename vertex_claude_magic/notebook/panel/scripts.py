@@ -34,8 +34,8 @@ if (rows) {
   rows.style.setProperty('--jp-widgets-radio-item-height',
     'clamp(24px, (var(--vertex-claude-fold) - 100cqw) * 999, 48px)');
 }"""
-# A row that cannot be chosen: ipywidgets can disable all radio buttons of a group or none. It gives them no name either,
-# without which each is a stop of the Tab key.
+# A row that cannot be chosen: ipywidgets can disable all radio buttons of a group or none. Nor do they have a name,
+# and without one each is a stop of the Tab key.
 _ROWS = """
 const group = `vertex-claude-${Math.random()}`;
 const mark = () => {

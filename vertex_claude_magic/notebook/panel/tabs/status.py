@@ -122,7 +122,7 @@ def _spend_table(spending: Spending, limits: Limits) -> str:
         Row(
             (
                 name,
-                "not known" if spent is None else spent.text(""),
+                "not known" if spent is None else spent.text(usd),
                 "no limit" if limit is None else usd(limit, "price"),
             )
         )
