@@ -53,7 +53,7 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
 
     source = replace_invalid(_with_newlines(text))
     lines = source.split("\n")
-    for tokens in canonical.top_level(parse.parse_blocks(source)):
+    for tokens in canonical.sibling_blocks(parse.parse_blocks(source)):
         first, after = tokens[0].map or [0, len(lines)]
         # The parser drops what is nested more deeply than it may, without a word.
         if max([token.level for token in tokens]) >= parse.DEEPEST - 3:

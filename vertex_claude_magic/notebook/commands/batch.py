@@ -113,7 +113,7 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
         notes: What to say below the page.
         send: Sends it, as `submit`.
     """
-    page, name = None if parsed.shows("quiet") else _page(host), parsed.name or ""
+    page, name = _page(host, quiet=parsed.shows("quiet")), parsed.name or ""
     said, uploaded = list(notes), list[BatchJob]()
 
     def keep(job: BatchJob) -> None:
@@ -122,17 +122,13 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
         uploaded.append(job)
 
     def end() -> None:
-        if page is not None and uploaded:
+        if uploaded:
             page.draw(lambda: job_page(uploaded[0], _all_notes(host, said)), done=True)
-        elif page is not None:
+        else:
             page.clear()
 
     try:
-        send(
-            notify=lambda text: page.say(f"{text} …") if page is not None else None,
-            warn=said.append,
-            uploaded=keep,
-        )
+        send(notify=lambda text: page.say(f"{text} …"), warn=said.append, uploaded=keep)
         end()
     except KeyboardInterrupt:
         end()
@@ -141,8 +137,7 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
             done = f"Stopped. The rows are up; %claude_batch {name} creates the jobs that are missing."
         raise errors.ClaudeInterrupt(done=done) from None
     except errors.ClaudeError:
-        if page is not None:
-            page.clear()
+        page.clear()
         raise
 
 
@@ -262,9 +257,10 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     return lines
 
 
-def _page(host: Host) -> LivePage:
-    host.cells.check_may_draw(_WRITTEN, "Claude().batch(table, prompt, to=...)")
-    return LivePage(host.shell)
+def _page(host: Host, *, quiet: bool = False) -> LivePage:
+    if not quiet:
+        host.cells.check_may_draw(_WRITTEN, "Claude().batch(table, prompt, to=...)")
+    return LivePage(host.shell, quiet=quiet)
 
 
 def _all_notes(host: Host, notes: list[str]) -> list[str]:
