@@ -11,8 +11,10 @@ from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import logging as pages
-from vertex_claude_magic.notebook.session_facts import journal_facts
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.records.journal import upkeep
+from vertex_claude_magic.records.journal.location import is_there
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.text import quote, without_home
 from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
 
@@ -102,5 +104,18 @@ def logging_status(
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=outcome,
-        journal=journal_facts(host),
+        journal=_journal_facts(host),
     )
+
+
+def _journal_facts(host: Host) -> pages.JournalFacts | None:
+    """Return what the journal of the session keeps, None where it is off or cannot be read."""
+    target = host.session().target()
+    journal = journal_of(target, host.stores)
+    if journal is None:
+        return None
+    try:
+        rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
+    except errors.JournalError:
+        return None
+    return pages.JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))

@@ -28,7 +28,6 @@ _DOTS = {"active": "#2a8f72", "limited": "#5580b0", "deprecated": "#c2691f", "re
 def header(look: PanelModel) -> str:
     """Return the line on what a question is sent with: model, location, prices, lifecycle."""
     row = look.row
-    name = row.short_name if row is not None else look.model_id
     here = rate(row, look.region) if row is not None else None
     prices = f"{usd_limit(here.input)} / {usd_limit(here.output)}" if here is not None else "price not known"
     word = literal(panel_label(row), formulas=True)
@@ -36,7 +35,7 @@ def header(look: PanelModel) -> str:
     dot = f'<span role="img" aria-label="{word}" title="{word}" style="color: {colour}">●</span>'
     return (
         f'<div style="font-size: 16px; line-height: 24px; overflow-wrap: anywhere; min-height: 24px">{dot} '
-        f"<strong>{literal(name)}</strong> · {literal(look.region)} · {literal(prices)}</div>"
+        f"<strong>{literal(look.name)}</strong> · {literal(look.region)} · {literal(prices)}</div>"
     )
 
 

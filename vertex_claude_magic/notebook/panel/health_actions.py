@@ -130,9 +130,7 @@ class PanelHealth:
     def last_check(self) -> Sighting | None:
         """What the last check found for the chosen model in the chosen location."""
         look = self.state.look
-        model = look.row.id if look.row is not None else look.model_id
-        project = look.target.project
-        return look.seen().find(model, look.region, project)
+        return look.seen().find(look.listed_id, look.region, look.target.project)
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""

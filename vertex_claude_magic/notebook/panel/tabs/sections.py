@@ -119,7 +119,6 @@ class ChatsSection:
     """The conversations of the notebook, and how a cell goes on with one."""
 
     title = "Conversations"
-    hint = "The conversations of this notebook"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._note, self._table = parts.html(), parts.html()

@@ -82,10 +82,9 @@ def _grid_table(grid: Grid, look: PanelModel) -> str:
 
     found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
     found.sort(key=lambda cell: grid.models.index(cell.model))
-    chosen = look.row.id if look.row is not None else look.model_id
     rows = []
     for cell in found:
-        row, current = look.catalog.find(cell.model), cell.model == chosen
+        row, current = look.catalog.find(cell.model), cell.model == look.listed_id
         name = row.short_name if row is not None else cell.model
         state = state_of(cell)
         why = () if cell.state == "usable" or not cell.reason else (BREAK, cell.reason)
