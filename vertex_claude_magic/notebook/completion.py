@@ -136,7 +136,9 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
     elif takes == "tools":
-        offered = _tools(names)
+        callables = (name for name in own_names(names) if callable(names[name]))
+        functions = sorted(name for name in callables if not isinstance(names[name], type))
+        offered = _typed("tool", (*functions, "web_search"))
     elif takes == "varied":
         offered = varied_candidates(word, names)
     elif takes == "replies":
@@ -306,15 +308,6 @@ def _models() -> list[Candidate]:
         else:
             found.append(Candidate(text, f"model {usd_limit(tier.input)} / {usd_limit(tier.output)}"))
     return found
-
-
-def _tools(names: Mapping[str, Any]) -> list[Candidate]:
-    own = [
-        each.text
-        for each in _variables(names)
-        if callable(names[each.text]) and not isinstance(names[each.text], type)
-    ]
-    return _typed("tool", (*own, "web_search"))
 
 
 def _chats() -> list[Candidate]:

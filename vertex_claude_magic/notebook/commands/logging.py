@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
@@ -97,6 +98,13 @@ def logging_status(
         if change.changed_meanwhile:
             names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
             outcome += f" Somebody else changed {names} at the same time; that change was left alone."
+    target, facts = host.session().target(), None
+    journal = journal_of(target, host.stores)
+    if journal is not None:
+        with suppress(errors.JournalError):
+            rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
+            path = without_home(str(journal.path))
+            facts = pages.JournalFacts(days=target.journal_days, rows=rows, path=path)
     return pages.Status(
         place=admin.place,
         row=row,
@@ -104,18 +112,5 @@ def logging_status(
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=outcome,
-        journal=_journal_facts(host),
+        journal=facts,
     )
-
-
-def _journal_facts(host: Host) -> pages.JournalFacts | None:
-    """Return what the journal of the session keeps, None where it is off or cannot be read."""
-    target = host.session().target()
-    journal = journal_of(target, host.stores)
-    if journal is None:
-        return None
-    try:
-        rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
-    except errors.JournalError:
-        return None
-    return pages.JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))

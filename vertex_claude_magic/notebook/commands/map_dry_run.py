@@ -60,13 +60,16 @@ def show_map_dry_run(
     sample, asked, others = _to_ask(questions, run, stop)
     earlier, recorded = (run.progress.earlier, run.progress.replayed) if run is not None else (0, 0)
     found = estimate_run(questions, sample, asked, lambda request: session.count_or_bound(request, target))
+    saved = f"Saved answers to {recorded:,} rows exist: they would be used, free of charge."
+    if recorded == 1:
+        saved = "A saved answer to 1 row exists: it would be used, free of charge."
     columns = ", ".join(column.name for column in questions.added)
     lines = [
         # A batch would also ask the rows that an earlier run has answered, so its price would be that of other rows.
         *_estimate_lines(
             found, stop, others, batch=run is None, batches=takes_batches(target) and not earlier
         ),
-        *([_saved(recorded)] if recorded else []),
+        *([saved] if recorded else []),
         f"Added columns: {columns}.",
         *notes,
     ]
@@ -107,12 +110,6 @@ def _to_ask(questions: RowQuestions, run: TableRun | None, stop: int) -> tuple[l
     ways = ((earlier, "answered by an earlier run"), (same, "the same as another row"),
             (failures, "cannot be sent"))  # fmt: skip
     return sample, asked, ", ".join(f"{count:,} {why}" for count, why in ways if count)
-
-
-def _saved(recorded: int) -> str:
-    if recorded == 1:
-        return "A saved answer to 1 row exists: it would be used, free of charge."
-    return f"Saved answers to {recorded:,} rows exist: they would be used, free of charge."
 
 
 def _estimate_lines(found: RunEstimate, rows: int, others: str, *, batch: bool, batches: bool) -> list[str]:

@@ -12,7 +12,6 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.health.check import Grid
-    from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.model import PanelModel
@@ -58,20 +57,17 @@ class HealthSection:
         health, look = self._health, self._state.look
         # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
         self._stop.disabled = not health.checking
-        self._last.value = status_line(_last(look, health.last_check))
+        found, what = health.last_check, f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
+        said = f"{what} has not been checked yet."
+        if found is not None:
+            said = f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
+        self._last.value = status_line(said)
         self._note.value = status_line(health.check_note)
         self._grid.value = _grid_table(health.grid, look) if health.grid is not None else ""
         self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
         spending = self._state.settings.session().records.spending(look.target)
         self._spend.value = _spend_table(spending, limits_of(look.target))
-
-
-def _last(look: PanelModel, found: Sighting | None) -> str:
-    what = f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
-    if found is None:
-        return f"{what} has not been checked yet."
-    return f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
 
 
 def _grid_table(grid: Grid, look: PanelModel) -> str:
