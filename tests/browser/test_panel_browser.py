@@ -355,6 +355,22 @@ def test_every_control_is_reached_and_worked_by_keyboard_alone(front):
     tab_to(page, field(front, "Prompt"), most=60)
 
 
+def test_the_rows_are_one_stop_of_the_tab_key(front):
+    """Arrows lead from one to the next, in each view for itself; Tab goes on to the boxes."""
+    page = front.page
+    for panel in views(front):
+        panel.locator("input[type=radio]:checked").focus()
+        page.keyboard.press("ArrowDown")
+        eventually(front, "magics.model", "opus")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.type") == "checkbox"
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.matches('input[type=radio]:checked')")
+        page.keyboard.press("ArrowUp")
+        eventually(front, "magics.model", "sonnet")
+        front.wait_idle()
+
+
 def test_tabs_work_by_keyboard_alone(front):
     """Try, count, system prompt."""
     page = front.page

@@ -136,12 +136,12 @@ CHANGES = [
     (
         "claude-sonnet-4-5@20250929",
         "global",
-        "2 in / 10 out instead of 3 / 15 USD per million tokens at global",
+        "$2 in / $10 out instead of $3 / $15 per million tokens at global",
     ),
     (
         "claude-opus-4-1@20250805",
         "us-east5",
-        "4.4 in / 22 out instead of 15 / 75 USD per million tokens at us-east5",
+        "$4.4 in / $22 out instead of $15 / $75 per million tokens at us-east5",
     ),
     (
         "claude-opus-4-1@20250805",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
@@ -208,11 +209,24 @@ def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, est
 
 @pytest.mark.parametrize(("limit", "written"), [
     (0.5, "$0.5"), (2, "$2"), (0.25, "$0.25"), (1e-6, "$0.000001"), (1234567.0, "$1,234,567"), (0.1 + 0.2, "$0.3"),
-    (0.0, "$0"),
+    (0.0, "$0"), (None, "?"),
 ])  # fmt: skip
 def test_a_limit_has_the_digits_that_the_user_gave(limit, written):
     """And no power of ten."""
     assert usd_limit(limit) == written
+
+
+def test_in_a_sentence_an_amount_has_its_sign():
+    """And no "USD" behind it, which is for the head of a column and for what a price is per."""
+    package = Path(vertex_claude_magic.__file__).parent
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in package.rglob("*.py"))
+    texts = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr))
+    assert not [
+        ast.unparse(node)
+        for node in texts
+        for before, part in itertools.pairwise(node.values)
+        if isinstance(before, ast.FormattedValue) and str(getattr(part, "value", "")).startswith(" USD")
+    ]
 
 
 def amounts_written_elsewhere(tree: ast.AST) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import _thread
-import itertools
 import threading
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
 from allowed_html import violations
@@ -16,6 +16,7 @@ from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
 from vertex_claude_magic.health.doctor.examination import TimeLimits
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.notebook.commands.doctor import PageView, run_doctor
+from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ \\(y\\) \x1b[31m\u202e <button data-commandlinker-command="x">'
@@ -116,58 +117,15 @@ def test_names_of_the_user_are_only_text_too():
     assert "\x1b" not in doctor_page.plain(HOSTILE_FINDINGS, HOSTILE)
 
 
-class Recorded:
-    """A screen that keeps the messages with the time of a clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.messages: list[tuple[float, str, str]] = []
-
-    def show(self, bundle, metadata, display_id):
-        self.messages.append((self.now, "show", bundle["text/plain"]))
-
-    def update(self, bundle, metadata, display_id):
-        self.messages.append((self.now, "update", bundle["text/plain"]))
-
-    def clear(self):
-        raise AssertionError("nothing is taken away")
-
-
-def view_on(screen: Recorded, **options) -> PageView:
-    return PageView(screen, clock=lambda: screen.now, **options)
-
-
-def test_drawing_keeps_to_12_a_second():
-    """However fast the checks are; no second holds more than 14 messages."""
-    screen = Recorded()
-    view = view_on(screen)
-    for at in range(1000):
-        screen.now = at / 500
-        view.begin(f"check {at}")
-        view.add(Finding(name="x", outcome="ok", seen="y"))
-    times = [when for when, _, _ in screen.messages]
-    assert all(later - earlier >= 1 / 12 for earlier, later in itertools.pairwise(times))
-    assert max(sum(start <= when < start + 1 for when in times) for start in times) <= 14
-
-
 def test_while_it_waits_the_seconds_are_told():
     """So that nobody takes it for dead."""
-    screen = Recorded()
-    view = view_on(screen)
+    page, now = Page(), [0.0]
+    shell = SimpleNamespace(kernel=object(), user_ns={}, display_pub=page)
+    view = PageView(LivePage(shell, lambda: now[0]), lambda: now[0])
     view.begin("network")
-    screen.now = 2.3
+    now[0] = 2.3
     view.tick()
-    assert screen.messages[-1][2] == "… network · 2 s"
-
-
-def test_where_outputs_cannot_change_only_the_end_is_shown():
-    """As in Spyder's console."""
-    screen = Recorded()
-    view = view_on(screen, updates=False)
-    view.begin("network")
-    view.tick()
-    view.finish([Finding(name="network", outcome="ok", seen="Yes.")])
-    assert [kind for _, kind, _ in screen.messages] == ["show"]
+    assert page.drawn == ["… network", "… network · 2 s"]
 
 
 def interrupted(shell: Shell, *stops: int) -> tuple[StoppingPage, BaseException | None]:

@@ -11,7 +11,6 @@ from vertex_claude_magic.notebook.display.footer import (
     ending,
     folded,
     footer,
-    plain_ending,
     small,
     waiting,
     warnings,
@@ -128,11 +127,11 @@ def test_the_footer_is_one_quiet_line_with_the_rest_in_a_fold():
         "claude-opus-4-1 · us-east5 · first token 0.5 s · "
         "1,025 tokens in / 3,456 out / 1,000 cached / 5 written to cache · ≈ $0.27"
     )
-    summary, _, fold = ending(reply).partition("</summary>")
+    summary, _, fold = ending(reply).markdown.partition("</summary>")
     assert "4,481 tokens" in summary
     assert "first token" not in summary
     assert "first token" in fold
-    assert plain_ending(reply).splitlines()[-1] == footer(reply)
+    assert ending(reply).plain.splitlines()[-1] == footer(reply)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +146,10 @@ def test_a_location_is_named_where_it_was_chosen(region, shown):
 def test_a_repeated_note_goes_into_the_fold():
     """It was read the first time."""
     reply = Reply(**WHOLE, model="m")
-    first, again = ending(reply, ["a note"]), ending(reply, [Repeated("a note")])
+    first, again = ending(reply, ["a note"]).markdown, ending(reply, [Repeated("a note")]).markdown
     assert first.endswith("</details>\n\n<small>a note</small>")
     assert again.endswith("a note</small>\n\n</details>")
-    assert "a note" not in plain_ending(reply, [Repeated("a note")])
+    assert "a note" not in ending(reply, [Repeated("a note")]).plain
 
 
 def test_a_stopped_answer_does_not_pretend_to_know_its_output():
@@ -164,7 +163,7 @@ def test_a_replayed_answer_is_marked_with_its_date_and_cost_nothing():
     """What the answer cost when it was recorded is not what it costs now."""
     reply = Reply(model="m", replayed=True, recorded_at="2026-11-26T20:31:05Z", cost=0.5)
     assert footer(reply) == "⟲ replayed from 2026-11-26 20:31 UTC · m · 0.0 s · no request sent"
-    assert "0.5" not in ending(reply)
+    assert "0.5" not in ending(reply).markdown
 
 
 def test_unknown_usage_is_left_out():
@@ -178,7 +177,7 @@ def test_names_and_notes_are_shown_literally(name):
     from markdown_it import MarkdownIt
 
     reply = Reply(**{**WHOLE, "model": name, "stop_reason": "refusal", "stop_details": {"explanation": name}})
-    html = MarkdownIt("commonmark", {"html": True}).render(ending(reply, [name]))
+    html = MarkdownIt("commonmark", {"html": True}).render(ending(reply, [name]).markdown)
     for element in ("<script", "<img", "<a ", "<em>", "<code>"):
         assert element not in html
     assert html.count("<small>") == html.count("</small>") == 3
@@ -186,7 +185,7 @@ def test_names_and_notes_are_shown_literally(name):
 
 def test_a_price_is_no_formula():
     """Case 55: every dollar sign of the footer is escaped as JupyterLab needs it."""
-    markdown = ending(Reply(**WHOLE, cost=0.02, model="a$b", region="c$d"), ["paid $5 and $10"])
+    markdown = ending(Reply(**WHOLE, cost=0.02, model="a$b", region="c$d"), ["paid $5 and $10"]).markdown
     assert markdown.count("$") == markdown.count(r"\$") == 5
     # In the summary, an HTML block, where a backslash would be shown.
     assert markdown.count("<span>&#36;</span>") == 2
@@ -195,7 +194,7 @@ def test_a_price_is_no_formula():
 def test_warnings_footer_and_notes_come_in_this_order():
     """The plain ending has one line for each."""
     reply = Reply(**{**WHOLE, "complete": False}, model="m")
-    lines = plain_ending(reply, ["first note", "second\nnote"]).splitlines()
+    lines = ending(reply, ["first note", "second\nnote"]).plain.splitlines()
     assert [line[:8] for line in lines] == ["⚠ Stoppe", "m · 0.0 ", "first no", "second n"]
 
 
@@ -216,4 +215,4 @@ def test_only_inert_elements_are_used():
 
 def test_control_characters_never_reach_the_terminal():
     """Case 57: the plain ending is stripped of escapes."""
-    assert "\x1b" not in plain_ending(Reply(**{**WHOLE, "model": "m\x1b[31m"}), ["\x1b]52;c;eA==\x07note"])
+    assert "\x1b" not in ending(Reply(**{**WHOLE, "model": "m\x1b[31m"}), ["\x1b]52;c;eA==\x07note"]).plain

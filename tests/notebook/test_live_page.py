@@ -61,6 +61,17 @@ def test_what_was_waited_for_is_taken_away_before_an_error_and_a_page_is_not():
     assert shell.display_pub.text == "x"
 
 
+def test_where_the_outputs_of_the_cell_were_cleared_it_is_shown_anew():
+    """By a callback of the user's, say: an update would go to an output that is there no more."""
+    shell = Shell()
+    view = LivePage(shell, clock=lambda: 0.0)
+    view.say("waiting")
+    shell.display_pub.clear_output(wait=True)
+    view.draw(lambda: ("<p>x</p>", "x"), done=True)
+    assert shell.display_pub.messages == ["show", "clear", "show"]
+    assert shell.display_pub.text == "x"
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_where_outputs_cannot_change_only_the_end_is_shown(monkeypatch, done):
     """Spyder's console takes no updates."""

@@ -9,8 +9,7 @@ from shells import Page, interrupt_while_waiting
 from vertex_claude_magic import ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.notebook.pages.logging import Status, html, limits, plain
-from vertex_claude_magic.notebook.session_facts import JournalFacts
+from vertex_claude_magic.notebook.pages.logging import JournalFacts, Status, html, limits, plain
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 from vertex_claude_magic.transport.resources import ModelPlace
 

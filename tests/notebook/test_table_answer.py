@@ -15,6 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from vertex_claude_magic.markdown.sanitize import safe_markdown
+from vertex_claude_magic.notebook.display.live import AnswerView
 from vertex_claude_magic.notebook.display.table_answer import GrowingTable, TableAnswer, table_of
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -156,7 +157,7 @@ def test_no_more_columns_than_a_page_holds_are_shown():
     assert table_of([one]).endswith("\n… and 1 more column, all in `.data` and `.df`.\n")
 
 
-class View:
+class View(AnswerView):
     """A view that only remembers."""
 
     def __init__(self):

@@ -9,6 +9,7 @@ import pytest
 from front import Front, living, panel_ended
 
 from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.models.prices import usd_estimate
 
 MODEL = "claude-sonnet-5-5"
 SECRET = "sesame-4711"
@@ -182,7 +183,7 @@ def test_spend_follows_the_questions_of_the_session(shell, front):
     # What the emulator answers costs nothing, so it stands apart.
     assert "this session 0 2" in text
     assert "today, all notebooks 0 no limit" in text
-    assert f"{cost:.4f} USD this session, {cost:.4f} USD today" in text
+    assert f"{usd_estimate(cost)} this session, {usd_estimate(cost)} today" in text
 
 
 def paid_session(shell, usd):
@@ -198,7 +199,7 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     shell.ok("%claude_demo")
     shell.ok("%%claude\nhi")
     below = next(line for line in shell.page.text.splitlines() if line.startswith("Session"))
-    assert below.startswith("Session 0.2500 USD · today 0 USD (estimates). ")
+    assert below.startswith("Session ≈ $0.25 · today $0 (estimates). ")
     local = below.partition("(estimates). ")[2]
     assert "not billed" in local
     text = " ".join(front.text().split())
@@ -206,8 +207,8 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     assert "today, all notebooks 0 no limit" in text
     assert local in text
     shell.ok("%claude_usage")
-    assert "This session: about 0.2500 USD (estimate" in shell.page.text
-    assert "Today, all notebooks: about 0 USD (estimate" in shell.page.text
+    assert "This session: ≈ $0.25 (estimate" in shell.page.text
+    assert "Today, all notebooks: $0 (estimate" in shell.page.text
     assert local in shell.page.text
     shell.ok("%claude_demo stop")
     assert "this session 0.2500 no limit" in " ".join(front.text().split())

@@ -242,7 +242,8 @@ def test_without_a_kernel_chart_and_chosen_row_are_in_the_page(shell, front):
     (panel,) = (
         data for data in shell.page.outputs if "text/html" in data and "widget-view" in str(data.keys())
     )
-    assert "Sonnet 5.5 (claude-sonnet-5-5) at global, 2 in / 10 out" in panel["text/html"]
+    text = panel["text/html"].replace("<span>$</span>", "$")
+    assert "Sonnet 5.5 (claude-sonnet-5-5) at global, $2 in / $10 out per million tokens" in text
     assert 'src="data:image/svg+xml;base64,' in panel["text/html"]
     assert "<svg" not in panel["text/html"]
 

@@ -97,8 +97,10 @@ def test_the_card_shows_every_price_with_the_premium_in(location):
         if not row["prices"].get("tiers"):
             assert facts["Prices"] == ["not known"]
             continue
-        taken, given = re.fullmatch(r"\$(\S+) in · \$(\S+) out", facts["Prices"][0]).groups()
-        writes = re.fullmatch(r"write (\S+) \(5 min\), (\S+) \(1 h\), read (\S+)", facts["Cache"][0])
+        taken, given = re.fullmatch(r"\$?(\S+) in · \$?(\S+) out", facts["Prices"][0]).groups()
+        writes = re.fullmatch(
+            r"write \$?(\S+) \(5 min\), \$?(\S+) \(1 h\), read \$?([^\s,]+).*", facts["Cache"][0]
+        )
         names = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
         for name, text in zip(names, (taken, given, *writes.groups()), strict=True):
             assert shown(text) == pytest.approx(by_hand(row, location, name)), (row["id"], name)

@@ -13,7 +13,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd, usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.review import DAMAGED
 from vertex_claude_magic.records.usage import size
@@ -102,7 +102,7 @@ def _prompt(request: Mapping[str, Any] | None) -> str:
 
 def whole(entry: JournalEntry) -> str:
     """Return all that the journal has of one call, up to two million characters."""
-    reused = "" if entry.saved is None else f", a replayed answer saved {usd(entry.saved)}"
+    reused = "" if entry.saved is None else f", a replayed answer saved {usd_estimate(entry.saved)}"
     facts = (
         ("call", str(entry.id)),
         ("time", _time(entry.at, "%Y-%m-%d %H:%M:%S %z")),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-__all__ = ["canonical", "fenced", "top_level"]
+__all__ = ["canonical", "fenced", "sibling_blocks"]
 
 # Longer content would make the cache of 1,024 lines large.
 _LONGEST_KNOWN = 2000
@@ -149,7 +149,7 @@ def _list(tokens: Sequence[Token]) -> list[_Piece]:
     ordered = opening.type == "ordered_list_open"
     number = int(opening.attrs.get("start", 1))
     pieces: list[_Piece] = []
-    for offset, item in enumerate(_blocks(tokens[1:-1])):
+    for offset, item in enumerate(sibling_blocks(tokens[1:-1])):
         content = item[1:-1]
         # The box of a task is shown as a character, so that no input element arises.
         if len(content) > 2 and content[1].type == "inline" and content[1].content[:4] in _TASK:
@@ -198,7 +198,7 @@ def _written(tokens: Sequence[Token]) -> list[_Piece]:
     return [_Piece("___")]
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+def sibling_blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
     """Cut the tokens into sibling blocks, each from its opening to its closing token."""
     start = depth = 0
     for number, token in enumerate(tokens):
@@ -209,12 +209,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 def _pieces(tokens: Sequence[Token]) -> list[_Piece]:
-    return [piece for block in _blocks(tokens) for piece in _written(block)]
-
-
-def top_level(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Return the top-level blocks of a document, each with all its tokens."""
-    return _blocks(tokens)
+    return [piece for block in sibling_blocks(tokens) for piece in _written(block)]
 
 
 def canonical(tokens: Sequence[Token]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 
-__all__ = ["hidden_characters", "replace_invalid", "safe_plain", "visible"]
+__all__ = ["hidden_characters", "replace_invalid", "safe_plain", "visible", "with_newlines"]
 
 _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -37,6 +37,15 @@ _JOINING = "\u0600-\u0dff\u0e00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc"
 _PICTURES = "\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff"
 _VARIABLE = "0-9#*\u00a9\u00ae\u2030-\u9fff\uf900-\ufaff\U0001f000-\U0003ffff"
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
+
+
+def with_newlines(text: str) -> str:
+    r"""Return the text with one kind of line end, because parsers disagree about a lone CR.
+
+    >>> with_newlines("a\r\nb\rc")
+    'a\nb\nc'
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def replace_invalid(text: str) -> str:
@@ -96,7 +105,7 @@ def safe_plain(text: str) -> str:
     if not _NOT_ASCII_TEXT.search(text):
         return text
     # A lone CR would let later text overwrite what is before it on the line.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = with_newlines(text)
     if _one_of(_HIDDEN).search(lines):
         # Each sequence begins with a character that is hidden.
         lines = visible(re.sub(_SEQUENCE, "", lines))

@@ -13,7 +13,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from vertex_claude_magic.markdown.characters import replace_invalid, safe_plain
+from vertex_claude_magic.markdown.characters import replace_invalid, safe_plain, with_newlines
 from vertex_claude_magic.markdown.parse import DEEPEST, parse_blocks, parse_inline
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ Part: TypeAlias = "str | CodeLine | list[list[str]]"
 
 # Front ends look for formulas in HTML too; neither sign begins one in an element of its own.
 _FORMULA = re.compile(r"[$\\]")
-_LINE_END = re.compile(r"\r\n?|\n")
 _BLANKS = re.compile(r"^ +|(?<= ) +")
 # Longer texts, and texts with more markup, are shown as they came, because parsing takes seconds.
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
@@ -100,7 +99,7 @@ def cell_html(text: str) -> str:
     >>> cell_html("<b>\n  $x$")
     '&lt;b&gt;<br>&nbsp;&nbsp;<span>$</span>x<span>$</span>'
     """
-    return "<br>".join(map(_line, _LINE_END.sub("\n", text).split("\n")))
+    return "<br>".join(map(_line, with_newlines(text).split("\n")))
 
 
 def _line(text: str) -> str:
@@ -116,7 +115,7 @@ def lines_and_tables(text: str) -> list[Part]:
     >>> lines_and_tables("# Sum\n\n* **two** `x`\n* [a](http://b)\n\n| a |\n|---|\n| 1 |")
     ['Sum', '', '• two x', '• a (http://b)', '', [['a'], ['1']]]
     """
-    source = replace_invalid(_LINE_END.sub("\n", text))
+    source = replace_invalid(with_newlines(text))
     if len(source) > _LONGEST or sum(map(source.count, _SIGNS)) > _MOST_SIGNS:
         return [*source.split("\n")]
     tokens = parse_blocks(source)

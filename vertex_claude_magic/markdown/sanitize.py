@@ -12,7 +12,13 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.markdown.characters import hidden_characters, replace_invalid, safe_plain, visible
+from vertex_claude_magic.markdown.characters import (
+    hidden_characters,
+    replace_invalid,
+    safe_plain,
+    visible,
+    with_newlines,
+)
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -51,9 +57,9 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
     """Yield each top-level block with the kind of its first token; one nested too deeply is shown as code."""
     from vertex_claude_magic.markdown import canonical, parse
 
-    source = replace_invalid(_with_newlines(text))
+    source = replace_invalid(with_newlines(text))
     lines = source.split("\n")
-    for tokens in canonical.top_level(parse.parse_blocks(source)):
+    for tokens in canonical.sibling_blocks(parse.parse_blocks(source)):
         first, after = tokens[0].map or [0, len(lines)]
         # The parser drops what is nested more deeply than it may, without a word.
         if max([token.level for token in tokens]) >= parse.DEEPEST - 3:
@@ -63,11 +69,6 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
         end = starts[after] if after < len(starts) else len(text)
         if shown:
             yield Block(start=starts[first], end=end, markdown=shown), tokens[0].type
-
-
-def _with_newlines(text: str) -> str:
-    """Return the text with one kind of line end, because parsers disagree about a lone CR."""
-    return _LINE_END.sub("\n", text) if "\r" in text else text
 
 
 def _joined(blocks: Sequence[tuple[Block, str]], text: str, starts: Sequence[int]) -> tuple[Block, ...]:
@@ -167,4 +168,4 @@ def fenced(text: str, language: str = "") -> str:
     """
     from vertex_claude_magic.markdown import canonical
 
-    return canonical.fenced(replace_invalid(_with_newlines(text)), language)
+    return canonical.fenced(replace_invalid(with_newlines(text)), language)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rate, usd_limit
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.text import quote
 
@@ -285,7 +285,6 @@ def _price_change(old: Tier | None, new: Tier | None, location: str) -> str:
     if (old.input, old.output) == (new.input, new.output):
         return "same price"
     return (
-        f"{usd(new.input, 'price')} in / {usd(new.output, 'price')} out instead of {usd(old.input, 'price')} / "
-        f"{usd(old.output, 'price')} USD per million tokens "
-        f"at {quote(location, 40)}"
+        f"{usd_limit(new.input)} in / {usd_limit(new.output)} out instead of {usd_limit(old.input)} / "
+        f"{usd_limit(old.output)} per million tokens at {quote(location, 40)}"
     )

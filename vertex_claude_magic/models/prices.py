@@ -91,10 +91,10 @@ def sum_of_costs(costs: Iterable[float | None]) -> float | None:
 def usd(
     amount: float | None, form: Literal["column", "short", "price"] = "column", *, unknown: str = "unknown"
 ) -> str:
-    """Write USD as a bare number: in a widget or a page of HTML a pair of dollar signs would make a formula.
+    """Write USD as a bare number, for a table or a chart whose head or caption says USD.
 
-    So a column has USD in its head, and a sentence on such a page has it behind the number; a text that is not read as
-    Markdown or HTML, or has its signs escaped, is written by `usd_estimate` and `usd_limit`.
+    In a sentence USD have their sign (`usd_estimate`, `usd_limit`): where a pair of them could make a formula, what
+    writes the page escapes them.
 
     Args:
         amount: USD, None or infinite where it is not known.
@@ -128,7 +128,7 @@ def usd(
 
 
 def usd_estimate(amount: float | None) -> str:
-    """Write an estimated cost with the sign of USD, for plain text.
+    """Write an estimated cost in a sentence.
 
     >>> usd_estimate(0.00213), usd_estimate(1.005), usd_estimate(0.0), usd_estimate(None)
     ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
@@ -141,20 +141,20 @@ def usd_estimate(amount: float | None) -> str:
     return "$0" if number == "0" else f"≈ ${number}"
 
 
-def usd_limit(amount: float) -> str:
-    """Write a limit with the sign of USD, to the last digit that the user gave; for the same places as `usd_estimate`.
+def usd_limit(amount: float | None) -> str:
+    """Write a limit or a price of the table in a sentence, to the last digit that was given.
 
-    >>> usd_limit(0.5), usd_limit(0.00001), usd_limit(1000.0)
-    ('$0.5', '$0.00001', '$1,000')
+    >>> usd_limit(0.5), usd_limit(0.00001), usd_limit(1000.0), usd_limit(None)
+    ('$0.5', '$0.00001', '$1,000', '?')
     """
-    return f"${usd(amount, 'price')}"
+    return "?" if amount is None else f"${usd(amount, 'price')}"
 
 
 def usd_words(amount: float | None) -> str:
-    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is not a formula.
+    """Write about what something cost, for a line that is glanced at.
 
     >>> usd_words(0.0035), usd_words(0.034), usd_words(2.351), usd_words(0.0), usd_words(None)
-    ('under 1 ¢', 'about 3 ¢', 'about 2.35 USD', 'free', 'cost unknown')
+    ('under 1 ¢', 'about 3 ¢', 'about $2.35', 'free', 'cost unknown')
     """
     if amount is None or not math.isfinite(amount):
         return "cost unknown"
@@ -162,4 +162,4 @@ def usd_words(amount: float | None) -> str:
         return "free"
     if amount < 0.01:
         return "under 1 ¢"
-    return f"about {amount * 100:.0f} ¢" if amount < 0.995 else f"about {amount:,.2f} USD"
+    return f"about {amount * 100:.0f} ¢" if amount < 0.995 else f"about ${amount:,.2f}"

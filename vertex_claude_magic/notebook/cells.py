@@ -339,3 +339,22 @@ class CellWatch(threading.local):
         thread = threading.current_thread()
         own = thread is threading.main_thread() or type(thread).__module__.startswith("ipykernel.")
         return own or self.source is not None
+
+    def check_may_draw(self, magic: str, in_python: str = "") -> None:
+        """Refuse what a magic would draw in a thread of the user's own: it would land in whichever cell runs by then.
+
+        Args:
+            magic: The magic as it is written.
+            in_python: The same in Python, where there is a way without a page.
+
+        Raises:
+            OptionError: nothing may be drawn here.
+        """
+        if not self.may_draw():
+            from vertex_claude_magic.errors import OptionError
+
+            quiet = f"In threads, use --quiet or {in_python} from vertex_claude_magic."
+            raise OptionError(
+                f"{magic} cannot show output from a background thread.",
+                cure=quiet if in_python else "Run it in a cell.",
+            )

@@ -135,8 +135,12 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         offered = _typed(row.name, row.words)
     elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
-    elif takes in _OF_WORD:
-        offered = _OF_WORD[takes](word, names)
+    elif takes == "tools":
+        callables = (name for name in own_names(names) if callable(names[name]))
+        functions = sorted(name for name in callables if not isinstance(names[name], type))
+        offered = _typed("tool", (*functions, "web_search"))
+    elif takes == "varied":
+        offered = varied_candidates(word, names)
     elif takes == "replies":
         offered = [each for each in _variables(names) if each.type == "Reply"]
     elif takes == "files":
@@ -163,7 +167,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         own = finder(words, names) if finder is not None else _typed("command", known.words)
         offered = () if {each.text for each in own} & set(words) else own
     # Some options take several values between commas: `-m haiku,sonnet`.
-    before_it = word[: word.rfind(",") + 1] if row is not None and "," in row.value else ""
+    several = row is not None and ("," in row.value or takes == "tools")
+    before_it = word[: word.rfind(",") + 1] if several else ""
     taken = before_it.split(",")
     return [
         Candidate(f"{before_it}{text}", kind)
@@ -305,18 +310,6 @@ def _models() -> list[Candidate]:
     return found
 
 
-def _tools(word: str, names: Mapping[str, Any]) -> list[Candidate]:
-    """Return the functions of the user, behind those that the word has already."""
-    before = word[: word.rfind(",") + 1]
-    own = [
-        each.text
-        for each in _variables(names)
-        if callable(names[each.text]) and not isinstance(names[each.text], type)
-    ]
-    taken = before.split(",")
-    return [Candidate(f"{before}{name}", "tool") for name in (*own, "web_search") if name not in taken]
-
-
 def _chats() -> list[Candidate]:
     from vertex_claude_magic.chats.listing import chat_rows
 
@@ -333,10 +326,6 @@ def _tables(words: Sequence[str], names: Mapping[str, Any]) -> list[Candidate]:
 
 # A line that is none of ours offers nothing.
 _UNKNOWN = Command("")
-_OF_WORD: Mapping[str, Callable[[str, Mapping[str, Any]], list[Candidate]]] = {
-    "tools": _tools,
-    "varied": varied_candidates,
-}
 # What the rest of a line takes, by the words of its command.
 _WORDS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], list[Candidate]]] = {
     "chats": lambda _words, _names: _chats(),

@@ -11,7 +11,7 @@ from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.notebook.host import Host
 
@@ -86,7 +86,12 @@ def last_cells(host: Host, count: int) -> list[RanCell]:
             printed = "".join(
                 "".join(each.bundle["stream"]) for each in shown if each.output_type == "out_stream"
             )
-            output = "\n".join(filter(None, [output_text(printed), _result_text(shown, result, present)]))
+            # As it was shown; as it would be shown now where IPython keeps no outputs.
+            bundles = [each.bundle for each in shown if each.output_type == "execute_result"]
+            if not bundles and result is not None and present is not None:
+                bundles = [present(result)]
+            text = str(bundles[0].get("text/plain", "")) if bundles else ""
+            output = "\n".join(filter(None, [output_text(printed), output_text(text)]))
         error = failures.get(number)
         said = f"{error.get('ename')}: {error.get('evalue')}" if error else ""
         cells.append(RanCell(source, output, output_text(said)))
@@ -105,15 +110,3 @@ def _is_context(source: str, asking: str) -> bool:
 
 def _bare(source: str) -> str:
     return " ".join(word for word in source.split() if word != "--dry-run")
-
-
-def _result_text(
-    shown: Sequence[Any], result: Any, present: Callable[[Any], Mapping[str, Any]] | None
-) -> str:
-    """Return the text of a result as it was shown; as it would be shown now where IPython keeps no outputs."""
-    for each in shown:
-        if each.output_type == "execute_result":
-            return output_text(str(each.bundle.get("text/plain", "")))
-    if result is None or present is None:
-        return ""
-    return output_text(str(present(result).get("text/plain", "")))

@@ -61,7 +61,6 @@ class Host(Protocol):
     unfixed: BaseException | None
     # What went wrong last, and the hints about it; None until a cell fails, or a hint is asked for.
     troubles: Troubles | None
-    models_file: str
     stores: Stores
     format: str
     # The configuration of traitlets, from which a fresh session would start.

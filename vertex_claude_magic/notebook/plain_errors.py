@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["guard_errors", "release_errors", "telling_locals"]
+__all__ = ["OURS", "guard_errors", "release_errors", "telling_locals"]
 
-_OURS = (ClaudeError, ClaudeInterrupt, SettingRefused)
+# Errors that say themselves what to do.
+OURS = (ClaudeError, ClaudeInterrupt, SettingRefused)
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 
 
@@ -57,7 +58,7 @@ class _PlainErrors:
             # There is no exception, and IPython says so in its own words.
             self.other(exc_tuple, *args, **kwargs)
             return
-        if isinstance(error, _OURS):
+        if isinstance(error, OURS):
             _show(self._shell, kind, error)
         else:
             self.other(exc_tuple, *args, **kwargs)
@@ -84,7 +85,7 @@ class _PlainHandler:
         *args: Any,
         **kwargs: Any,
     ) -> list[str] | None:
-        if not isinstance(error, _OURS):
+        if not isinstance(error, OURS):
             return self.other(kind, error, trace, *args, **kwargs)
         # IPython notes here which error `%tb` and `%debug` are about.
         self._shell._get_exc_info()  # noqa: SLF001 - as above
@@ -143,7 +144,7 @@ def _guard_handler(shell: InteractiveShell) -> None:
     # None in shells that never had a handler; then IPython asks for our errors only.
     former: Any = getattr(shell, "CustomTB", None)
     shell.CustomTB = _PlainHandler(shell, former, exceptions)
-    shell.custom_exceptions = (*_OURS, *exceptions)
+    shell.custom_exceptions = (*OURS, *exceptions)
 
 
 def release_errors(shell: InteractiveShell) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.display.frontends import named_notebook
 from vertex_claude_magic.settings.saved_prompts import prompt_names, read_prompt
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def notebook_folder(names: Mapping[str, Any]) -> Path:
     Args:
         names: The user's variables, in which VS Code names the file.
     """
-    named = str(names.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or "")
+    named = named_notebook(names)
     folder = Path(named).parent
     return folder if named.endswith(".ipynb") and folder.is_absolute() and folder.is_dir() else Path()
 

@@ -44,17 +44,18 @@ class CellBody(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_body(text: str) -> CellBody:
+def read_body(text: str, *, literal: bool = False) -> CellBody:
     r"""Divide what is below a cell magic into lines of other tools and the prompt.
 
-    The prompt stays as it is; blank lines between tool lines and prompt go with the tool lines.
+    The prompt stays as it is; blank lines between tool lines and prompt go with the tool lines. With `literal` all of
+    it is the prompt.
 
     >>> read_body("#| echo: false\n#| label: a\n\nWhy?\n#| b").prompt
     'Why?\n#| b'
     >>> read_body("# Title\n#| a").tool_lines
     ()
     """
-    lines = text.splitlines(keepends=True)
+    lines = [] if literal else text.splitlines(keepends=True)
     count, fields = 0, list[str]()
     for line in lines:
         field = re.match(_FORM_FIELD, line) if "@param" in line else None

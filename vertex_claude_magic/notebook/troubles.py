@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.classroom.hint_levels import HintLevels
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, SettingRefused
+from vertex_claude_magic.errors import ClaudeInterrupt
+from vertex_claude_magic.notebook.plain_errors import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,7 @@ class Troubles:
             cell_id: Its id; empty where the front end tells none.
             run: Which run of a cell of this kernel it was.
         """
-        ours = isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused))
+        ours = isinstance(error, OURS)
         if error is not None:
             # Who stopped an answer needs no hint, and is told none.
             self.of_ours = ours and not isinstance(error, ClaudeInterrupt)
@@ -131,7 +132,7 @@ class Troubles:
     def present(self) -> FailedCell | FailedCheck | None:
         """Return what a hint would be about; None where nothing failed, or what failed has succeeded since."""
         error = getattr(sys, "last_value", None)
-        ours = isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused))
+        ours = isinstance(error, OURS)
         if self.last is None and isinstance(error, BaseException) and error is not self._over and not ours:
             # It failed before this extension watched.
             return FailedCell(error)

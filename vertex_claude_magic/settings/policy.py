@@ -223,10 +223,10 @@ class Policy(NamedTuple):
         >>> Policy(ceilings={"max_tokens": 1_000_000}, origin="the course").limited("max_tokens")
         'max_tokens is limited to 1,000,000 by the course'
         """
-        from vertex_claude_magic.models.prices import usd
+        from vertex_claude_magic.models.prices import usd_limit
 
         most = self.ceilings[name]
-        number = f"{int(most):,}" if name == "max_tokens" else f"{usd(most, 'price')} USD"
+        number = f"{int(most):,}" if name == "max_tokens" else usd_limit(most)
         return f"{name} is limited to {number} by {self.who(name, 'limits')}"
 
     def live(self, replay: str, origin: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.cures import cure_of, other_location, quotas
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.models.lifecycle import status
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.vertex.reply import cost
 
 if TYPE_CHECKING:
@@ -137,6 +137,6 @@ def one_token(setup: Setup) -> Finding:
     if isinstance(usage, errors.ClaudeError):
         raise usage
     price = cost(setup.target.row, setup.target.region, usage) if setup.target.row is not None else None
-    paid = "at an unknown price" if price is None else f"for about {usd(price)} USD"
+    paid = "at an unknown price" if price is None else f"for {usd_estimate(price)}"
     taken, given = usage.input_tokens, usage.output_tokens
     return Finding("ok", f"{setup.target.model_id} answered: {taken} tokens in, {given} out, {paid}.")

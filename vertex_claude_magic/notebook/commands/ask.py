@@ -30,13 +30,12 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
         AnswerInvalid: the variable holds the reply as it came, without data.
         ClaudeInterrupt: the variable holds the partial reply.
     """
-    from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
+    from vertex_claude_magic.notebook.tool_lines import read_body
 
     parsed = parse_cell_line(line)
     if parsed.shows("help"):
         return _run(host, parsed, parsed.prompt, in_cell=False)
-    text = cell.removesuffix("\n")
-    body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
+    body = read_body(cell.removesuffix("\n"), literal="literal" in parsed.options)
     asks_something = parsed.options.get("prompt") or "messages" in parsed.options.get("set", {})
     if body.tool_lines and not body.prompt.strip() and not asks_something:
         raise errors.OptionError(
@@ -125,12 +124,8 @@ def ask_prepared(
         show_dry_run(host, session, asks, target, scope=scope, notes=notes)
         return None
     quiet = parsed.shows("quiet")
-    if not quiet and not host.cells.may_draw():
-        # What a thread of the user's own draws would land in whichever cell runs by then.
-        raise errors.OptionError(
-            "%%claude cannot show output from a background thread.",
-            cure="In threads, use --quiet or Claude().ask(prompt) from vertex_claude_magic.",
-        )
+    if not quiet:
+        host.cells.check_may_draw("%%claude", "Claude().ask(prompt)")
     names, name = host.shell.user_ns, parsed.name
     outputs = None
     # A conversation may bring tools along. In a thread of the user's own, what is printed may be another one's.

@@ -7,6 +7,7 @@ from time import strftime
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.live_page import LivePage
@@ -46,8 +47,6 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     }
     parsed, table = parse_table_line(line, known, _WRITTEN)
     if parsed.shows("help"):
-        from vertex_claude_magic.notebook.commands.help import show_help
-
         show_help(host, "claude_batch")
         return
     own, given = batch_options(parsed.options, _WRITTEN, table)
@@ -114,7 +113,7 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
         notes: What to say below the page.
         send: Sends it, as `submit`.
     """
-    page, name = None if parsed.shows("quiet") else _page(host), parsed.name or ""
+    page, name = _page(host, quiet=parsed.shows("quiet")), parsed.name or ""
     said, uploaded = list(notes), list[BatchJob]()
 
     def keep(job: BatchJob) -> None:
@@ -123,17 +122,13 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
         uploaded.append(job)
 
     def end() -> None:
-        if page is not None and uploaded:
+        if uploaded:
             page.draw(lambda: job_page(uploaded[0], _all_notes(host, said)), done=True)
-        elif page is not None:
+        else:
             page.clear()
 
     try:
-        send(
-            notify=lambda text: page.say(f"{text} …") if page is not None else None,
-            warn=said.append,
-            uploaded=keep,
-        )
+        send(notify=lambda text: page.say(f"{text} …"), warn=said.append, uploaded=keep)
         end()
     except KeyboardInterrupt:
         end()
@@ -142,8 +137,7 @@ def _send(host: Host, parsed: ParsedLine, notes: Sequence[str], send: Callable[.
             done = f"Stopped. The rows are up; %claude_batch {name} creates the jobs that are missing."
         raise errors.ClaudeInterrupt(done=done) from None
     except errors.ClaudeError:
-        if page is not None:
-            page.clear()
+        page.clear()
         raise
 
 
@@ -157,8 +151,6 @@ def batch_from_line(host: Host, line: str) -> None:
     parsed = parse_words(line, BATCH_FOLLOW_OPTIONS)
     options = parsed.options
     if parsed.shows("help"):
-        from vertex_claude_magic.notebook.commands.help import show_help
-
         show_help(host, "claude_batch")
         return
     name = parsed.prompt.strip()
@@ -265,13 +257,10 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     return lines
 
 
-def _page(host: Host) -> LivePage:
-    if not host.cells.may_draw():
-        raise errors.OptionError(
-            "This thread runs no cell, so its page would appear in the wrong place.",
-            cure="In threads, use --quiet or Claude().batch(table, prompt, to=...) from vertex_claude_magic.",
-        )
-    return LivePage(host.shell)
+def _page(host: Host, *, quiet: bool = False) -> LivePage:
+    if not quiet:
+        host.cells.check_may_draw(_WRITTEN, "Claude().batch(table, prompt, to=...)")
+    return LivePage(host.shell, quiet=quiet)
 
 
 def _all_notes(host: Host, notes: list[str]) -> list[str]:

@@ -52,11 +52,10 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         parsed = parse_prompt_line(line, known)
         prompt, notes = parsed.prompt, tuple[str, ...]()
     else:
-        from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
+        from vertex_claude_magic.notebook.tool_lines import read_body
 
         parsed = parse_cell_line(line, known)
-        text = cell.removesuffix("\n")
-        body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
+        body = read_body(cell.removesuffix("\n"), literal="literal" in parsed.options)
         prompt, notes = body.prompt, body.notes
     if parsed.shows("help"):
         show_help(host, "claude_compare")
@@ -73,11 +72,8 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         show_compare_dry_run(host, session, asked, notes=(*notes, *cut))
         return None
     quiet = parsed.shows("quiet")
-    if not quiet and not host.cells.may_draw():
-        raise OptionError(
-            "This thread runs no cell, so its answers would appear in the wrong place.",
-            cure="In threads, use --quiet or Claude().compare(prompt) from vertex_claude_magic.",
-        )
+    if not quiet:
+        host.cells.check_may_draw("%%claude_compare", "Claude().compare(prompt)")
     view = ColumnsView(host.shell, quiet=quiet)
     names, variable = host.shell.user_ns, parsed.name
     source = host.cells.source or ""

@@ -13,8 +13,7 @@ from vertex_claude_magic.health.doctor.report import check_report, write_report
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS
 from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
 from vertex_claude_magic.notebook.pages.show import show_line
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.doctor.examination import TimeLimits
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "report_line", "run_doctor"]
@@ -65,7 +63,7 @@ def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> No
     if front.kind == "terminal":
         view: View = LineView(print)
     else:
-        view = PageView(NotebookScreen(host.shell.display_pub), updates=front.updates)
+        view = PageView(LivePage(host.shell))
     check_doctor_options(options)
     diagnosis = Diagnosis(
         host.session(),
@@ -126,20 +124,16 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
 
 
 class PageView:
-    """A diagnosis on a notebook page: one output that is drawn again, and no longer at the end.
+    """A diagnosis on a notebook page.
 
     Args:
-        screen: Where the output goes.
+        page: Where it is drawn.
         clock: Monotonic seconds.
-        updates: False where the front end cannot change an output; then only the end is shown.
     """
 
-    def __init__(
-        self, screen: Screen, *, clock: Callable[[], float] = time.monotonic, updates: bool = True
-    ) -> None:
-        self._output = Output(screen, clock=clock, updates=updates)
+    def __init__(self, page: LivePage, clock: Callable[[], float] = time.monotonic) -> None:
+        self._page = page
         self._clock = clock
-        self._updates = updates
         self._findings: list[Finding] = []
         self._running = ""
         self._began = clock()
@@ -155,17 +149,17 @@ class PageView:
 
     def tick(self) -> None:
         """Draw what is known, unless that was done a moment ago."""
-        if self._updates and self._output.is_due():
-            seconds = int(self._clock() - self._began)
-            self._draw(self._findings, f"{self._running} · {seconds} s" if seconds else self._running)
+        seconds = int(self._clock() - self._began)
+        running = f"{self._running} · {seconds} s" if seconds else self._running
+        self._page.draw(lambda: _page(self._findings, running), done=False)
 
     def finish(self, findings: Sequence[Finding]) -> None:
         """Show all of it, for good."""
-        self._draw(findings, "")
+        self._page.draw(lambda: _page(findings), done=True)
 
-    def _draw(self, findings: Sequence[Finding], running: str) -> None:
-        html, plain = doctor_page.html(findings, running), doctor_page.plain(findings, running)
-        self._output.draw({"text/html": html, "text/plain": plain})
+
+def _page(findings: Sequence[Finding], running: str = "") -> tuple[str, str]:
+    return doctor_page.html(findings, running), doctor_page.plain(findings, running)
 
 
 class LineView:

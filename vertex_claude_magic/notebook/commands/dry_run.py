@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.markdown.sanitize import as_text, fenced
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.request import (
@@ -18,6 +18,7 @@ from vertex_claude_magic.notebook.pages.request import (
     curl_command,
     shown_body,
 )
+from vertex_claude_magic.notebook.pages.show import show_dry_run_page
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.budget import count_or_bound, worst_case
 from vertex_claude_magic.records.session_records import sources_of
@@ -39,6 +40,15 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Estimate", "estimate", "show_compare_dry_run", "show_dry_run"]
+
+# Stands for the project where none is known.
+_PROJECT = "PROJECT"
+# Characters of a body that is shown unfolded.
+_SHORT = 1_500
+_FILE = (
+    "The body is long; write it to a file first: "
+    'open("request.json", "wb").write(Claude().request(prompt, names=globals()).payload)'
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,15 +102,13 @@ def show_dry_run(
     curl = curl_command(request, target.trusted_hosts)
     hint = [_FILE] if "@request.json" in curl else []
     markdown = [
-        "**Dry run**: no model was called.",
         *map(as_text, lines),
         blocks_html(rows),
         _folded("The request as JSON", fenced(head), fenced(body, "json"), opened=len(body) <= _SHORT),
         _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
     ]
-    plain = [_TITLE, *lines, blocks_plain(rows), head, body, *hint, curl]
-    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
-    host.shell.display_pub.publish(data=bundle, metadata={})
+    plain = [*lines, blocks_plain(rows), head, body, *hint, curl]
+    show_dry_run_page(host.shell, markdown, plain)
 
 
 def show_compare_dry_run(
@@ -147,11 +155,10 @@ def show_compare_dry_run(
         low, high = usd_estimate(sum(least)), usd_estimate(sum(most))
         together = f"All columns together: between {low} and {high} (an estimate)."
     said = [together, *lines]
-    markdown = ["**Dry run**: no model was called.", table.markdown(), *map(as_text, said)]
+    markdown = [table.markdown(), *map(as_text, said)]
     markdown += [_folded(literal(title), fenced(head), fenced(body, "json")) for title, head, body in shown]
-    plain = [_TITLE, table.plain(), *said, *("\n".join(parts) for parts in shown)]
-    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
-    host.shell.display_pub.publish(data=bundle, metadata={})
+    plain = [table.plain(), *said, *("\n".join(parts) for parts in shown)]
+    show_dry_run_page(host.shell, markdown, plain)
 
 
 def _estimated(
@@ -203,18 +210,6 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     asks = target.replay in {"off", "refresh"}
     how = "--replay auto would use it" if asks else "it would be used"
     return [f"A saved answer from {found.stored.recorded[:10]} exists: {how}, free of charge."]
-
-
-_TITLE = "Dry run: no model was called."
-# Stands for the project where none is known.
-_PROJECT = "PROJECT"
-
-
-_SHORT = 1_500
-_FILE = (
-    "The body is long; write it to a file first: "
-    'open("request.json", "wb").write(Claude().request(prompt, names=globals()).payload)'
-)
 
 
 def _folded(title: str, *parts: str, opened: bool = False) -> str:

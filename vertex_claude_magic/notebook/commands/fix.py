@@ -15,7 +15,7 @@ from vertex_claude_magic.classroom.failure import (
     fix_prompt,
     read_failure,
 )
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError, SettingRefused
+from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.commands.ask import ask_prepared
 from vertex_claude_magic.notebook.commands.help import show_help
@@ -28,6 +28,7 @@ from vertex_claude_magic.notebook.display.insert import (
     without_blocks,
 )
 from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.notebook.plain_errors import OURS
 from vertex_claude_magic.prompts.values.exceptions import is_cell_file
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import option
@@ -110,7 +111,7 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
     error = getattr(sys, "last_value", None)
     if not isinstance(error, BaseException):
         raise OptionError("No cell has failed yet.", cure="Run the cell that fails, then %claude_fix.")
-    if isinstance(error, (ClaudeError, ClaudeInterrupt, SettingRefused)):
+    if isinstance(error, OURS):
         if unfixed is not None:
             return unfixed
         # It may be what was said here of an earlier one.

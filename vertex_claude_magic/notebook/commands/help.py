@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.settings.registry import Option
 
-__all__ = ["all_options", "full_page", "groups", "show_help"]
+__all__ = ["full_page", "groups", "show_help"]
 
 _EXAMPLES = """\
 %%claude ANSWER [options]        the prompt is in the lines below; ANSWER is the variable for the reply
@@ -72,17 +72,8 @@ def full_page() -> str:
     >>> full_page().splitlines()[0]
     '%%claude ANSWER [options]        the prompt is in the lines below; ANSWER is the variable for the reply'
     """
-    return _EXAMPLES.format(options=all_options())
-
-
-def all_options() -> str:
-    """Return the options of `%%claude` in groups.
-
-    >>> all_options().splitlines()[:2]
-    ['Model and location', '  -m, --model ID           a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...']
-    """
     parts = [f"{title}\n{textwrap.indent(help_lines(listed), '  ')}" for title, listed in groups()]
-    return "\n\n".join(parts)
+    return _EXAMPLES.format(options="\n\n".join(parts))
 
 
 def groups() -> list[tuple[str, list[Option]]]:

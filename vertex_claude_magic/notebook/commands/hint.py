@@ -34,7 +34,6 @@ from vertex_claude_magic.settings.loaded import present_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.classroom.hint_levels import Trouble
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.policy import Policy
@@ -134,22 +133,27 @@ class _Hint:
 
     def give(self, asked: Mapping[str, Any], wanted: int | None, *, dry_run: bool) -> Reply | None:
         """Ask for the next level, or the wanted one, and show it; at the highest, show the last hint again."""
-        host, troubles = self._host, self._troubles
-        trouble = self._trouble()
+        host, troubles, about = self._host, self._troubles, self._about
+        trouble = (
+            check_trouble(about.exercise, about.result)
+            if isinstance(about, FailedCheck)
+            else trouble_of(about.error, self._cell_of, about.cell_id)
+        )
         seen = troubles.levels.last(trouble)
         level = wanted or min(seen + 1, self._policy.hints)
         session = host.session()
         target = _target(session, asked, level, self._policy)
-        prompt = self._prompt(level)
+        if isinstance(about, FailedCheck):
+            prompt = check_prompt(about.exercise, about.result, about.code, self._failure, level)
+        else:
+            assert self._failure is not None  # noqa: S101 - an error always has one
+            prompt = error_prompt(self._failure)
         if dry_run:
             from vertex_claude_magic.notebook.commands.dry_run import show_dry_run
 
             show_dry_run(host, session, prompt, target, notes=(f"Hint {level} of {self._policy.hints}.",))
             return None
-        if not host.cells.may_draw():
-            raise OptionError(
-                "%claude_hint cannot show output from a background thread.", cure="Run it in a cell."
-            )
+        host.cells.check_may_draw("%claude_hint")
         given, key = troubles.given, (prompt, str(target.system))
         if wanted is None and seen >= self._policy.hints and given is not None and given.asked == key:
             reply = given.reply
@@ -160,7 +164,7 @@ class _Hint:
             reply = self._ask(session, prompt, target, level)
             # A refusal is not a hint, and the page says so: the level is still to come.
             if reply.text.strip() and reply.stop_reason != "refusal":
-                troubles.levels.note(trouble, level, self._about.key)
+                troubles.levels.note(trouble, level, about.key)
                 troubles.given = Given(key, reply)
         host.pass_over(reply)
         return reply
@@ -219,18 +223,6 @@ class _Hint:
         shown = replace(reply, blocks=blocks, parts=(), tool_calls=()), tuple(notes)
         self._guarded = reply, shown
         return shown
-
-    def _prompt(self, level: int) -> str:
-        if isinstance(self._about, FailedCheck):
-            about = self._about
-            return check_prompt(about.exercise, about.result, about.code, self._failure, level)
-        assert self._failure is not None  # noqa: S101 - an error always has one
-        return error_prompt(self._failure)
-
-    def _trouble(self) -> Trouble:
-        if isinstance(self._about, FailedCheck):
-            return check_trouble(self._about.exercise, self._about.result)
-        return trouble_of(self._about.error, self._cell_of, self._about.cell_id)
 
     def _cell_of(self, filename: str) -> str | None:
         return cell_source(self._host.shell, filename)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
@@ -11,8 +12,10 @@ from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import logging as pages
-from vertex_claude_magic.notebook.session_facts import journal_facts
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.records.journal import upkeep
+from vertex_claude_magic.records.journal.location import is_there
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.text import quote, without_home
 from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
 
@@ -95,6 +98,13 @@ def logging_status(
         if change.changed_meanwhile:
             names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
             outcome += f" Somebody else changed {names} at the same time; that change was left alone."
+    target, facts = host.session().target(), None
+    journal = journal_of(target, host.stores)
+    if journal is not None:
+        with suppress(errors.JournalError):
+            rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
+            path = without_home(str(journal.path))
+            facts = pages.JournalFacts(days=target.journal_days, rows=rows, path=path)
     return pages.Status(
         place=admin.place,
         row=row,
@@ -102,5 +112,5 @@ def logging_status(
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=outcome,
-        journal=journal_facts(host),
+        journal=facts,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.table_run import TableRunView
@@ -32,18 +33,13 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
     """
     parsed, table = parse_table_line(line, COMMANDS["claude_map"].by_name, _WRITTEN)
     if parsed.shows("help"):
-        from vertex_claude_magic.notebook.commands.help import show_help
-
         show_help(host, "claude_map")
         return
     own, _ = map_options(parsed.options)
     session = host.session()
     quiet = parsed.shows("quiet")
-    if not quiet and not host.cells.may_draw():
-        raise errors.OptionError(
-            "This thread runs no cell, so its progress would appear in the wrong place.",
-            cure="In threads, use --quiet or Claude().map(table, prompt) from vertex_claude_magic.",
-        )
+    if not quiet:
+        host.cells.check_may_draw(_WRITTEN, "Claude().map(table, prompt)")
     view = TableRunView(host.shell, quiet=quiet)
     asked = read_table_cell(host, parsed, table, cell, _WRITTEN)
     questions = questions_of(

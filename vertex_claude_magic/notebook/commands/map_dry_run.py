@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.markdown.sanitize import as_text, fenced
 from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.pages.show import show_dry_run_page
 from vertex_claude_magic.tables.batch.lines import first_rows
 from vertex_claude_magic.tables.estimate import estimate_run, sample_of, takes_batches
 from vertex_claude_magic.text import number_of
@@ -25,7 +26,6 @@ __all__ = ["show_map_dry_run"]
 
 _FIRST = 3
 _LONGEST = 2_000
-_TITLE = "Dry run: no model was called."
 
 
 def show_map_dry_run(
@@ -60,23 +60,24 @@ def show_map_dry_run(
     sample, asked, others = _to_ask(questions, run, stop)
     earlier, recorded = (run.progress.earlier, run.progress.replayed) if run is not None else (0, 0)
     found = estimate_run(questions, sample, asked, lambda request: session.count_or_bound(request, target))
+    saved = f"Saved answers to {recorded:,} rows exist: they would be used, free of charge."
+    if recorded == 1:
+        saved = "A saved answer to 1 row exists: it would be used, free of charge."
     columns = ", ".join(column.name for column in questions.added)
     lines = [
         # A batch would also ask the rows that an earlier run has answered, so its price would be that of other rows.
         *_estimate_lines(
             found, stop, others, batch=run is None, batches=takes_batches(target) and not earlier
         ),
-        *([_saved(recorded)] if recorded else []),
+        *([saved] if recorded else []),
         f"Added columns: {columns}.",
         *notes,
     ]
-    markdown = ["**Dry run**: no model was called.", *map(as_text, lines)]
-    plain = [_TITLE, *lines]
+    markdown, plain = list(map(as_text, lines)), [*lines]
     for title, text in shown:
         markdown += [as_text(title), fenced(text)]
         plain += [f"{title}:", text]
-    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
-    host.shell.display_pub.publish(data=bundle, metadata={})
+    show_dry_run_page(host.shell, markdown, plain)
 
 
 def _prompt_text(content: Content) -> str:
@@ -109,12 +110,6 @@ def _to_ask(questions: RowQuestions, run: TableRun | None, stop: int) -> tuple[l
     ways = ((earlier, "answered by an earlier run"), (same, "the same as another row"),
             (failures, "cannot be sent"))  # fmt: skip
     return sample, asked, ", ".join(f"{count:,} {why}" for count, why in ways if count)
-
-
-def _saved(recorded: int) -> str:
-    if recorded == 1:
-        return "A saved answer to 1 row exists: it would be used, free of charge."
-    return f"Saved answers to {recorded:,} rows exist: they would be used, free of charge."
 
 
 def _estimate_lines(found: RunEstimate, rows: int, others: str, *, batch: bool, batches: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.settings.loaded import present_policy
@@ -61,7 +61,7 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             continue
         text = quote(str(value), 100) if value is not None else row.unset
         if row.unit and value is not None:
-            text = f"{usd(value, 'price') if is_limit else f'{value:g}'} {row.unit}"
+            text = usd_limit(value) if is_limit else f"{value:g} {row.unit}"
         elif name == "model":
             try:
                 model_id = target.model_id

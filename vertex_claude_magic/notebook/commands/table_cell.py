@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
+from vertex_claude_magic.notebook.tool_lines import read_body
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.prompts.template import parse_path, value_of
 from vertex_claude_magic.tables.options import refuse_options
@@ -59,8 +59,7 @@ def read_table_cell(host: Host, parsed: ParsedLine, table: str, cell: str, what:
     Raises:
         OptionError: one of them is not there, or a saved prompt gives an option that a table does not take.
     """
-    text = cell.removesuffix("\n")
-    body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
+    body = read_body(cell.removesuffix("\n"), literal="literal" in parsed.options)
     rows = read_rows(_table_of(host, table), table)
     options = parsed.asked
     prompt, scope, saved = body.prompt, host.scope(), dict[str, Any]()

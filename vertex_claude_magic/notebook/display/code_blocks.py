@@ -11,6 +11,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.markdown.characters import with_newlines
 from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.python_source import parse_python
 
@@ -190,8 +191,7 @@ def _code(text: str, *, declared: bool, before: str, session: bool = True) -> st
         before: The text before the fence.
         session: Whether it may be a session, whose prompts and results go.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    code = textwrap.dedent(text).strip("\n").rstrip()
+    code = textwrap.dedent(with_newlines(text)).strip("\n").rstrip()
     if not code.strip():
         return None
     # Python would read `In [1]: x = 1` as an annotation.

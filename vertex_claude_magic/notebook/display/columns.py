@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.columns import column_html, table_html
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.notebook.display.footer import details, warnings
+from vertex_claude_magic.notebook.display.footer import details, replayed, warnings
 from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
@@ -39,10 +39,9 @@ class ColumnsView:
     def __init__(
         self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        surface = Surface.of(shell, clock)
+        self._prints, live, self._output = Surface.of(shell, clock)
         self._quiet = quiet
-        self._prints, self._output = surface.terminal, surface.output
-        self._live = surface.live and not quiet
+        self._live = live and not quiet
         self._clock = clock
         self._started = clock()
 
@@ -138,10 +137,8 @@ def _facts(column: ComparedColumn) -> dict[str, str]:
     if column.error is not None and not reply.blocks:
         return {"model": reply.model, "region": reply.region}
     first = reply.first_token_seconds
-    # Times and tokens of a replay are those of the first time.
-    date = (reply.recorded_at or "")[:16].replace("T", " ")
     return {
-        "replayed": (f"⟲ replayed from {date} UTC" if date else "⟲ replayed") if reply.replayed else "",
+        "replayed": replayed(reply),
         "model": reply.model,
         "region": reply.region,
         "first token": "" if first is None else f"{first:.1f} s",

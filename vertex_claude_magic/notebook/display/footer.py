@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
+from vertex_claude_magic.notebook.display.segments import OutputBody, paragraphs
 from vertex_claude_magic.text import on_line
 from vertex_claude_magic.vertex.provenance import who_answered
 from vertex_claude_magic.vertex.reply import answerer_of
@@ -27,11 +28,10 @@ __all__ = [
     "answered_notes",
     "details",
     "ending",
-    "endings",
     "folded",
     "footer",
     "in_html",
-    "plain_ending",
+    "replayed",
     "small",
     "waiting",
     "warnings",
@@ -70,18 +70,14 @@ def footer(reply: Reply) -> str:
     >>> footer(Reply(model="claude-sonnet-5-5", region="global", usage=usage, seconds=2.06, cost=0.0035, complete=True))
     'Sonnet 5.5 · 2.1 s · 357 tokens · under 1 ¢'
     """
-    usage, badge = reply.usage, ""
-    if reply.replayed:
-        # Its times and tokens are those of the first time.
-        date = (reply.recorded_at or "")[:16].replace("T", " ")
-        badge = f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
+    usage = reply.usage
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
     tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
     row = Catalog.load().find(reply.model) if reply.model else None
     place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
-        badge,
+        replayed(reply),
         f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
         reply.model if row is None else row.short_name,
         # Where a prompt went matters to those who chose another place than the default.
@@ -91,6 +87,19 @@ def footer(reply: Reply) -> str:
         "no request sent" if reply.replayed else usd_words(reply.cost),
     ]
     return _line(" · ".join([part for part in parts if part]))
+
+
+def replayed(reply: Reply) -> str:
+    """Return the mark of a replayed answer, whose times and tokens are those of the first time; empty for any other.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> replayed(Reply(replayed=True, recorded_at="2026-11-01T09:30:12+00:00"))
+    '⟲ replayed from 2026-11-01 09:30 UTC'
+    """
+    if not reply.replayed:
+        return ""
+    date = (reply.recorded_at or "")[:16].replace("T", " ")
+    return f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
 
 
 def details(reply: Reply) -> str:
@@ -190,8 +199,8 @@ def answered_notes(reply: Reply) -> list[str]:
     return [line] if line else []
 
 
-def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return warnings, footer and notes as Markdown, and as plain lines.
+def ending(reply: Reply, notes: Sequence[str] = ()) -> OutputBody:
+    """Return what stands below an answer: warnings, footer and notes.
 
     The Markdown has the details and the repeated notes in a fold behind the footer, the plain lines leave
     them out.
@@ -205,18 +214,9 @@ def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
         f"{small(details(reply), *behind)}\n\n</details>"
     )
     warned = [f"⚠ {_literally(mark)}" for mark in marks]
-    markdown = "\n\n".join([*warned, fold, *([small(*shown)] if shown else [])])
-    return markdown, "\n".join([_line(each) for each in (*[f"⚠ {mark}" for mark in marks], line, *shown)])
-
-
-def ending(reply: Reply, notes: Sequence[str] = ()) -> str:
-    """Return warnings, footer and notes as Markdown."""
-    return endings(reply, notes)[0]
-
-
-def plain_ending(reply: Reply, notes: Sequence[str] = ()) -> str:
-    """Return warnings, footer and notes as plain lines."""
-    return endings(reply, notes)[1]
+    markdown = paragraphs(*warned, fold, small(*shown) if shown else "")
+    lines = (*[f"⚠ {mark}" for mark in marks], line, *shown)
+    return OutputBody(markdown=markdown, plain="\n".join(map(_line, lines)))
 
 
 def small(*lines: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from vertex_claude_magic.notebook.shell import Shell
-__all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
+__all__ = ["FrontEnd", "front_end", "named_notebook", "notebook_file", "notebook_name"]
 
 # IPython's own publisher prints text/plain, whatever the shell is called.
 _PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
@@ -76,18 +76,18 @@ def notebook_name(shell: Shell | None, environ: Mapping[str, str] = os.environ) 
     >>> notebook_name(None, {"JPY_SESSION_NAME": "lessons/week-1.ipynb"})
     'lessons/week-1.ipynb'
     """
-    return without_home(_named(shell, environ))
+    return without_home(named_notebook(getattr(shell, "user_ns", {}), environ))
 
 
 def notebook_file(shell: Shell | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the file of the notebook that runs, where its front end names it; it may not be there."""
-    named = _named(shell, environ)
+    named = named_notebook(getattr(shell, "user_ns", {}), environ)
     return Path(named) if named.endswith(".ipynb") else None
 
 
-def _named(shell: Shell | None, environ: Mapping[str, str]) -> str:
-    name = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
-    return str(name or "")
+def named_notebook(names: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> str:
+    """Return the notebook that runs as its front end names it, of the user's variables; empty where none does."""
+    return str(names.get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME") or "")
 
 
 def _takes_updates(shell: Shell | None, name: str) -> bool:

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
-    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["HintAnswer"]
 
@@ -36,14 +35,9 @@ class HintAnswer:
         self._head = head
         self._shown = shown
         self._streams = streams
-
-    def start(self, label: str) -> None:
-        """Show at once what is asked."""
-        self._view.start(label)
-
-    def status(self, text: str) -> None:
-        """Say what is being waited for."""
-        self._view.status(text)
+        # All else is as the view behind shows it.
+        self.start, self.status, self.draw, self.due_in = view.start, view.status, view.draw, view.due_in
+        self.asks, self.runs, self.called, self.abandon = view.asks, view.runs, view.called, view.abandon
 
     def text(self, delta: str) -> None:
         """Take text in."""
@@ -60,31 +54,7 @@ class HintAnswer:
         """Say in one line what happens between two rounds."""
         self._view.status(line)
 
-    def asks(self, call: str) -> bool:
-        """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
-        return self._view.asks(call)
-
-    def runs(self, call: str) -> None:
-        """Say that a function is called, until that has ended."""
-        self._view.runs(call)
-
-    def called(self, call: ToolCall) -> None:
-        """Show a call that has ended."""
-        self._view.called(call)
-
-    def draw(self) -> None:
-        """Draw if something is due."""
-        self._view.draw()
-
-    def due_in(self) -> float | None:
-        """Return the seconds until `draw` would do something, or None."""
-        return self._view.due_in()
-
     def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
         """Show what may be shown of the reply, for good."""
         shown, more = self._shown(reply)
         self._view.finish(shown, notes=(*more, *notes), metadata=metadata)
-
-    def abandon(self) -> None:
-        """Take away what is there, because an error will be shown instead."""
-        self._view.abandon()

@@ -22,7 +22,7 @@ from vertex_claude_magic.markdown.sanitize import (
 )
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.segments import OutputBody, Segments, cost
+from vertex_claude_magic.notebook.display.segments import OutputBody, Segments, cost, joined, paragraphs
 from vertex_claude_magic.records.provenance import DRAFT, stamped
 
 if TYPE_CHECKING:
@@ -292,13 +292,13 @@ class LiveAnswer:
         above = around.small(more) if more else ""
         return self._under_thinking(
             OutputBody(
-                markdown=_paragraphs(above, body.markdown, self._below.markdown, around.small(line)),
-                plain=body.plain if self._once else _paragraphs(more, body.plain, self._below.plain, line),
+                markdown=paragraphs(above, body.markdown, self._below.markdown, around.small(line)),
+                plain=body.plain if self._once else paragraphs(more, body.plain, self._below.plain, line),
             )
         )
 
     def _under_thinking(self, body: OutputBody) -> OutputBody:
-        return OutputBody(markdown=_paragraphs(self._above, body.markdown), plain=body.plain)
+        return OutputBody(markdown=paragraphs(self._above, body.markdown), plain=body.plain)
 
     def _draft(self, body: OutputBody) -> OutputBody:
         return body._replace(plain="…") if self._once else body
@@ -311,8 +311,8 @@ class LiveAnswer:
             # A long call that waits for a yes is shown alone.
             thinking = tail = ""
         return OutputBody(
-            markdown=_paragraphs(thinking, self._below.markdown, around.small(line)),
-            plain=_paragraphs(tail, self._below.plain, line),
+            markdown=paragraphs(thinking, self._below.markdown, around.small(line)),
+            plain=paragraphs(tail, self._below.plain, line),
         )
 
     def _thinking_tail(self) -> str:
@@ -342,12 +342,8 @@ class LiveAnswer:
             body = with_calls(reply, body)
         body = with_sources(reply, body)
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
-        ending, plain_ending = around.endings(reply, lines)
         bundle = self._bundle(
-            OutputBody(
-                markdown=_paragraphs(above, body.markdown, ending),
-                plain=_paragraphs(body.plain, plain_ending),
-            )
+            joined([OutputBody(markdown=above, plain=""), body, around.ending(reply, lines)])
         )
         self._output.finish(bundle, stamped(metadata, bundle), alone=self._in_cell)
 
@@ -390,16 +386,9 @@ def with_sources(reply: Reply, body: OutputBody) -> OutputBody:
         return body
     from vertex_claude_magic.notebook.display.sources import sources
 
-    cited = sources(reply)
-    return OutputBody(
-        markdown=_paragraphs(body.markdown, cited.markdown), plain=_paragraphs(body.plain, cited.plain)
-    )
+    return joined([body, sources(reply)])
 
 
 def _literal(text: str) -> tuple[Block, ...]:
     """Take all text for one block that has no Markdown."""
     return (Block(start=0, end=len(text), markdown=""),) if text else ()
-
-
-def _paragraphs(*parts: str) -> str:
-    return "\n\n".join([part for part in parts if part])

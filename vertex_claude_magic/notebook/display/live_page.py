@@ -23,10 +23,14 @@ class LivePage:
     Args:
         shell: The IPython shell.
         clock: Seconds that never run backwards.
+        quiet: Whether nothing is shown.
     """
 
-    def __init__(self, shell: Shell, clock: Callable[[], float] = time.monotonic) -> None:
-        self._prints, self._live, self._output = Surface.of(shell, clock)
+    def __init__(
+        self, shell: Shell, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+    ) -> None:
+        prints, live, self._output = Surface.of(shell, clock)
+        self._prints, self._live, self._quiet = prints and not quiet, live and not quiet, quiet
         # Whether it shows what is being waited for.
         self._said = False
 
@@ -37,7 +41,7 @@ class LivePage:
             page: Returns HTML and plain text; called only if it is drawn.
             done: Whether this is the end, which is always drawn.
         """
-        if done or (self._live and self._output.is_due(_REDRAW)):
+        if (done and not self._quiet) or (self._live and self._output.is_due(_REDRAW)):
             html, plain = page()
             self._said = False
             self._output.draw({"text/html": html, "text/plain": plain})

@@ -104,18 +104,12 @@ class Surface(NamedTuple):
     output: Output
 
     @classmethod
-    def of(cls, shell: Shell, clock: Callable[[], float], *, counts_clears: bool = False) -> Surface:
-        """Return that of a shell.
-
-        Args:
-            shell: The IPython shell.
-            clock: Seconds that never run backwards.
-            counts_clears: Whether to begin a new output where the user's code has cleared those of the cell.
-        """
+    def of(cls, shell: Shell, clock: Callable[[], float]) -> Surface:
+        """Return that of a shell; `clock` gives seconds that never run backwards."""
         front, publisher = front_end(shell), shell.display_pub
         live = front.kind == "notebook" and front.updates
-        clears = {"clears": count_clears(publisher)} if counts_clears else {}
-        output = Output(NotebookScreen(publisher), clock=clock, updates=live, **clears)
+        clears = count_clears(publisher) if live else lambda: 0
+        output = Output(NotebookScreen(publisher), clock=clock, updates=live, clears=clears)
         return cls(front.kind == "terminal", live, output)
 
 

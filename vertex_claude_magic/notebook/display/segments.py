@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import pairwise, takewhile
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
-__all__ = ["Cut", "OutputBody", "Segments", "cost", "cut", "joined"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vertex_claude_magic.markdown.sanitize import Block
+
+__all__ = ["Cut", "OutputBody", "Segments", "cost", "cut", "joined", "paragraphs"]
 
 
 class _Sizes(NamedTuple):
@@ -58,19 +62,6 @@ _LINE = r"(?<=\n)(?=[^\n])"
 _WORD = r"(?<=[ \t])(?=\S)"
 
 
-class _SafeBlock(Protocol):
-    """A top-level block of a text: where it starts, and its safe Markdown."""
-
-    @property
-    def start(self) -> int: ...
-
-    @property
-    def markdown(self) -> str: ...
-
-
-Parse = Callable[[str], Sequence[_SafeBlock]]
-
-
 class OutputBody(NamedTuple):
     """What one output says, as safe Markdown and as the source it came from."""
 
@@ -102,9 +93,14 @@ class Cut(NamedTuple):
 def joined(bodies: Sequence[OutputBody]) -> OutputBody:
     """Return what outputs say, one below the other."""
     return OutputBody(
-        markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
-        plain="\n\n".join([body.plain for body in bodies if body.plain]),
+        markdown=paragraphs(*[body.markdown for body in bodies]),
+        plain=paragraphs(*[body.plain for body in bodies]),
     )
+
+
+def paragraphs(*parts: str) -> str:
+    """Return texts with a blank line between two; empty ones are left out."""
+    return "\n\n".join([part for part in parts if part])
 
 
 def cost(text: str) -> int:
@@ -189,8 +185,8 @@ class Segments:
             text. None means one output that grows without a limit.
         plain: Whether a message holds the text as plain text too.
 
-    >>> from types import SimpleNamespace
-    >>> segments = Segments(lambda text: [SimpleNamespace(start=0, markdown=text)], outputs=45)
+    >>> from vertex_claude_magic.markdown.sanitize import safe_blocks
+    >>> segments = Segments(safe_blocks, outputs=45)
     >>> segments.append("Hello, ")
     >>> segments.append("world")
     >>> segments.step()
@@ -198,7 +194,9 @@ class Segments:
     OutputBody(markdown='Hello, world', plain='Hello, world')
     """
 
-    def __init__(self, parse: Parse, *, outputs: int | None, plain: bool = True) -> None:
+    def __init__(
+        self, parse: Callable[[str], Sequence[Block]], *, outputs: int | None, plain: bool = True
+    ) -> None:
         self._parse = parse
         self._outputs = outputs
         self._plain = plain

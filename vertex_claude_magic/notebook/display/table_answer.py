@@ -188,18 +188,9 @@ class TableAnswer:
         self._table: GrowingTable | None = None
         self._lines: list[str] = []
         self._fields: list[tuple[str, Any]] = []
-
-    def start(self, label: str) -> None:
-        """Show at once what is asked."""
-        self._view.start(label)
-
-    def status(self, text: str) -> None:
-        """Say what is being waited for."""
-        self._view.status(text)
-
-    def thinking(self, delta: str) -> None:
-        """Take thinking in."""
-        self._view.thinking(delta)
+        # All else is as the view behind shows it.
+        self.start, self.status, self.thinking, self.asks = view.start, view.status, view.thinking, view.asks
+        self.runs, self.draw, self.due_in, self.abandon = view.runs, view.draw, view.due_in, view.abandon
 
     def text(self, delta: str) -> None:
         """Take JSON in, and hand on the rows that are whole."""
@@ -227,14 +218,6 @@ class TableAnswer:
     def _restart(self) -> None:
         self._growing, self._table, self._lines, self._fields = Growing(), None, [], []
 
-    def asks(self, call: str) -> bool:
-        """Show a call of a function that waits for the user's yes, and tell whether it is in sight now."""
-        return self._view.asks(call)
-
-    def runs(self, call: str) -> None:
-        """Say that a function is called, until that has ended."""
-        self._view.runs(call)
-
     def called(self, call: ToolCall) -> None:
         """Show a call that has ended; rows that come are a table of their own."""
         self._restart()
@@ -244,14 +227,6 @@ class TableAnswer:
         if self._table is None:
             self._table = GrowingTable(columns)
         return self._table
-
-    def draw(self) -> None:
-        """Draw if something is due."""
-        self._view.draw()
-
-    def due_in(self) -> float | None:
-        """Return the seconds until `draw` would do something, or None."""
-        return self._view.due_in()
 
     def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
         """Show the whole table, the rows that came of one that was cut off, or the answer where it holds no data."""
@@ -267,7 +242,3 @@ class TableAnswer:
             text = "".join(self._lines)
         shown = replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
         self._view.finish(shown, notes=notes, metadata=metadata)
-
-    def abandon(self) -> None:
-        """Take away what is there, because an error will be shown instead."""
-        self._view.abandon()

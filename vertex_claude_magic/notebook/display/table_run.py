@@ -33,7 +33,7 @@ class TableRunView:
         self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._quiet = quiet
-        self._terminal, self._live, self._output = Surface.of(shell, clock, counts_clears=True)
+        self._terminal, self._live, self._output = Surface.of(shell, clock)
         self._bar = Bar(sys.stderr) if self._terminal else None
 
     def wait(self, reason: str) -> None:

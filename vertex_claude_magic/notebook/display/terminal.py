@@ -185,8 +185,12 @@ class TerminalAnswer:
             # Blanks are no text yet.
             came, text = "".join(self._came).lstrip(), reply.text.lstrip()
             if not self._streamed:
-                # It comes whole, or from a record.
-                rest = _whole(reply)
+                # It comes whole, or from a record: of several rounds all texts, with the calls between them.
+                rest = reply.text
+                if reply.parts or reply.tool_calls:
+                    from vertex_claude_magic.notebook.display.tool_calls import with_calls
+
+                    rest = with_calls(reply, OutputBody(markdown="", plain=rest)).plain
             elif text.startswith(came):
                 rest = text[len(came) :]
             else:
@@ -204,7 +208,7 @@ class TerminalAnswer:
         self._end_line()
         if cited := with_sources(reply, OutputBody(markdown="", plain="")).plain:
             self._write(f"\n{safe_plain(cited)}\n")
-        self._write(f"\n{around.plain_ending(reply, lines)}\n")
+        self._write(f"\n{around.ending(reply, lines).plain}\n")
 
     def abandon(self) -> None:
         """Take the waiting line away, because an error will be shown instead."""
@@ -269,12 +273,3 @@ class TerminalAnswer:
     def _end_line(self) -> None:
         if not self._ends_line:
             self._write("\n")
-
-
-def _whole(reply: Reply) -> str:
-    """Return the text of an answer; of several rounds all texts, with the calls between them."""
-    if not (reply.parts or reply.tool_calls):
-        return reply.text
-    from vertex_claude_magic.notebook.display.tool_calls import with_calls
-
-    return with_calls(reply, OutputBody(markdown="", plain=reply.text)).plain

@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.health.check import GridCell
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rate, usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row, Table
 from vertex_claude_magic.text import quote
@@ -97,7 +97,7 @@ def _caption(grid: Grid, catalog: Catalog) -> str:
             tier = rate(row, cell.location) if row is not None and cell.proof == "answer" else None
             if tier is not None and cell.state == "usable":
                 total += (_INPUT_TOKENS * (tier.input or 0) + (tier.output or 0)) / 1_000_000
-        price = f" (together about {usd(total)} USD)" if total else ", which cost"
+        price = f" (together {usd_estimate(total)})" if total else ", which cost"
         how = f"{grid.asked} one-token questions{price}"
     going = f", {sum(not cell.proof for cell in grid.cells.values())} to go" if grid.going else ""
     return f"What project {quote(grid.project, 60)} may call, by {how} on {when}{going}."

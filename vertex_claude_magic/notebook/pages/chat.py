@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_markdown
-from vertex_claude_magic.notebook.display.footer import answered_notes, endings
+from vertex_claude_magic.notebook.display.footer import answered_notes, ending
 from vertex_claude_magic.notebook.display.live import with_sources
 from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.notebook.display.sources import sources
@@ -129,7 +128,7 @@ def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
             f"## Turn {turn.number}{_mark(turn)}",
             fenced(safe_plain(turn.prompt)),
             with_sources(whole, body).markdown,
-            endings(turn.reply, answered_notes(turn.reply))[0],
+            ending(turn.reply, answered_notes(turn.reply)).markdown,
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -143,26 +142,26 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
 
     def with_folded_calls(reply: Reply) -> str:
         calls = [
-            f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
+            f"<details><summary>{verbatim(call_line(call))}</summary>"
             + "".join([f"{label}<pre>{verbatim(text)}</pre>" for label, text in call_texts(call)])
             + "</details>"
             for call in reply.tool_calls
         ]
         return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
 
-    parts = [f"<h1>{escape(safe_plain(name))}</h1>"]
+    parts = [f"<h1>{verbatim(name)}</h1>"]
     for turn in turns:
-        plain = endings(turn.reply, answered_notes(turn.reply))[1]
+        below = ending(turn.reply, answered_notes(turn.reply)).plain
         parts += [
-            f"<h2>Turn {turn.number}{escape(_mark(turn))}</h2>",
+            f"<h2>Turn {turn.number}{_mark(turn)}</h2>",
             f"<pre>{verbatim(turn.prompt)}</pre>",
             *[with_folded_calls(each) for each in turn.before if each.tool_calls or each.stop_reason],
             markdown.render(safe_markdown(turn.reply.text)).strip(),
             markdown.render(sources(turn.reply).markdown).strip(),
-            f"<p><small>{'<br>'.join(escape(line) for line in plain.splitlines())}</small></p>",
+            f"<p><small>{'<br>'.join(map(verbatim, below.splitlines()))}</small></p>",
         ]
     body = "\n".join(filter(None, parts))
-    title = f"<title>{escape(safe_plain(name))}</title>"
+    title = f"<title>{verbatim(name)}</title>"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">{title}</head>\n'
         f'<body style="max-width: 50em; margin: 2em auto; font-family: sans-serif">\n{body}\n</body>\n</html>\n'

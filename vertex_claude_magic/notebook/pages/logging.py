@@ -7,7 +7,7 @@ copies differ, the page says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.notebook.pages.html import literal, verbatim
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
@@ -18,15 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.notebook.session_facts import JournalFacts
     from vertex_claude_magic.transport.logging_config import LoggingConfig
     from vertex_claude_magic.transport.resources import ModelPlace
 
-__all__ = ["Status", "html", "limits", "plain"]
+__all__ = ["JournalFacts", "Status", "html", "limits", "plain"]
 
 _WIDE = frozenset({"global", "us", "eu"})
 _ARRIVED = "To check whether rows arrive:"
 _COLUMNS = (Column(), Column("Google, request-response logging"), Column("this machine, journal"))
+
+
+class JournalFacts(NamedTuple):
+    """What the local journal keeps: for how many days, how many rows by now, in which file."""
+
+    days: int
+    rows: int
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

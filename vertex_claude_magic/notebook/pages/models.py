@@ -1,8 +1,7 @@
 """The model table as people read it, in HTML and as text, with the same rows in the same order.
 
 Prices have the premium of the chosen location in, and retired models come last. A floor ("at least until") is
-shown as a floor and never as a retirement date. Amounts carry no dollar sign, because notebooks take a pair
-of those for a formula.
+shown as a floor and never as a retirement date.
 """
 
 from __future__ import annotations

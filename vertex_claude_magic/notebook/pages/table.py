@@ -50,13 +50,11 @@ class Column:
         head: Its head; a table without heads has none in any column.
         align: Where its cells begin or end.
         wrap: Where a cell may break: at blanks, "anywhere", "never", or at blanks if it is "long".
-        least: The least width in text, for tables one below the other.
     """
 
     head: str = ""
     align: Literal["left", "right"] = "left"
     wrap: Literal["", "anywhere", "never", "long"] = ""
-    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +175,15 @@ class Table:
         widths = [
             # A cell that spans the rest of its row makes no column wider.
             max(
-                [
-                    column.least,
-                    *(
-                        len(line)
-                        for row in rows
-                        if at < len(row) - 1 or len(row) == len(heads)
-                        for line in row[at]
-                    ),
-                ]
+                (
+                    len(line)
+                    for row in rows
+                    if at < len(row) - 1 or len(row) == len(heads)
+                    for line in row[at]
+                ),
+                default=0,
             )
-            for at, column in enumerate(self.columns)
+            for at in range(len(heads))
         ]
         lines = [
             "  ".join(

@@ -1,7 +1,6 @@
 """The page of `%claude_usage`: tables for notebooks and aligned text for terminals, with the same rows.
 
-Amounts carry no dollar sign, because notebooks take a pair of those for a formula. The chart is a column of
-block characters, which every front end and every terminal shows.
+The chart is a column of block characters, which every front end and every terminal shows.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.ledger import Spent
@@ -175,7 +174,7 @@ def _remarks(usage: UsageSummary) -> list[str]:
     spent, limits = usage.spending, usage.limits
     if spent.session == spent.today == Spent() and limits.session is limits.day is None:
         # So it is in the demo, where two lines would say the same.
-        lines = ["This session and today, all notebooks: about 0 USD (estimate).", spent.local_line]
+        lines = ["This session and today, all notebooks: $0 (estimate).", spent.local_line]
     else:
         lines = [_session_line(usage), _today_line(usage), spent.local_line]
     # Without rows the sums of the session alone tell.
@@ -198,8 +197,8 @@ def _remarks(usage: UsageSummary) -> list[str]:
 
 def _session_line(usage: UsageSummary) -> str:
     limit, spent = usage.limits.session, usage.spending.session
-    against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_session_cost)"
-    known = "not known, because a price is missing" if isinf(spent.usd) else f"about {spent.text()}"
+    against = "" if limit is None else f" of {usd_limit(limit)} (max_session_cost)"
+    known = "not known, because a price is missing" if isinf(spent.usd) else spent.text()
     return f"This session: {known}{against} (estimate)."
 
 
@@ -211,5 +210,5 @@ def _today_line(usage: UsageSummary) -> str:
             if limit is None
             else "Today: not known without the journal, so max_daily_cost refuses questions."
         )
-    against = "" if limit is None else f" of {usd(limit, 'price')} USD (max_daily_cost)"
-    return f"Today, all notebooks: about {today.text()}{against} (estimate)."
+    against = "" if limit is None else f" of {usd_limit(limit)} (max_daily_cost)"
+    return f"Today, all notebooks: {today.text()}{against} (estimate)."

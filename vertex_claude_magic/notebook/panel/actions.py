@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.notebook.panel.tabs.tables import PriceRow
     from vertex_claude_magic.notebook.panel.trial import Trial
 
 __all__ = ["FIRST_PROMPT", "PanelActions"]
@@ -75,12 +74,12 @@ class PanelActions(HasTraits):  # type: ignore[misc]
     @property
     def trying(self) -> bool:
         """Whether an answer is on its way."""
-        return self._trial is not None and self._trial.state == "running"
+        return self._trial is not None and self._trial.running
 
     @property
     def counting(self) -> bool:
         """Whether tokens are being counted."""
-        return self._counting is not None and self._counting.state == "running"
+        return self._counting is not None and self._counting.running
 
     @property
     def next_prompt(self) -> str:
@@ -171,11 +170,11 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         if self._counting is not None:
             self._counting.stop()
 
-    def price_rows(self) -> list[PriceRow]:
-        """Return one row a model of what was counted last, the chosen model first."""
+    def price_table(self) -> str:
+        """Return what was counted last as HTML, the model first that was chosen then; empty before the first count."""
         if self._counted is None or self._counting is None:
-            return []
-        from vertex_claude_magic.notebook.panel.tabs.tables import price_row
+            return ""
+        from vertex_claude_magic.notebook.panel.tabs.tables import price_row, price_table
 
         look, counts = self._counted.look, self._counting.counts
         rows = []
@@ -185,17 +184,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
             rows.append(
                 price_row(look.catalog, model, look.region, tokens, exact=exact, max_tokens=look.max_tokens)
             )
-        return rows
-
-    @property
-    def counted_at(self) -> str:
-        """The location whose prices the rows have."""
-        return self._counted.look.region if self._counted else ""
-
-    @property
-    def counted_for(self) -> str:
-        """The model that was chosen when the rows were counted."""
-        return self._counted.look.model_id if self._counted else ""
+        return price_table(rows, location=look.region, chosen=look.model_id)
 
     def _trial_changed(self, trial: PanelJob) -> None:
         from vertex_claude_magic.notebook.panel.trial import Trial

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import panel_label
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rate, usd_limit
 from vertex_claude_magic.notebook.pages.html import literal, verbatim
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
 
-__all__ = ["boxed", "header", "note", "price", "runnable", "status_line", "written"]
+__all__ = ["boxed", "header", "note", "runnable", "status_line", "written"]
 
 # Long ids break anywhere rather than push the panel wider than its place.
 _WRAP = "line-height: 20px; overflow-wrap: anywhere"
@@ -28,26 +28,15 @@ _DOTS = {"active": "#2a8f72", "limited": "#5580b0", "deprecated": "#c2691f", "re
 def header(look: PanelModel) -> str:
     """Return the line on what a question is sent with: model, location, prices, lifecycle."""
     row = look.row
-    name = row.short_name if row is not None else look.model_id
     here = rate(row, look.region) if row is not None else None
-    prices = f"{price(here.input)} / {price(here.output)}" if here is not None else "price not known"
+    prices = f"{usd_limit(here.input)} / {usd_limit(here.output)}" if here is not None else "price not known"
     word = literal(panel_label(row), formulas=True)
     colour = _DOTS.get(row.lifecycle if row is not None else "", "#808080")
     dot = f'<span role="img" aria-label="{word}" title="{word}" style="color: {colour}">●</span>'
     return (
         f'<div style="font-size: 16px; line-height: 24px; overflow-wrap: anywhere; min-height: 24px">{dot} '
-        f"<strong>{literal(name)}</strong> · {literal(look.region)} · {prices}</div>"
+        f"<strong>{literal(look.name)}</strong> · {literal(look.region)} · {literal(prices)}</div>"
     )
-
-
-def price(amount: float | None) -> str:
-    """Return USD with its sign, which front ends take for no formula in an element of its own.
-
-    >>> price(10.0), price(None)
-    ('<span>$</span>10', '?')
-    """
-    number = usd(amount, "price", unknown="")
-    return f"<span>$</span>{number}" if number else "?"
 
 
 def status_line(text: str, lines: int = 1) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.jobs import PanelJob
-from vertex_claude_magic.notebook.session_facts import spend_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.notebook.session_facts import Spend
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
 
@@ -111,7 +109,7 @@ class PanelHealth:
     @property
     def checking(self) -> bool:
         """Whether a check is under way."""
-        return self._checking is not None and self._checking.state == "running"
+        return self._checking is not None and self._checking.running
 
     @property
     def grid(self) -> Grid | None:
@@ -132,13 +130,7 @@ class PanelHealth:
     def last_check(self) -> Sighting | None:
         """What the last check found for the chosen model in the chosen location."""
         look = self.state.look
-        model = look.row.id if look.row is not None else look.model_id
-        project = look.target.project
-        return look.seen().find(model, look.region, project)
-
-    def spend(self) -> Spend:
-        """What was spent, against each limit."""
-        return spend_of(self.host)
+        return look.seen().find(look.listed_id, look.region, look.target.project)
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
@@ -153,7 +145,7 @@ class PanelHealth:
 
     def read_logging(self) -> None:
         """Begin to read the state of Google's logging for the chosen model and location."""
-        busy = self._reading is not None and self._reading.state == "running"
+        busy = self._reading is not None and self._reading.running
         if not busy and (target := self._target_or_note("logging_note")) is not None:
             # The session is made here, because the host belongs to the thread of the button.
             session, quick = self.host.session(), target.replace(timeout=min(_READING, target.timeout))
@@ -171,7 +163,7 @@ class PanelHealth:
     def _checked(self, job: PanelJob) -> None:
         done, of = self._checking.progress if self._checking is not None else (0, 0)
         ended = {"done": "Checked.", "stopped": "Stopped. Results so far remain.", "failed": str(job.error)}
-        if job.state != "running":
+        if not job.running:
             # The region list shows what was found, before anybody reads that the check is over.
             self.state.tell(self.state.message)
         self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")

@@ -62,13 +62,18 @@ class PanelJob:
         """Do it; runs in the thread, and asks `stopping` now and then."""
         raise NotImplementedError
 
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.state == "running"
+
     def stopping(self) -> bool:
         """Tell whether somebody wants it to stop."""
         return self._stop.is_set()
 
     def changed(self) -> None:
         """Say that there is something new, unless it was stopped."""
-        if self.state == "running":
+        if self.running:
             self.on_change(self)
 
     def _run(self) -> None:
@@ -85,7 +90,7 @@ class PanelJob:
 
     def _become(self, state: State, error: ClaudeError | None = None) -> None:
         with self._lock:
-            if self.state != "running":
+            if not self.running:
                 return
             self.state, self.error = state, error
         self.on_change(self)

@@ -68,6 +68,16 @@ class PanelModel:
     fixed: frozenset[str] = frozenset()
 
     @property
+    def name(self) -> str:
+        """What people call the chosen model; its id where the table has none."""
+        return self.row.short_name if self.row is not None else self.model_id
+
+    @property
+    def listed_id(self) -> str:
+        """The id of the chosen model in the table; the one that is sent where the table has none."""
+        return self.row.id if self.row is not None else self.model_id
+
+    @property
     def summary(self) -> str:
         """The settings in one plain line.
 

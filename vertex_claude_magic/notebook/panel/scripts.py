@@ -34,14 +34,17 @@ if (rows) {
   rows.style.setProperty('--jp-widgets-radio-item-height',
     'clamp(24px, (var(--vertex-claude-fold) - 100cqw) * 999, 48px)');
 }"""
-# A row that cannot be chosen: ipywidgets can disable all radio buttons of a group or none.
-_DISABLE = """
+# A row that cannot be chosen: ipywidgets can disable all radio buttons of a group or none. Nor do they have a name,
+# and without one each is a stop of the Tab key.
+_ROWS = """
+const group = `vertex-claude-${Math.random()}`;
 const mark = () => {
   const facts = panel.querySelector('[data-off]');
   const off = facts ? facts.getAttribute('data-off').split(' ') : [];
   panel.querySelectorAll('.{rows} input[type=radio]').forEach((radio, at) => {
     const barred = off.includes(String(at)) && !radio.checked;
     if (radio.disabled !== barred) radio.disabled = barred;
+    radio.name = group;
     radio.style.height = radio.parentElement.style.lineHeight = '24px';
     radio.parentElement.style.display = 'flex';
     radio.style.order = '-1';
@@ -93,7 +96,7 @@ const settle = () => {
 settle();
 new MutationObserver(settle).observe(panel, {childList: true, subtree: true});"""
 
-_EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _DISABLE, _COPY, _ROVE))
+_EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _ROWS, _COPY, _ROVE))
 _BEGIN = """
 const begin = () => document.querySelectorAll('.{panel}').forEach(panel => {
   if (panel.dataset.vertexClaude || !panel.querySelector('.{rows}')) return;

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.model import short_count
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rate, usd, usd_limit
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.notebook.panel.picker.chart import chart
@@ -70,13 +70,13 @@ def without_kernel(look: PanelModel) -> str:
 
     The chart is an image with its own data, because sanitizers of notebooks take SVG elements away; it is light.
     """
-    chosen = look.row.id if look.row is not None else ""
-    svg = chart(look.catalog, look.region, chosen)
+    svg = chart(look.catalog, look.region, look.listed_id)
     # An image has no text around it whose colour it could take.
     data = base64.b64encode(svg.replace("currentColor", "#808080").encode()).decode()
     here = rate(look.row, look.region) if look.row is not None else None
-    name = look.row.short_name if look.row is not None else look.model_id
-    prices = f", {usd(here.input, 'price')} in / {usd(here.output, 'price')} out" if here is not None else ""
-    text = f"{name} ({look.model_id}) at {look.region}{prices} USD per million tokens" if prices else name
+    prices = f", {usd_limit(here.input)} in / {usd_limit(here.output)} out" if here is not None else ""
+    text = (
+        f"{look.name} ({look.model_id}) at {look.region}{prices} per million tokens" if prices else look.name
+    )
     image = f'<img alt="Current models by output price and context" src="data:image/svg+xml;base64,{data}">'
     return f"<p><strong>{literal(text)}</strong></p>{image if svg else ''}<p>{NEEDS_KERNEL}</p>"

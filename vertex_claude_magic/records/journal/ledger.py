@@ -6,13 +6,15 @@ Every sum in USD is an estimate from the price table; the bill is Google's.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd, usd_estimate
 from vertex_claude_magic.records.journal.calls import LOCAL
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
 __all__ = ["Spent", "UsageRow", "rows", "spent"]
 
@@ -31,8 +33,8 @@ class Spent(NamedTuple):
     `cost` is known, `open_cost` is the most that the stopped and unfinished ones may have cost beside it (infinite
     where that is not known), and `unknown` counts those without a known price.
 
-    >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text(""), Spent(unknown=3).text()
-    ('0.0100 USD (up to 0.2600)', '0.0100 + 1 unknown', 'an unknown sum')
+    >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text(usd), Spent(unknown=3).text()
+    ('≈ $0.010 (up to ≈ $0.26)', '0.0100 + 1 unknown', 'an unknown sum')
     """
 
     cost: float = 0.0
@@ -55,13 +57,14 @@ class Spent(NamedTuple):
         """The most that it may be, where that is more than what is known; empty where it is not."""
         return usd(self.usd, unknown="an unknown sum") if self.open_cost else ""
 
-    def text(self, unit: str = " USD") -> str:
-        """Return it as a part of a sentence: what is known, and in brackets what it may be at most."""
+    def text(self, write: Callable[[float], str] = usd_estimate) -> str:
+        """Return it as a part of a sentence, or of a table with `usd`: what is known, and what it may be at most."""
         if self.unknown and not self.usd:
             return "an unknown sum"
-        most = f" (up to {self.most})" if self.most else ""
+        worst = write(self.usd) if isfinite(self.usd) else "an unknown sum"
+        most = f" (up to {worst})" if self.open_cost else ""
         unknown = f" + {self.unknown:,} unknown" if self.unknown else ""
-        return f"{self.known}{unit}{most}{unknown}"
+        return f"{write(self.cost)}{most}{unknown}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

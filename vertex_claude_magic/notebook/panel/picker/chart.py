@@ -83,7 +83,8 @@ def chart(catalog: Catalog, location: str, chosen: str = "") -> str:
         ' font-size="11" fill="currentColor" xmlns="http://www.w3.org/2000/svg">',
         '<text x="0" y="11">Output, USD per million tokens</text>',
     ]
-    for price in _ticks(low, high):
+    steps = (step * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for step in (1, 2, 5))
+    for price in (each for each in steps if low - 0.01 <= math.log10(each) <= high + 0.01):
         y = f"{down(price):.0f}"
         parts.append(
             f'<path d="M{_LEFT} {y}H{_RIGHT}" stroke="currentColor" stroke-opacity="0.15"/>'
@@ -124,8 +125,3 @@ def _column(x: float, dots: Sequence[tuple[float, Model]], chosen: str) -> list[
         text = literal(label, formulas=True)
         parts.append(f'<text x="{left:.0f}" y="{floor:.0f}" dy="4">{text}</text>')
     return parts
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    steps = (step * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for step in (1, 2, 5))
-    return [price for price in steps if low - 0.01 <= math.log10(price) <= high + 0.01]

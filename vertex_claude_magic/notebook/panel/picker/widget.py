@@ -162,8 +162,8 @@ class Picker:
             table = comparison(look.catalog, ids[0], ids[1], look.region)
             self._side.value = boxed(table, HEIGHT, label="Comparison")
             return
-        chosen = look.row.id if look.row is not None else ""
         hint = "Tick two rows to compare." if len(ids) < _COMPARED else "These two are the same model."
         # Not of the chart that it stands below.
         hint = f"Rows: {caption[0].lower()}{caption[1:]}. {hint}"
-        self._side.value = boxed(chart(look.catalog, look.region, chosen), HEIGHT, label="Chart", hint=hint)
+        picture = chart(look.catalog, look.region, look.listed_id)
+        self._side.value = boxed(picture, HEIGHT, label="Chart", hint=hint)

@@ -1,14 +1,11 @@
-"""The card of the chosen model: id, limits, prices at the chosen location, what it can do, and who says so.
-
-A dollar sign has an element of its own, because JupyterLab takes a pair of them in one text for a formula.
-"""
+"""The card of the chosen model: id, limits, prices at the chosen location, what it can do, and who says so."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import status_details
-from vertex_claude_magic.models.prices import rates, usd
+from vertex_claude_magic.models.prices import rates, usd_limit
 from vertex_claude_magic.notebook.pages.html import literal, unbroken
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row, Table, parts
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["card"]
 
 _BOX = "padding: 0 8px; line-height: 20px; overflow-wrap: anywhere"
-_DOLLAR = Inline("<span>$</span>", "$")
 
 
 def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str:
@@ -93,7 +89,7 @@ def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[Cel
 
 def _prices(model: Model, location: str) -> Iterator[Cell]:
     for above, tier in _tiers(model, location):
-        yield _DOLLAR, f"{_amount(tier.input)} in · ", _DOLLAR, f"{_amount(tier.output)} out{above}"
+        yield _amount(tier.input), " in · ", _amount(tier.output), f" out{above}"
     if not model.prices.tiers:
         yield "not known"
         return
@@ -102,10 +98,10 @@ def _prices(model: Model, location: str) -> Iterator[Cell]:
         yield f"{model.prices.endpoint_premium * 100:g} % surcharge included"
 
 
-def _cache(model: Model, location: str) -> Iterator[str]:
+def _cache(model: Model, location: str) -> Iterator[Cell]:
     for above, tier in _tiers(model, location):
-        writes = f"write {_amount(tier.cache_write_5m)} (5 min), {_amount(tier.cache_write_1h)} (1 h)"
-        yield f"{writes}, read {_amount(tier.cache_read)}{above}"
+        short, long, read = map(_amount, (tier.cache_write_5m, tier.cache_write_1h, tier.cache_read))
+        yield "write ", short, " (5 min), ", long, " (1 h), read ", read, above
     if model.min_cacheable_tokens:
         yield f"from {model.min_cacheable_tokens:,} tokens"
 
@@ -115,8 +111,9 @@ def _tiers(model: Model, location: str) -> Iterator[tuple[str, Tier]]:
         yield f", prompts over {over:,} tokens" if over else "", here
 
 
-def _amount(price: float | None) -> str:
-    return usd(price, "price", unknown="?")
+def _amount(price: float | None) -> Inline:
+    # Its sign is in an element of its own, because a pair of them could be taken for a formula.
+    return Inline(literal(usd_limit(price)), usd_limit(price))
 
 
 def _text(text: str) -> str:

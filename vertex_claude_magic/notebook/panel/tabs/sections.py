@@ -72,14 +72,7 @@ class CostSection:
         actions = self._actions
         self._stop.disabled = not actions.counting
         self._note.value = status_line(actions.count_note)
-        rows = actions.price_rows()
-        table = ""
-        if rows:
-            # Only counted prices need it, and the panel is opened without.
-            from vertex_claude_magic.notebook.panel.tabs.tables import price_table
-
-            table = price_table(rows, location=actions.counted_at, chosen=actions.counted_for)
-        self._table.value = table
+        self._table.value = actions.price_table()
 
 
 class SystemSection:
@@ -126,7 +119,6 @@ class ChatsSection:
     """The conversations of the notebook, and how a cell goes on with one."""
 
     title = "Conversations"
-    hint = "The conversations of this notebook"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._note, self._table = parts.html(), parts.html()

@@ -67,16 +67,10 @@ class SettingsTab:
             "show_thinking": self._show_thinking,
             **self._sampling,
         }
-        plain = {
-            "project": self._project,
-            "max_tokens": self._max_tokens,
-            "effort": self._effort,
-            "thinking": self._budget,
-            "show_thinking": self._show_thinking,
-        }
-        for name, control in plain.items():
-            on(control, "value", partial(state.choose, name))
         on(self._thinking, "value", state.choose_thinking)
+        on(self._budget, "value", partial(state.choose, "thinking"))
+        for name in ("project", "max_tokens", "effort", "show_thinking"):
+            on(self._controls[name], "value", partial(state.choose, name))
         for name, field in self._sampling.items():
             on(field, "value", partial(state.choose_number, name))
 

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
+from vertex_claude_magic.records.session_records import limits_of
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.health.check import Grid
-    from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
-    from vertex_claude_magic.notebook.session_facts import Spend
+    from vertex_claude_magic.records.budget import Limits
+    from vertex_claude_magic.records.spending import Spending
 
-__all__ = ["HealthSection", "grid_table", "spend_table"]
+__all__ = ["HealthSection"]
 
 
 class HealthSection:
@@ -56,22 +57,20 @@ class HealthSection:
         health, look = self._health, self._state.look
         # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
         self._stop.disabled = not health.checking
-        self._last.value = status_line(_last(look, health.last_check))
+        found, what = health.last_check, f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
+        said = f"{what} has not been checked yet."
+        if found is not None:
+            said = f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
+        self._last.value = status_line(said)
         self._note.value = status_line(health.check_note)
-        self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
+        self._grid.value = _grid_table(health.grid, look) if health.grid is not None else ""
         self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
-        self._spend.value = spend_table(health.spend())
+        spending = self._state.settings.session().records.spending(look.target)
+        self._spend.value = _spend_table(spending, limits_of(look.target))
 
 
-def _last(look: PanelModel, found: Sighting | None) -> str:
-    what = f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
-    if found is None:
-        return f"{what} has not been checked yet."
-    return f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
-
-
-def grid_table(grid: Grid, look: PanelModel) -> str:
+def _grid_table(grid: Grid, look: PanelModel) -> str:
     """Return what a check of one location found, as HTML; retired models are left out."""
     # Only a check needs it, and the panel is opened without.
     from vertex_claude_magic.notebook.pages.availability import state_of
@@ -79,10 +78,9 @@ def grid_table(grid: Grid, look: PanelModel) -> str:
 
     found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
     found.sort(key=lambda cell: grid.models.index(cell.model))
-    chosen = look.row.id if look.row is not None else look.model_id
     rows = []
     for cell in found:
-        row, current = look.catalog.find(cell.model), cell.model == chosen
+        row, current = look.catalog.find(cell.model), cell.model == look.listed_id
         name = row.short_name if row is not None else cell.model
         state = state_of(cell)
         why = () if cell.state == "usable" or not cell.reason else (BREAK, cell.reason)
@@ -113,27 +111,23 @@ def _logging(status: Status | None, look: PanelModel) -> str:
     )
 
 
-def spend_table(spend: Spend) -> str:
-    """Return what was spent against each limit, as HTML; empty where nothing is stored.
-
-    >>> from vertex_claude_magic.notebook.session_facts import Spend
-    >>> spend_table(Spend())
-    ''
-    """
-    if not spend.rows:
-        return ""
+def _spend_table(spending: Spending, limits: Limits) -> str:
+    """Return what was spent against each limit, as HTML."""
     body = [
         Row(
             (
-                row.name,
-                "not known" if row.spent is None else row.spent.text(""),
-                "no limit" if row.limit is None else usd(row.limit, "price"),
+                name,
+                "not known" if spent is None else spent.text(usd),
+                "no limit" if limit is None else usd(limit, "price"),
             )
         )
-        for row in spend.rows
+        for name, spent, limit in (
+            ("this session", spending.session, limits.session),
+            ("today, all notebooks", spending.today, limits.day),
+        )
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
     caption = "Spending against limits (USD, estimated)."
-    return Table(columns=columns, rows=body, caption=caption, notes=[spend.note] if spend.note else ()).html(
-        "panel"
-    )
+    # What this machine answered is in no row.
+    notes = [spending.local_line] if spending.local_line else ()
+    return Table(columns=columns, rows=body, caption=caption, notes=notes).html("panel")
