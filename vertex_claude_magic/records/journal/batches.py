@@ -38,8 +38,15 @@ _JOB = (
     *("batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed"),
     *("results", "error", "cost_most", "call", "counted"),
 )
+# What a look at a job shows of it.
+_SEEN = ("state", "job", "done", "failed", "results", "error")
 # A job that Google has, or may have, and that has not ended.
 _UNDER_WAY = f"(job <> '' OR state = 'CREATING') AND state NOT IN ({', '.join(map(repr, sorted(FINAL)))})"
+# The jobs of all batches of a project at the service of one batch.
+_OF_THE_SAME = (
+    "batch_jobs JOIN batches ON batches.id = batch_jobs.batch"
+    " AND batches.source = (SELECT source FROM batches WHERE id = ?) AND batches.project = ?"
+)
 # What threads of this process are creating, each for itself. With the process, because a fork has none of the threads.
 _creating: dict[tuple[str, str, int], object] = {}
 
@@ -254,13 +261,41 @@ class Batches:
 
         self._file.write(work)
 
+    def others(self, batch: Batch) -> list[tuple[Batch, StoredJob]]:
+        """Return the jobs of other batches of the same project and service that are under way, as far as is known."""
+        columns = ", ".join(
+            [*(f"batch_jobs.{name}" for name in _JOB), *(f"batches.{name}" for name in (*_BATCH, "plan"))]
+        )
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Batch, StoredJob]]:
+            rows = connection.execute(
+                f"SELECT {columns} FROM {_OF_THE_SAME} WHERE {_UNDER_WAY} AND batch <> ? ORDER BY at",  # noqa: S608 - fixed names
+                (batch.id, batch.project, batch.id),
+            ).fetchall()
+            width = len(_JOB)
+            return [(_batch(row[width:]), _stored_job(row[:width])) for row in rows]
+
+        return self._file.read(work)
+
+    def save_ending(self, job: StoredJob) -> None:
+        """Keep how a job has ended that others may be looking at; what they have seen or counted of it holds."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"UPDATE batch_jobs SET {', '.join(f'{name} = ?' for name in _SEEN)}"  # noqa: S608 - fixed names
+                f" WHERE batch = ? AND number = ? AND {_UNDER_WAY}",
+                (*(_storable(getattr(job, name)) for name in _SEEN), job.batch, job.number),
+            )
+
+        self._file.write(work)
+
     @contextmanager
     def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
         """Hold the right to create a waiting job, and give the job as it was; None if it may not be created now.
 
         That is so where it waits no longer, where another process or thread has the right, and where `most` jobs of the
-        project are under way. A job that somebody was creating who has ended is taken over: its state is CREATING, and
-        whoever takes it must look first whether it was created.
+        project are under way at the same service, as far as is known here. A job that somebody was creating who has
+        ended is taken over: its state is CREATING, and whoever takes it must look first whether it was created.
         """
         key, attempt, process = (this_process(), job.batch, job.number), object(), this_process()
         if _creating.setdefault(key, attempt) is not attempt:
@@ -275,9 +310,8 @@ class Batches:
             if stored.state == "CREATING" and stored.owner != process and lives(stored.owner):
                 return None
             active = connection.execute(
-                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch"  # noqa: S608 - fixed names
-                f" WHERE project = ? AND {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",
-                (project, job.batch, job.number),
+                f"SELECT COUNT(*) FROM {_OF_THE_SAME} WHERE {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",  # noqa: S608 - fixed names
+                (job.batch, project, job.batch, job.number),
             ).fetchone()[0]
             if most is not None and active >= most:
                 return None
@@ -391,7 +425,11 @@ class MemoryFile:
 def _jobs(connection: sqlite3.Connection, batch: str) -> list[StoredJob]:
     query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608 - fixed names
     rows = connection.execute(query, (batch,)).fetchall()
-    return [StoredJob(**dict(zip(_JOB, row, strict=True))) for row in rows]
+    return [_stored_job(row) for row in rows]
+
+
+def _stored_job(row: Sequence[Any]) -> StoredJob:
+    return StoredJob(**dict(zip(_JOB, row, strict=True)))
 
 
 def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None:
