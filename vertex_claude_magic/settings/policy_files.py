@@ -17,7 +17,7 @@ from vertex_claude_magic.settings.found_options import did_you_mean, read_option
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import alternatives, quote, quote_path
+from vertex_claude_magic.text import alternatives, quote, quote_path, reason_of
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
     except OptionError as error:
         return Policy(closed=(error.message, spelled("{} {}", error.cure, _CURE)))
     except (OSError, RuntimeError) as error:
-        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _CURE))
+        return Policy(closed=(f"The policy cannot be read: {quote(reason_of(error))}.", _CURE))
 
 
 def _label(path: Path) -> str:
