@@ -270,6 +270,26 @@ def test_jobs_that_the_service_does_not_have_hold_no_batch_up(claude, journal, c
         assert source == "local" or len(asked) == 1
 
 
+def test_a_wait_outlasts_jobs_of_others_in_the_project_that_no_journal_here_knows(emulator, claude, tmp_path):
+    """Such as those of a colleague: Google refuses the job for as long as they take all places."""
+    emulator.batches.looks = 1_000
+    others = four_batches(make_claude(emulator, journal=str(tmp_path / "others.sqlite3")))
+    job = claude.batch([{"n": 4}], PROMPT, to=TO, max_tokens=200)
+    assert job.last_state == "WAITING"
+    looks = []
+
+    def pause(_):
+        looks.append(job.last_state)
+        if len(looks) == 20:
+            emulator.batches.looks = 1
+            others[0].wait(pause=few_looks())
+        assert len(looks) < 60
+
+    job.wait(pause=pause)
+    assert set(looks[:20]) == {"WAITING"}
+    assert (job.state, job.done) == ("SUCCEEDED", 1)
+
+
 def test_a_look_at_other_batches_that_fails_ends_nothing(emulator, journal):
     claude = quick(emulator, journal)
     four_batches(claude)

@@ -68,9 +68,10 @@ def create_waiting(context: Context, batch: Batch) -> None:
                 found = api.find(display_name(job)) if passes(error) and not limited else None
                 if found is None:
                     batches.save(replace(taken, state="WAITING", owner=""))
-                    # Others of the project may be under way; with none of ours, it is another quota.
-                    if limited and any(
-                        each.job and each.state not in FINAL for each in batches.jobs(batch.id)
+                    # Others of the project may be under way, also such as only Google knows of.
+                    if limited and (
+                        _is_full(error)
+                        or any(each.job and each.state not in FINAL for each in batches.jobs(batch.id))
                     ):
                         return
                     raise
@@ -127,13 +128,18 @@ def passes(error: errors.ClaudeError) -> bool:
     if isinstance(error, errors.TLSError):
         return False
     if isinstance(error, errors.QuotaExceeded):
-        # Where Google names the limit, it is that of the jobs under way, unless it is 0.
-        limit = _LIMIT.search(str(error.details.get("body") or ""))
-        return limit is not None and limit[1] != "0"
+        return _is_full(error)
     kinds = (errors.NetworkError, errors.ServerError, errors.ProtocolError, errors.RateLimited)
     return isinstance(error, kinds) or (
         isinstance(error, errors.APIError) and error.status == _PASSING_STATUS
     )
+
+
+def _is_full(error: errors.ClaudeError) -> bool:
+    """Tell whether a quota is used up that is free again once other jobs have ended."""
+    # Where Google names the limit, it is that of the jobs under way, unless it is 0.
+    limit = _LIMIT.search(str(error.details.get("body") or ""))
+    return isinstance(error, errors.QuotaExceeded) and limit is not None and limit[1] != "0"
 
 
 def known_now(job: StoredJob, found: RemoteJob) -> StoredJob:
