@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import PickleRefused
+from vertex_claude_magic.errors import ClaudeError, PickleRefused
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.asking import answer_of, scope_of, scope_with, spelled_for_python, started
 from vertex_claude_magic.session.exchange import Exchange
@@ -98,7 +98,11 @@ class Claude:
             _log.warning("%s", in_python(notice))
 
     def __repr__(self) -> str:
-        target = self._session.present().target()
+        try:
+            target = self._session.present().target()
+        except ClaudeError:
+            # Such as a policy that turns everything off: a question says so, a look at the object may not fail.
+            return "Claude()"
         return f"Claude(model={target.model!r}, region={target.region!r})"
 
     def ask(

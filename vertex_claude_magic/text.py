@@ -19,6 +19,7 @@ __all__ = [
     "on_line",
     "quote",
     "quote_path",
+    "reason_of",
     "trimmed",
     "with_home",
     "without_home",
@@ -137,6 +138,15 @@ def without_home(path: str, home: str | None = None) -> str:
     if not folder.strip("/~\\"):
         return path
     return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", path)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception says, of the operating system's only its words, without number and path.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.txt"))
+    'No such file or directory'
+    """
+    return getattr(error, "strerror", None) or str(error)
 
 
 def message_of(error: BaseException) -> str:

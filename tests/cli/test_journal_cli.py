@@ -284,7 +284,8 @@ def test_an_attachment_follows_no_link(asked, capsys, tmp_path):
 def test_attachments_that_cannot_be_written_are_one_line(asked, capsys, tmp_path):
     """A file stands where the folder should."""
     (tmp_path / "file").touch()
-    assert "Choose another folder" in refused(capsys, "show", "2", "--attachments", str(tmp_path / "file"))
+    line = refused(capsys, "show", "2", "--attachments", str(tmp_path / "file"))
+    assert "(File exists). Choose another folder" in line
     assert "journal show ID" in refused(capsys, "show", "--attachments", str(tmp_path / "out"))
 
 

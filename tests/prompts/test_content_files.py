@@ -437,7 +437,7 @@ def test_a_broken_notebook_is_one_clear_line(tmp_path, data):
     path = tmp_path / "book.ipynb"
     path.write_bytes(data)
     error = refused(path)
-    assert error.message.startswith("book.ipynb cannot be read as a notebook")
+    assert error.message == "book.ipynb cannot be read as a notebook."
     assert error.cure == "Open it in Jupyter and save it."
 
 

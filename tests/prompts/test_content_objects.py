@@ -219,6 +219,10 @@ def generator():
     yield 1
 
 
+async def async_generator():
+    yield 1
+
+
 async def coroutine():
     """Never awaited, and closed below."""
 
@@ -269,6 +273,8 @@ def odd(name: str) -> object:
         "map": lambda: map(len, ["a"]),
         "zip": lambda: zip("a", "b", strict=True),
         "count": itertools.count,
+        "cycle": lambda: itertools.cycle("ab"),
+        "async generator": async_generator,
         "csv reader": lambda: csv.reader(io.StringIO("a,b")),
         "lock": threading.Lock,
         "thread": lambda: threading.Thread(target=print),
@@ -296,7 +302,10 @@ CURES = {
     "iterator": "list({x})",
     "map": "list({x})",
     "zip": "list({x})",
-    "count": "list({x})",
+    # A list of it would never end.
+    "count": "list(itertools.islice({x}, 100))",
+    "cycle": "list(itertools.islice({x}, 100))",
+    "async generator": "[each async for each in {x}]",
     "csv reader": "list({x})",
     "lock": "the data that it protects",
     "thread": "what it works on",

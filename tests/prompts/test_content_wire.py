@@ -368,3 +368,36 @@ def test_what_cannot_be_told_is_refused_with_what_can(shell, value):
     assert "Use " in error.cure
     assert "\n" not in str(error)
     assert len(shell.emulator.requests) == before
+
+
+class HalfBroken:
+    """One form of it fails, and it would draw itself."""
+
+    def _repr_html_(self):
+        raise ValueError("no HTML today")
+
+    def _repr_mimebundle_(self, **_):
+        raise ValueError("no bundle today")
+
+    def _ipython_display_(self):
+        print("drawn")
+
+    def _repr_markdown_(self):
+        return "**fine**"
+
+
+class Broken:
+    def __repr__(self):
+        raise ValueError("no text today")
+
+
+def test_an_object_is_looked_at_without_a_trace_in_the_cell(shell, capfd):
+    """IPython would draw it, and print the traceback of a form that fails, which papermill takes for a failed cell."""
+    assert "**fine**" in blocks(shell, HalfBroken())[0]["text"]
+    assert shell.page.messages == []
+    assert capfd.readouterr() == ("", "")
+    shell.ip.user_ns["value"] = Broken()
+    error = shell.error("%%claude -q\nLook at {{ value }} now.")
+    assert "Broken does not show what it contains" in error.message
+    # The error of the question, and no other.
+    assert capfd.readouterr().out.count("today") == 0

@@ -109,7 +109,12 @@ TROUBLES = [
     ("a symbolic link", make_link, "is a symbolic link"),
     ("a pipe", make_pipe, "is not a regular file"),
     ("a folder", lambda path: path.mkdir(parents=True), "is not a regular file"),
-    ("a file in the place of its folder", lambda path: path.parent.write_text("x"), "cannot be used"),
+    # Without the number of the error, and the path once.
+    (
+        "a file in the place of its folder",
+        lambda path: path.parent.write_text("x"),
+        "cannot be used (Not a directory).",
+    ),
 ]
 
 

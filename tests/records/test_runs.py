@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,11 @@ from journals import DAY, NOON, a_call, an_ending, opened, rows, run_of
 from processes import forked, needs_fork
 from shells import ROOT
 
-from vertex_claude_magic.records.journal.runs import this_process
+from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.settings.origin import Origin
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vertex_claude_magic.records.journal.journal import Journal
 
 CELL = Origin(notebook="lesson.ipynb", cell="c1", run="7")
@@ -339,6 +338,20 @@ def test_what_a_killed_process_had_asked_is_there_at_the_cap_and_for_as_many_day
     journal._upkeep(SMALL)
     assert left(journal) == 2
     assert rows("runs", journal.path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells a process that has ended")
+def test_a_killed_process_whose_parent_does_not_ask_for_it_has_ended():
+    """Such as the kernel of a program that is busy, or in a container whose first process waits for none."""
+    code = "import sys\nfrom vertex_claude_magic.records.journal.runs import this_process\nprint(this_process(), flush=True)\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:  # fmt: skip
+        process = child.stdout.readline().strip()
+        assert lives(process)
+        child.kill()
+        # It ends, and stays in the table of processes.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not lives(process)
 
 
 def test_a_process_that_lives_keeps_its_run_however_long_it_pauses(journal, clock):

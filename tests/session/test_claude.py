@@ -14,6 +14,8 @@ import pytest
 
 from vertex_claude_magic import Claude, Event, Reply, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -40,6 +42,17 @@ def test_a_stream_says_in_one_line_what_it_asks_and_how_far_it_is(claude_emulato
     assert stream.reply.text == "Four."
     assert repr(stream) == "<Exchange claude-haiku-4-5@20251001 in global, over: 5 characters>"
     claude.close()
+
+
+def test_a_client_that_may_not_ask_can_be_looked_at(claude_emulator):
+    """A debugger, or a cell that ends in it, asks nothing."""
+    claude = client(claude_emulator, model="haiku")
+    assert repr(claude) == "Claude(model='haiku', region='global')"
+    set_policy(Policy(closed=("Claude is switched off by the course.", "Ask the teacher.")))
+    try:
+        assert repr(claude) == "Claude()"
+    finally:
+        set_policy(None)
 
 
 BRACED = {

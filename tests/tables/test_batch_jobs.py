@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import sqlite3
 from functools import partial
 
 import pandas as pd
@@ -23,6 +24,7 @@ from batches import (
 from journals import rows
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.loaded import set_policy
@@ -210,6 +212,92 @@ def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     assert len(created(emulator)) == 6
     assert job.state == "SUCCEEDED"
     assert job.result()["error"].isna().all()
+
+
+def few_looks():
+    """Waits for nothing, and gives up on a batch that would be followed for ever."""
+    left = iter(range(60))
+    return lambda _: next(left)
+
+
+def four_batches(claude):
+    return [claude.batch([{"n": n}], PROMPT, to=TO, max_tokens=200) for n in range(4)]
+
+
+def test_jobs_of_other_batches_that_have_ended_unseen_hold_no_batch_up(emulator, claude):
+    others = four_batches(claude)
+    job = claude.batch([{"n": 4}, {"n": 5}], PROMPT, to=TO, rows_per_job=1, max_tokens=200)
+    assert [each.state for each in job.jobs] == ["WAITING", "WAITING"]
+    job.wait(pause=few_looks())
+    assert (job.state, job.done) == ("SUCCEEDED", 2)
+    # Their results are there for whoever collects them.
+    assert {each.last_state for each in others} == {"SUCCEEDED"}
+    assert [each.result()[0]["error"] for each in others] == [None] * 4
+
+
+def test_jobs_of_other_batches_that_go_on_keep_a_batch_waiting(emulator, claude):
+    emulator.batches.looks = 1_000
+    four_batches(claude)
+    job = claude.batch([{"n": 4}], PROMPT, to=TO, max_tokens=200)
+    assert job.refresh()[0].state == "WAITING"
+    assert len(created(emulator)) == 4
+
+
+UNSEEN = {
+    "under way": {},
+    # Whoever was creating it was killed, and nobody knows whether it was.
+    "being created": {"job": "", "state": "CREATING", "owner": "a:b:0"},
+}
+
+
+@pytest.mark.parametrize("source", ["local", "vertex"])
+@pytest.mark.parametrize("change", UNSEEN.values(), ids=UNSEEN)
+def test_jobs_that_the_service_does_not_have_hold_no_batch_up(claude, journal, change, source):
+    """Those of a demo that ended with its kernel, and those of another service."""
+    for each in four_batches(claude):
+        each.context.batches.save(dataclasses.replace(each.jobs[0], **change))
+    with contextlib.closing(sqlite3.connect(journal)) as file, file:
+        file.execute("UPDATE batches SET source = ?", (source,))
+    with Emulator() as later:
+        later.buckets.make("rows", "us-east5")
+        job = make_claude(later, journal=journal).batch([{"n": 4}], PROMPT, to=TO, max_tokens=200)
+        assert len(created(later)) == 1
+        assert finished(job).done == 1
+        # What is of another service is not asked for here.
+        asked = {
+            each.path for each in later.requests if each.method == "GET" and "batchPrediction" in each.path
+        }
+        assert source == "local" or len(asked) == 1
+
+
+def test_a_wait_outlasts_jobs_of_others_in_the_project_that_no_journal_here_knows(emulator, claude, tmp_path):
+    """Such as those of a colleague: Google refuses the job for as long as they take all places."""
+    emulator.batches.looks = 1_000
+    others = four_batches(make_claude(emulator, journal=str(tmp_path / "others.sqlite3")))
+    job = claude.batch([{"n": 4}], PROMPT, to=TO, max_tokens=200)
+    assert job.last_state == "WAITING"
+    looks = []
+
+    def pause(_):
+        looks.append(job.last_state)
+        if len(looks) == 20:
+            emulator.batches.looks = 1
+            others[0].wait(pause=few_looks())
+        assert len(looks) < 60
+
+    job.wait(pause=pause)
+    assert set(looks[:20]) == {"WAITING"}
+    assert (job.state, job.done) == ("SUCCEEDED", 1)
+
+
+def test_a_look_at_other_batches_that_fails_ends_nothing(emulator, journal):
+    claude = quick(emulator, journal)
+    four_batches(claude)
+    job = claude.batch([{"n": 4}], PROMPT, to=TO, max_tokens=200)
+    emulator.fail(403)
+    assert job.refresh()[0].state == "WAITING"
+    job.wait(pause=few_looks())
+    assert job.done == 1
 
 
 def test_a_loop_over_the_state_brings_a_batch_to_its_end_and_the_last_state_asks_nobody(emulator, claude):

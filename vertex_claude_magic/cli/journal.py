@@ -20,7 +20,7 @@ from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, quote, reason_of
 from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
             print(f"{quote(str(path), 400)}{note}")
     except OSError as failure:
         raise OptionError(
-            f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(str(failure), 80)}).",
+            f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(reason_of(failure), 80)}).",
             cure="Choose another folder.",
         ) from None
 

@@ -543,8 +543,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.prompts.scope import Scope
 
         def present(value: Any) -> dict[str, Any]:
-            data: dict[str, Any] = self.shell.display_formatter.format(value)[0]
-            return data
+            from vertex_claude_magic.notebook.representations import representations
+
+            return representations(self.shell.display_formatter, value)
 
         return Scope(names=self.shell.user_ns, present=present)
 

@@ -347,9 +347,9 @@ class Stream:
             error = self._context.without_login(error)
         begun = self._head is not None
         if begun and type(error) is errors.NetworkError:
-            error = _interrupted(
-                f"the connection broke ({error.details.get('cause', 'lost')})", error.details
-            )
+            # What urllib3 says of a broken body is about its own reading; it is in the details.
+            why = error.details.get("system")
+            error = _interrupted(f"the connection broke{f' ({why})' if why else ''}", error.details)
         self._error = error
         self.stop()
         partial = self.partial()

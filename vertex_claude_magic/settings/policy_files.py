@@ -18,7 +18,7 @@ from vertex_claude_magic.settings.found_options import read_option, read_options
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS, keyword_of
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import alternatives, nearest, quote, quote_path
+from vertex_claude_magic.text import alternatives, nearest, quote, quote_path, reason_of
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
     except OptionError as error:
         return Policy(closed=(error.message, spelled("{} {}", error.cure, _CURE)))
     except (OSError, RuntimeError) as error:
-        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _CURE))
+        return Policy(closed=(f"The policy cannot be read: {quote(reason_of(error))}.", _CURE))
 
 
 def _label(path: Path) -> str:

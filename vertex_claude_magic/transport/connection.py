@@ -336,7 +336,13 @@ def network_error(failure: BaseException, host: str, seconds: float) -> errors.N
     # A bad setting is quoted by name only: its text may hold a proxy's password or the value of a header.
     text = "" if isinstance(failure, _BAD_SETTINGS) else f": {causes[-1]}"
     cause = quote(f"{type(causes[-1]).__name__}{text}", 120)
-    details = {"cause": cause, "causes": [type(each).__name__ for each in causes], "host": host}
+    details = {
+        "cause": cause,
+        "causes": [type(each).__name__ for each in causes],
+        "host": host,
+        # The operating system's own words, such as "Connection reset by peer".
+        "system": quote(getattr(causes[-1], "strerror", None) or "", 80),
+    }
     return kind(what.format(host=host, seconds=f"{seconds:g}"), cure=cure, details=details)
 
 

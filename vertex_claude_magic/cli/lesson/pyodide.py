@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypedDict
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,7 +178,7 @@ def _unpack(archive: Path, release: str, folder: Path) -> None:
             found = {name: _member(files, f"package/{name}") for name in (*_CORE, "package.json")}
     except (OSError, tarfile.TarError, KeyError) as error:
         raise OptionError(
-            f"{quote(str(archive))} is not the npm package of Pyodide ({quote(str(error), 80)}).",
+            f"{quote(str(archive))} is not the npm package of Pyodide ({quote(reason_of(error), 80)}).",
             cure=f"Get it with: npm pack pyodide@{release}",
         ) from None
     number = json.loads(found["package.json"]).get("version")

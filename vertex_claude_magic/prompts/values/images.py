@@ -175,7 +175,8 @@ def _too_large(pixels: str) -> OptionError:
 
 def _unreadable(error: Exception) -> OptionError:
     unknown = type(error).__name__ == "UnidentifiedImageError"
-    why = "pillow does not know its format" if unknown else f"{type(error).__name__}: {error}"
+    # A class of pillow's stands for its text only where there is none.
+    why = "pillow does not know its format" if unknown else str(error) or type(error).__name__
     return OptionError(
         f"The image cannot be read: {quote(why, 100)}.",
         cure="Check that it is complete, and save it as PNG or JPEG.",

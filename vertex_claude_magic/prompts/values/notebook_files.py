@@ -61,7 +61,7 @@ def notebook_parts(data: bytes, limits: ValueLimits, *, name: str = "") -> tuple
             texts.append("\n".join(lines))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OptionError(
-            f"{quote(name, 80) or 'The file'} cannot be read as a notebook ({type(error).__name__}).",
+            f"{quote(name, 80) or 'The file'} cannot be read as a notebook.",
             cure="Open it in Jupyter and save it.",
         ) from error
     fitting: list[str] = []

@@ -82,8 +82,9 @@ def _pages(data: bytes) -> int:
     except OptionError:
         raise
     except Exception as error:
+        why = quote(str(error), 80).removesuffix(".")
         raise OptionError(
-            f"The PDF cannot be read: {type(error).__name__}: {quote(str(error), 80)}.",
+            f"The PDF cannot be read{': ' * bool(why)}{why}.",
             cure="Open it in a viewer and save it again.",
         ) from error
     finally:

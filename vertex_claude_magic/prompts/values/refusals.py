@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import types
 from collections.abc import AsyncIterable, Awaitable, Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from vertex_claude_magic.text import quote
 
 __all__ = ["is_listed", "is_refused", "kind_name", "refusal"]
 
+# A list of one would never end.
+_ENDLESS = (itertools.count, itertools.cycle, itertools.repeat)
 _CAN_BE_GIVEN = (
     "Use a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
     "a function, a class, a module or an exception, or the str() of this value"
@@ -96,9 +99,13 @@ def refusal(value: Any, place: str) -> OptionError:
                 f"{place} is not finished ({kind}).", cure=f"Use the result of: await {place}."
             )
         if isinstance(value, (Iterator, AsyncIterable)):
-            return OptionError(
-                f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
-            )
+            if isinstance(value, AsyncIterable):
+                way = f"Use [each async for each in {place}]."
+            elif isinstance(value, _ENDLESS):
+                way = f"Use a part of it, such as list(itertools.islice({place}, 100))."
+            else:
+                way = f"Use list({place})."
+            return OptionError(f"{place} is an iterator ({kind}), which reading would use up.", cure=way)
     article = "an" if name[0] in "aeiouAEIOU" else "a"
     return OptionError(
         f"{place} cannot be put into a prompt: {article} {name} does not show what it contains.",

@@ -35,6 +35,11 @@ T = TypeVar("T")
 
 # A job that Google has, or may have, and that has not ended.
 _UNDER_WAY = f"(job <> '' OR state = 'CREATING') AND state NOT IN ({', '.join(map(repr, sorted(FINAL)))})"
+# The jobs of all batches of a project at the service of one batch.
+_OF_THE_SAME = (
+    "batch_jobs JOIN batches ON batches.id = batch_jobs.batch"
+    " AND batches.source = (SELECT source FROM batches WHERE id = ?) AND batches.project = ?"
+)
 # What threads of this process are creating, each for itself. With the process, because a fork has none of the threads.
 _creating: dict[tuple[str, str, int], object] = {}
 
@@ -126,6 +131,8 @@ class StoredJob:
 # Each field is a column; the plan, which is JSON, comes last.
 _BATCH = tuple(field.name for field in fields(Batch))
 _JOB = tuple(field.name for field in fields(StoredJob))
+# What a look at a job shows of it.
+_SEEN = ("state", "job", "done", "failed", "results", "error")
 
 
 class Batches:
@@ -220,7 +227,7 @@ class Batches:
     def _select(self, which: str, *values: str | int) -> list[Batch]:
         query = f"SELECT {', '.join(_BATCH)} FROM batches {which}"  # noqa: S608 - fixed texts
         rows = self._file.read(lambda connection: connection.execute(query, values).fetchall())
-        return [Batch(**{**dict(zip(_BATCH, row, strict=True)), "plan": json.loads(row[-1])}) for row in rows]
+        return [_batch(row) for row in rows]
 
     def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
@@ -232,13 +239,36 @@ class Batches:
         query = f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?"  # noqa: S608 - fixed names
         self._file.write(lambda connection: connection.execute(query, (*_row(job), job.batch, job.number)))
 
+    def others(self, batch: Batch) -> list[tuple[Batch, StoredJob]]:
+        """Return the jobs of other batches of the same project and service that are under way, as far as is known."""
+        columns = ", ".join(
+            [*(f"batch_jobs.{name}" for name in _JOB), *(f"batches.{name}" for name in _BATCH)]
+        )
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Batch, StoredJob]]:
+            rows = connection.execute(
+                f"SELECT {columns} FROM {_OF_THE_SAME} WHERE {_UNDER_WAY} AND batch <> ? ORDER BY at",  # noqa: S608 - fixed names
+                (batch.id, batch.project, batch.id),
+            ).fetchall()
+            width = len(_JOB)
+            return [(_batch(row[width:]), _stored_job(row[:width])) for row in rows]
+
+        return self._file.read(work)
+
+    def save_ending(self, job: StoredJob) -> None:
+        """Keep how a job has ended that others may be looking at; what they have seen or counted of it holds."""
+        sets = ", ".join(f"{name} = ?" for name in _SEEN)
+        query = f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ? AND {_UNDER_WAY}"  # noqa: S608 - fixed names
+        values = storable([getattr(job, name) for name in _SEEN])
+        self._file.write(lambda connection: connection.execute(query, (*values, job.batch, job.number)))
+
     @contextmanager
     def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
         """Hold the right to create a waiting job, and give the job as it was; None if it may not be created now.
 
         That is so where it waits no longer, where another process or thread has the right, and where `most` jobs of the
-        project are under way. A job that somebody was creating who has ended is taken over: its state is CREATING, and
-        whoever takes it must look first whether it was created.
+        project are under way at the same service, as far as is known here. A job that somebody was creating who has
+        ended is taken over: its state is CREATING, and whoever takes it must look first whether it was created.
         """
         key, attempt, process = (this_process(), job.batch, job.number), object(), this_process()
         if _creating.setdefault(key, attempt) is not attempt:
@@ -253,9 +283,8 @@ class Batches:
             if stored.state == "CREATING" and stored.owner != process and lives(stored.owner):
                 return None
             active = connection.execute(
-                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch"  # noqa: S608 - fixed names
-                f" WHERE project = ? AND {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",
-                (project, job.batch, job.number),
+                f"SELECT COUNT(*) FROM {_OF_THE_SAME} WHERE {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",  # noqa: S608 - fixed names
+                (job.batch, project, job.batch, job.number),
             ).fetchone()[0]
             if most is not None and active >= most:
                 return None
@@ -369,7 +398,15 @@ class MemoryFile:
 def _jobs(connection: sqlite3.Connection, batch: str) -> list[StoredJob]:
     query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608 - fixed names
     rows = connection.execute(query, (batch,)).fetchall()
-    return [StoredJob(**dict(zip(_JOB, row, strict=True))) for row in rows]
+    return [_stored_job(row) for row in rows]
+
+
+def _batch(row: Sequence[Any]) -> Batch:
+    return Batch(**{**dict(zip(_BATCH, row, strict=True)), "plan": json.loads(row[-1])})
+
+
+def _stored_job(row: Sequence[Any]) -> StoredJob:
+    return StoredJob(**dict(zip(_JOB, row, strict=True)))
 
 
 def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None:

@@ -19,7 +19,7 @@ from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, never_free, refuse_copies
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
-from vertex_claude_magic.text import quote, without_home
+from vertex_claude_magic.text import quote, reason_of, without_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
         return failure
     text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
     known = [(what, cure) for word, what, cure in _CAUSES if word in text]
-    other = (f"cannot be used ({quote(str(failure), 80)})", "Set journal to another file.")
+    other = (f"cannot be used ({quote(reason_of(failure), 80)})", "Set journal to another file.")
     what, cure = (*known, other)[0]
     where = quote(without_home(str(path)), 120)
     details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}

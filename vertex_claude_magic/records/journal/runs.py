@@ -131,10 +131,15 @@ def _this(number: int) -> str:
 def _process(number: int) -> str:
     """Return boot, start and number of a process that is alive, so that no other has the same; else no number."""
     with suppress(OSError, IndexError):
-        # The name of the command, in parentheses, may hold anything; the start is the 20th field behind it (proc(5)).
-        start = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        # The name of the command, in parentheses, may hold anything; the first field behind it is the state, the 20th
+        # the start (proc(5)).
+        text = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+        stat = text.rpartition(")")[2].split()
+        if stat[0] in {"Z", "X"}:
+            # It has ended, and its parent has not asked how.
+            return ""
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
-        return f"{boot.strip()}:{start.split()[19]}:{number}"
+        return f"{boot.strip()}:{stat[19]}:{number}"
     if number == os.getpid():
         return f"::{number}"
     if os.name == "posix":

@@ -31,7 +31,7 @@ from vertex_claude_magic.records.recording.file_text import (
     write_records,
 )
 from vertex_claude_magic.records.repeats import Asker, is_repeat
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import quote, reason_of
 from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
@@ -360,7 +360,7 @@ class Recording:
 
 def _failed(named: str, what: str, failure: Exception) -> JournalError:
     # Without the name of the file that is written first, which is another one each time.
-    why = quote(getattr(failure, "strerror", None) or str(failure), 80)
+    why = quote(reason_of(failure), 80)
     full = getattr(failure, "errno", None) in {ENOSPC, EDQUOT}
     first = "Free space on its disk" if full else "Check the file's permissions"
     return JournalError(
