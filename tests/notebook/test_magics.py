@@ -8,6 +8,7 @@ import re
 import threading
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from shells import Shell, run_python
 
 from vertex_claude_magic import errors
@@ -547,3 +548,11 @@ def test_a_cell_without_a_prompt_is_answered_in_our_words(shell, cell):
     error = shell.error(cell)
     assert isinstance(error, errors.OptionError)
     assert "The prompt is empty" in str(error)
+
+
+@pytest.mark.parametrize("magic", sorted(name for each in COMMANDS.values() for name in each.written))
+def test_a_prompt_is_typed_on_the_lines_below_its_magic(shell, magic):
+    """Consoles ask whether what was typed is complete; a cell magic is so after an empty line."""
+    typed = [magic, f"{magic} answer -m haiku", f"{magic} answer\nWhy?", f"{magic} answer\nWhy?\n\n"]
+    plain, ours = TransformerManager(), shell.ip.input_transformer_manager
+    assert [ours.check_complete(each) for each in typed] == [plain.check_complete(each) for each in typed]

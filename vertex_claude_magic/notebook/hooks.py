@@ -135,6 +135,11 @@ def keep_empty_body(lines: list[str]) -> list[str]:
     return [f"{first}\n", "\n"] if ours else lines
 
 
+# IPython leaves such a function out where a console asks whether a cell is complete (`check_complete`, 7.34 to 9.18):
+# with the line that is added here, the first line of a cell would run before there is a second.
+vars(keep_empty_body).update(has_side_effects=True)
+
+
 def add_hooks(shell: InteractiveShell, magics: Host) -> None:
     """Add the hooks; `remove_hooks` takes them back."""
     # The cell that loads the extension; None if a configuration loads it.
