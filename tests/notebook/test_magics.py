@@ -542,6 +542,26 @@ def test_any_other_unknown_model_is_sent(shell, line):
     assert shell.asked
 
 
+@pytest.mark.parametrize(
+    ("cell", "kept_in"),
+    [
+        ("%%claude answer\nhi", "answer"), ("%%claude\nhi", "Out[{}]"), ("%%claude answer --as int\nhi", "answer"),
+        ("%claude hi", ""), ("a = %claude hi", ""),
+    ],
+)  # fmt: skip
+def test_a_draft_names_what_will_hold_the_answer(shell, monkeypatch, cell, kept_in):
+    """The variable, or the output of a cell that only asks; of a line nobody knows where its value goes."""
+    monkeypatch.setattr("vertex_claude_magic.notebook.display.live._LONG", 0)
+    shell.emulator.answer("1")
+    kept_in = kept_in.format(shell.ip.execution_count)
+    reply = shell.ok(cell)
+    line = f" · in {kept_in} when complete"
+    assert (line in shell.page.drawn[0]) if kept_in else ("when complete" not in "".join(shell.page.drawn))
+    assert "when complete" not in shell.page.text
+    if kept_in:
+        assert eval(kept_in, shell.ip.user_ns) is reply
+
+
 @pytest.mark.parametrize("cell", ["%%claude", "%%claude -m haiku", "%%claude\n", "%%claude answer\n  \n\n"])
 def test_a_cell_without_a_prompt_is_answered_in_our_words(shell, cell):
     """IPython would call it a cell magic whose body is empty and name `%claude`."""

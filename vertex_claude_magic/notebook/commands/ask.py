@@ -143,7 +143,7 @@ def ask_prepared(
             session,
             asks,
             target,
-            _make_view(host, target, in_cell=in_cell, quiet=quiet),
+            _make_view(host, target, in_cell=in_cell, quiet=quiet, name=name),
             scope=scope,
             source=host.cells.source if in_cell else None,
             deliver=deliver,
@@ -172,7 +172,7 @@ def ask_prepared(
     return reply
 
 
-def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> AnswerView:
+def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool, name: str | None) -> AnswerView:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 
@@ -183,6 +183,8 @@ def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Ans
         format="markdown" if typed else target.format,
         show_thinking=target.show_thinking,
         quiet=quiet,
+        # The value of a cell that only asks is what its magic returns.
+        kept_in=name or (f"Out[{host.shell.displayhook.prompt_count}]" if in_cell else ""),
     )
     if typed:
         from vertex_claude_magic.notebook.display.table_answer import TableAnswer
