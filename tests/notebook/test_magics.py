@@ -11,7 +11,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from shells import Shell, run_python
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.settings.registry import LINE_OPTIONS, MOST_USED, OPTIONS
@@ -535,11 +535,42 @@ def test_a_bare_word_near_an_alias_is_refused_before_sending(shell, typed, meant
     assert not shell.asked
 
 
+@pytest.mark.parametrize("typed", ["sonnet,haiku", "sonnet,claude-next-1"])
+def test_several_models_are_refused_before_sending_and_led_to_a_comparison(shell, typed):
+    """No id of a model has a comma; the service would answer that the model was not found."""
+    error = shell.error(f"%%claude -m {typed}\nhi")
+    assert not shell.asked
+    assert "is several models" in str(error)
+    assert "%%claude_compare" in error.cure
+    shell.error(f"%config ClaudeMagics.model = {typed!r}\n%claude hi")
+    with pytest.raises(errors.OptionError, match=r"with compare\(\)"):
+        Claude(model=typed).request("hi")
+
+
 @pytest.mark.parametrize("line", ["-m sonet --force", "-m claude-sonet-9", "-m gpt-neo"])
 def test_any_other_unknown_model_is_sent(shell, line):
     """Facts age: the service knows its own models best."""
     shell.error(f"%%claude {line}\nhi")
     assert shell.asked
+
+
+@pytest.mark.parametrize(
+    ("cell", "magic"),
+    [
+        ("%%claude What is the capital of Mongolia?", "%claude"),
+        ("%%claude What's the capital of Mongolia?", "%claude"),
+        ("%%claude answer -m haiku Is it late?\n\n", "%claude"),
+        ("%%claude_compare -m haiku,sonnet Is it late?", "%claude_compare"),
+    ],
+)
+def test_a_prompt_on_the_line_of_a_cell_magic_is_led_to_the_line_magic(shell, cell, magic):
+    """Below the line, where the cell has lines, it is not a slip of one sign."""
+    error = shell.error(cell)
+    assert f"in one line after {magic}" in error.cure
+    assert "in one line" not in shell.error(f"{cell.strip()}\nReally?").cure
+    assert not shell.asked
+    shell.ok(cell.strip().replace("%%", "%", 1).replace("answer ", ""))
+    assert len(shell.asked) == (2 if "compare" in cell else 1)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
     """
     from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
 
-    parsed = parse_cell_line(line)
+    parsed = parse_cell_line(line, one_line="" if cell.strip() else "%claude")
     if parsed.shows("help"):
         return _run(host, parsed, parsed.prompt, in_cell=False)
     text = cell.removesuffix("\n")

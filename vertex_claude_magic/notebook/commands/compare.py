@@ -52,7 +52,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     else:
         from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
 
-        parsed = parse_cell_line(line, known)
+        parsed = parse_cell_line(line, known, one_line="" if cell.strip() else "%claude_compare")
         text = cell.removesuffix("\n")
         body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
         prompt, notes = body.prompt, body.notes
