@@ -515,6 +515,23 @@ def test_nothing_sticks_out_of_the_panel(front, width):
         assert too_wide(front.page, "#the-panel", width) == [], title
 
 
+@pytest.mark.parametrize("width", [480, 1000])
+def test_a_region_with_what_a_check_found_is_read_whole(front, width):
+    """The list that is closed has room for it."""
+    views(front)[0].evaluate("(element, width) => { element.style.width = `${width}px`; }", width)
+    front.settle()
+    room, taken = field(front, "Region").evaluate(
+        """element => {
+            const canvas = document.createElement('canvas').getContext('2d');
+            canvas.font = getComputedStyle(element).font;
+            return [element.clientWidth, canvas.measureText('global\u00a0·\u00a0usable\u00a02026-11-30').width];
+        }"""
+    )
+    views(front)[0].evaluate("element => { element.style.width = ''; }")
+    # The arrow and the padding.
+    assert taken + 30 < room
+
+
 def test_a_message_moves_no_control(front):
     """Its place is kept free."""
     controls = [field(front, label) for label in ("Region", "Project", "Max tokens")]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import nbformat
 import pytest
 from kernel import ROOT
+from pydantic import BaseModel, Field
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Emulator
@@ -142,3 +144,39 @@ def test_the_written_answers_are_shown_as_they_are_written():
         shown = safe_markdown(answer)
         assert len(re.findall(r"^\| ", shown, re.MULTILINE)) >= len(re.findall(r"^\| ", answer, re.MULTILINE))
         assert json.dumps("&lt;") not in shown
+
+
+class Pair(NamedTuple):
+    x: int
+    y: str
+
+
+class Bounded(BaseModel):
+    title: str = Field(min_length=10, max_length=12)
+    year: int = Field(ge=1900)
+    share: float = Field(gt=0, lt=0.5)
+    low: int = Field(lt=-3)
+    even: int = Field(multiple_of=2, gt=2)
+    tags: list[str] = Field(min_length=2)
+
+
+TYPES = [
+    dict[str, int],
+    tuple[int, str],
+    tuple[int, ...],
+    Pair,
+    list,
+    dict,
+    Bounded,
+    list[Bounded],
+    list[Pair],
+]
+
+
+@pytest.mark.parametrize("model", ["sonnet", "claude-sonnet-4@20250514"])
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_every_type_gets_data_that_fits(claude, kind, model):
+    """Also a type, or a model, of which structured outputs know nothing, and limits that they do not take."""
+    reply = claude.ask("How many?", as_=kind, model=model)
+    assert reply.data is not None
+    assert len(reply.rounds) == 1

@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import IPython
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from IPython.core.completer import provisionalcompleter
 from shells import loaded_shell
@@ -269,6 +272,31 @@ def test_only_ours_is_offered_in_our_order_with_types(shell, line, first):
         "Watched",
     }
     assert not {text for text, _ in found} & {"my_notes.txt", "%%time", "print"}
+
+
+TABLES = {
+    "a list of dicts": ([{"text": "a", "two words": 1}], ["text", "row['two words']", "row"]),
+    "a list of strings": (["a", "b"], ["item"]),
+    "pandas": (pd.DataFrame({"text": ["a"], "n": [1]}), ["text", "n", "row"]),
+    "polars": (pl.DataFrame({"text": ["a"]}), ["text", "row"]),
+    "pyarrow": (pa.table({"text": ["a"]}), ["text", "row"]),
+    "no table": (3, []),
+    "nothing": (None, []),
+    "an empty list": ([], []),
+}
+
+
+@matchers
+@pytest.mark.parametrize("magic", ["%%claude_map", "%%claude_batch"])
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_template_over_rows_is_offered_the_fields_of_a_row_first(shell, monkeypatch, magic, kind):
+    """Then the variables, which it may use as well; no other prompt has fields."""
+    table, fields = TABLES[kind]
+    monkeypatch.setitem(shell.ip.user_ns, "my_rows", table)
+    found = [text for text, _ in offered(shell, f"{magic} out my_rows -m haiku\nSay {{{{ ")]
+    assert found[: len(fields)] == fields
+    assert "my_frame" in found
+    assert {text for text, _ in offered(shell, "%%claude out my_rows\n{{ ")}.isdisjoint(fields)
 
 
 @matchers

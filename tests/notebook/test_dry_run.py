@@ -183,6 +183,15 @@ def test_what_a_block_begins_with_is_its_own_text(shell):
     ]
 
 
+def test_no_block_of_text_is_shown_as_if_it_were_empty(shell):
+    """Behind a picture at the end of a prompt there is only the tag that ends it."""
+    shell.ip.user_ns.update(image=Image.new("RGB", (9, 9), "red"))
+    shell.ok("%%claude --dry-run\nSee {{ image }}")
+    rows = re.findall(r"<tr>.*?</tr>", shell.page.outputs[0]["text/markdown"], re.DOTALL)
+    last = [html.unescape(cell) for cell in re.findall(r"<code>(.*?)</code>", rows[-1])]
+    assert last == ["</data>"]
+
+
 def test_the_curl_line_sends_the_very_request(shell):
     """Pasted into a shell it does what the magic would do; quotes and surrogates survive."""
     shell.ok('%%claude --dry-run -m haiku\nIt\'s "$HOME" `ls` \\n é \U0001f600')

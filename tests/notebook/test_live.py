@@ -270,6 +270,24 @@ def test_the_seconds_of_waiting_tick_once_a_second(build, screen, clock):
     assert answer.due_in() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("in_cell", [True, False])
+def test_a_draft_of_a_long_answer_says_what_will_hold_it(build, screen, clock, in_cell):
+    """A page that is loaded again meanwhile keeps that draft, and nothing that comes reaches it."""
+    line = "in answer when complete"
+    answer = build(in_cell=in_cell, kept_in="answer")
+    clock.now += 1.01
+    answer.draw()
+    assert line not in screen.last["text/markdown"]
+    clock.now += 2
+    answer.draw()
+    assert f"{LABEL} · 3 s · {line}" in screen.last["text/markdown"]
+    answer.text("First.")
+    answer.draw()
+    assert screen.last["text/markdown"].endswith(f"◌ {LABEL} · {line}</small>")
+    answer.finish(reply("First."), metadata={})
+    assert line not in str(screen.last)
+
+
 def test_the_first_text_is_drawn_at_once(build, screen, clock):
     """No throttle stands before the first text, however young the last draw is."""
     answer = build()

@@ -8,9 +8,10 @@ import re
 import threading
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from shells import Shell, run_python
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.settings.registry import LINE_OPTIONS, MOST_USED, OPTIONS
@@ -534,11 +535,62 @@ def test_a_bare_word_near_an_alias_is_refused_before_sending(shell, typed, meant
     assert not shell.asked
 
 
+@pytest.mark.parametrize("typed", ["sonnet,haiku", "sonnet,claude-next-1"])
+def test_several_models_are_refused_before_sending_and_led_to_a_comparison(shell, typed):
+    """No id of a model has a comma; the service would answer that the model was not found."""
+    error = shell.error(f"%%claude -m {typed}\nhi")
+    assert not shell.asked
+    assert "is several models" in str(error)
+    assert "%%claude_compare" in error.cure
+    shell.error(f"%config ClaudeMagics.model = {typed!r}\n%claude hi")
+    with pytest.raises(errors.OptionError, match=r"with compare\(\)"):
+        Claude(model=typed).request("hi")
+
+
 @pytest.mark.parametrize("line", ["-m sonet --force", "-m claude-sonet-9", "-m gpt-neo"])
 def test_any_other_unknown_model_is_sent(shell, line):
     """Facts age: the service knows its own models best."""
     shell.error(f"%%claude {line}\nhi")
     assert shell.asked
+
+
+@pytest.mark.parametrize(
+    ("cell", "magic"),
+    [
+        ("%%claude What is the capital of Mongolia?", "%claude"),
+        ("%%claude What's the capital of Mongolia?", "%claude"),
+        ("%%claude answer -m haiku Is it late?\n\n", "%claude"),
+        ("%%claude_compare -m haiku,sonnet Is it late?", "%claude_compare"),
+    ],
+)
+def test_a_prompt_on_the_line_of_a_cell_magic_is_led_to_the_line_magic(shell, cell, magic):
+    """Below the line, where the cell has lines, it is not a slip of one sign."""
+    error = shell.error(cell)
+    assert f"in one line after {magic}" in error.cure
+    assert "in one line" not in shell.error(f"{cell.strip()}\nReally?").cure
+    assert not shell.asked
+    shell.ok(cell.strip().replace("%%", "%", 1).replace("answer ", ""))
+    assert len(shell.asked) == (2 if "compare" in cell else 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept_in"),
+    [
+        ("%%claude answer\nhi", "answer"), ("%%claude\nhi", "Out[{}]"), ("%%claude answer --as int\nhi", "answer"),
+        ("%claude hi", ""), ("a = %claude hi", ""),
+    ],
+)  # fmt: skip
+def test_a_draft_names_what_will_hold_the_answer(shell, monkeypatch, cell, kept_in):
+    """The variable, or the output of a cell that only asks; of a line nobody knows where its value goes."""
+    monkeypatch.setattr("vertex_claude_magic.notebook.display.live._LONG", 0)
+    shell.emulator.answer("1")
+    kept_in = kept_in.format(shell.ip.execution_count)
+    reply = shell.ok(cell)
+    line = f" · in {kept_in} when complete"
+    assert (line in shell.page.drawn[0]) if kept_in else ("when complete" not in "".join(shell.page.drawn))
+    assert "when complete" not in shell.page.text
+    if kept_in:
+        assert eval(kept_in, shell.ip.user_ns) is reply
 
 
 @pytest.mark.parametrize("cell", ["%%claude", "%%claude -m haiku", "%%claude\n", "%%claude answer\n  \n\n"])
@@ -547,3 +599,11 @@ def test_a_cell_without_a_prompt_is_answered_in_our_words(shell, cell):
     error = shell.error(cell)
     assert isinstance(error, errors.OptionError)
     assert "The prompt is empty" in str(error)
+
+
+@pytest.mark.parametrize("magic", sorted(name for each in COMMANDS.values() for name in each.written))
+def test_a_prompt_is_typed_on_the_lines_below_its_magic(shell, magic):
+    """Consoles ask whether what was typed is complete; a cell magic is so after an empty line."""
+    typed = [magic, f"{magic} answer -m haiku", f"{magic} answer\nWhy?", f"{magic} answer\nWhy?\n\n"]
+    plain, ours = TransformerManager(), shell.ip.input_transformer_manager
+    assert [ours.check_complete(each) for each in typed] == [plain.check_complete(each) for each in typed]

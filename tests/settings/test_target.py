@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
@@ -114,3 +114,34 @@ def test_the_defaults_of_a_policy_hold_where_nobody_says_anything():
     policy = Policy(defaults={"region": "eu", "max_tokens": 300})
     target = resolve_target(AskOptions(), environment={"CLOUD_ML_REGION": "us"}, policy=policy)
     assert (target.region, target.max_tokens, target.origins["max_tokens"]) == ("us", 300, "policy")
+
+
+@pytest.mark.parametrize("word", ["none", "None", " false ", "0", "no", "of", "on", "./none", "off.sqlite3"])
+@pytest.mark.parametrize("name", ["journal", "recording"])
+def test_a_word_is_no_file_to_save_questions_in(name, word):
+    """`journal = "none"` saved every question in a file of that name; `./none` is one."""
+    variable = OPTIONS[name].variables[0]
+    places = (
+        lambda: resolve_target(AskOptions(**{name: word}), environment=NOTHING),
+        lambda: merge(AskOptions(), {name: word}),
+        lambda: resolve_target(AskOptions(), environment={variable: word}),
+    )
+    if "." in word:
+        assert [getattr(place(), name) for place in places] == [word] * 3
+        return
+    for place in places[1:]:
+        with pytest.raises(OptionError, match="not a file"):
+            place()
+    with pytest.raises(OptionError, match=f"{variable} is not a file"):
+        places[2]()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [("journal", False, "off to save nothing"), ("recording", False, "empty"), ("recording", "off", "empty")],
+)
+def test_the_cure_says_what_saves_nothing(name, value, cure):
+    """A journal has a word for it, a recording has none."""
+    with pytest.raises(OptionError, match=cure):
+        merge(AskOptions(), {name: value})
+    assert merge(AskOptions(), {"journal": "off"}).journal == "off"

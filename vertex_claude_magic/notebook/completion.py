@@ -31,6 +31,7 @@ __all__ = [
     "call_candidates",
     "candidates",
     "complete",
+    "field_candidates",
     "match",
     "template_candidates",
     "varied_candidates",
@@ -39,6 +40,7 @@ __all__ = [
 # In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
 # `{{`, not `{{{` and not escaped, then a path as far as it was typed.
+_FRAMES = frozenset({"pandas", "geopandas", "polars", "pyarrow", "duckdb", "_duckdb"})
 _OPEN_TEMPLATE = re.compile(r"(?<![{\\])\{\{[ \t]*(?P<path>(?:\w+(?:\.\w+)*\.?)?)$")
 _LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?(?P<line>%%?claude\w*\s.*)$", re.DOTALL)
 
@@ -71,7 +73,8 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
         found = candidates(start, fragment, shell.user_ns)
     is_prompt = context.full_text.lstrip().startswith("%%claude")
     if not found and is_prompt and context.cursor_line > 0:
-        fragment, found = template_candidates(before, shell.user_ns)
+        fields = field_candidates(context.full_text.lstrip().partition("\n")[0], shell.user_ns)
+        fragment, found = template_candidates(before, shell.user_ns, fields)
     if not found and not is_prompt:
         above = context.full_text.split("\n")[: context.cursor_line]
         fragment, found, alone = call_candidates("\n".join([*above, before]), shell.user_ns)
@@ -200,11 +203,46 @@ def varied_candidates(word: str, names: Mapping[str, Any] = MappingProxyType({})
     return [Candidate(f"{head}{text}", kind) for text, kind in found if text not in chosen]
 
 
-def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+def field_candidates(line: str, names: Mapping[str, Any]) -> list[Candidate]:
+    """Return what a template may take of a row, for the magics that ask one question for each.
+
+    Args:
+        line: The line of the magic, which names the table.
+        names: The user's variables.
+
+    >>> [each.text for each in field_candidates("%%claude_map out rows", {"rows": [{"text": "a", "a b": 1}]})]
+    ['text', "row['a b']", 'row']
+    >>> field_candidates("%%claude answer", {"answer": [{"text": "a"}]})
+    []
+    """
+    command, *words = line.split()
+    if len(words) < 2 or command not in {"%%claude_map", "%%claude_batch"}:
+        return []
+    table = names.get(words[1])
+    if isinstance(table, list):
+        first = table[0] if table else None
+        if isinstance(first, str):
+            return [Candidate("item", "str")]
+        columns = [*first] if isinstance(first, dict) else []
+    elif type(table).__module__.partition(".")[0] in _FRAMES:
+        # Of these it is known that the names are there at once.
+        # pyarrow has columns of values under the name that others have for the names.
+        columns = [*getattr(table, "column_names", getattr(table, "columns", ()))]
+    else:
+        columns = []
+    columns = [each for each in columns if isinstance(each, str) and "'" not in each]
+    fields = [each if each.isidentifier() else f"row[{each!r}]" for each in columns]
+    return [*(Candidate(each, "column") for each in fields), *([Candidate("row", "row")] if fields else [])]
+
+
+def template_candidates(
+    before: str, names: Mapping[str, Any], fields: Sequence[Candidate] = ()
+) -> tuple[str, list[Candidate]]:
     """Return the path that is being typed behind `{{`, and what may take its place.
 
     A name is completed from the user's variables; behind a dot, from the keys of a mapping or from the
-    public attributes that are not methods, because nothing is called in a template.
+    public attributes that are not methods, because nothing is called in a template. What a row of the table
+    has (`fields`) comes before the variables.
 
     >>> template_candidates("Look at {{ fr", {"frame": 1, "n": 2})
     ('fr', [Candidate(text='frame', type='int')])
@@ -217,7 +255,8 @@ def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, lis
     path = template["path"]
     parent, dot, start = path.rpartition(".")
     if not dot:
-        return path, [each for each in _variables(names) if each.text.startswith(start)]
+        own = [each for each in _variables(names) if each.text not in {field.text for field in fields}]
+        return path, [each for each in (*fields, *own) if each.text.startswith(start)]
     import inspect
 
     first, *rest = parent.split(".")

@@ -126,13 +126,20 @@ def _put_displayhook(shell: InteractiveShell, hook: DisplayHook | _PromptOnce) -
 def keep_empty_body(lines: list[str]) -> list[str]:
     """Give a `%%claude` cell without a body an empty line, so that the magic answers and not IPython's usage error."""
     first = lines[0].strip() if lines else ""
-    if not first.startswith("%%claude") or first.endswith("?") or "".join(lines[1:]).strip():
+    # `%%claude?` asks for help.
+    word = first.partition(" ")[0]
+    if not first.startswith("%%claude") or word.endswith("?") or "".join(lines[1:]).strip():
         return lines
     # Imported when such a cell runs, not at `%load_ext`.
     from vertex_claude_magic.notebook.commands.options import COMMANDS
 
-    ours = any(first.partition(" ")[0] in command.written for command in COMMANDS.values())
+    ours = any(word in command.written for command in COMMANDS.values())
     return [f"{first}\n", "\n"] if ours else lines
+
+
+# IPython leaves such a function out where a console asks whether a cell is complete (`check_complete`, 7.34 to 9.18):
+# with the line that is added here, the first line of a cell would run before there is a second.
+vars(keep_empty_body).update(has_side_effects=True)
 
 
 def add_hooks(shell: InteractiveShell, magics: Host) -> None:

@@ -59,12 +59,15 @@ class _Word(NamedTuple):
     quoted: bool
 
 
-def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> ParsedLine:
+def parse_cell_line(
+    line: str, known: Mapping[str, Option] = LINE_OPTIONS, *, one_line: str = ""
+) -> ParsedLine:
     """Read the line of a `%%claude` cell: an optional variable name, then options, and nothing else.
 
     Args:
         line: The line.
         known: The options that it takes, by name.
+        one_line: The magic that takes a prompt on its line, where the cell has no other lines.
 
     Raises:
         OptionError: an option is unknown, abbreviated, repeated without sense, or has no or a wrong value.
@@ -74,10 +77,10 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     """
     words = _words(line)
     name = None
+    below = "on the lines below" + (f", or in one line after {one_line}" if one_line else "")
     if words and not words[0].quoted and not words[0].text.startswith("-"):
         name = variable_name(
-            words[0].text,
-            "The first word is the variable for the reply; the prompt goes on the lines below.",
+            words[0].text, f"The first word is the variable for the reply; the prompt goes {below}."
         )
         words = words[1:]
     options, rest = _options(words, known)
@@ -85,9 +88,7 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
         return ParsedLine(name=name, options=options, prompt="all")
     if rest:
         first = "" if name else "The variable for the reply goes before the options. "
-        raise _no_option(
-            line, rest[0].text, f"{first}The prompt goes on the lines below; quote values with spaces."
-        )
+        raise _no_option(line, rest[0].text, f"{first}The prompt goes {below}; quote values with spaces.")
     return ParsedLine(name=name, options=options)
 
 

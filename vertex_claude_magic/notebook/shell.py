@@ -37,6 +37,14 @@ class ShellHistory(Protocol):
     input_hist_raw: Sequence[str]
 
 
+class ShellDisplayHook(Protocol):
+    """`displayhook` of a shell: what shows the value of a cell."""
+
+    @property
+    def prompt_count(self) -> int:
+        """The number of the cell that runs, under which `Out` gets its value."""
+
+
 class Shell(Protocol):
     """An IPython shell, in a kernel or a terminal."""
 
@@ -44,6 +52,7 @@ class Shell(Protocol):
     display_pub: Publisher
     history_manager: ShellHistory
     execution_count: int
+    displayhook: ShellDisplayHook
 
     def set_next_input(self, s: str, replace: bool = False) -> None:
         """Hand code to the front end, which makes a cell or the next prompt of it."""

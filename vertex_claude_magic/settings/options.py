@@ -11,7 +11,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.pasted import refuse_pasted
+from vertex_claude_magic.settings.pasted import refuse_pasted, refuse_word
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS, keyword_of
 from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import alternatives, quote
@@ -245,7 +245,8 @@ def check_value(row: Option, value: Any) -> None:
     """Refuse a value that an option cannot take, wherever it was given.
 
     Raises:
-        OptionError: it has the wrong type, is out of range, none of the words, or seems to be a pasted secret.
+        OptionError: it has the wrong type, is out of range, none of the words, a word in place of a file, or seems to
+            be a pasted secret.
 
     >>> check_value(OPTIONS["journal_days"], 0)
     Traceback (most recent call last):
@@ -254,6 +255,7 @@ def check_value(row: Option, value: Any) -> None:
     if row.secret_free:
         for each in value if isinstance(value, (list, tuple)) else [value]:
             refuse_pasted(row.name, each)
+    refuse_word(row.name, value)
     if row.kind == "confirm" and not isinstance(value, bool) and not callable(value):
         raise _unfit(row, value, "True, False, or a function (name, arguments) -> bool")
     kind, wanted = _TYPES.get(row.kind, (object, ""))

@@ -1,12 +1,16 @@
-"""A secret in place of a setting: people paste a key into the wrong variable, and no error may show it to others."""
+"""What is no value of a setting: a secret, or a word in place of a file.
+
+People paste a key into the wrong variable, and no error may show it to others. And `journal = "none"` would save every
+question in a file of that name.
+"""
 
 from __future__ import annotations
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.secret_forms import BEGINNINGS, find_secret
-from vertex_claude_magic.text import trimmed
+from vertex_claude_magic.text import quote, trimmed
 
-__all__ = ["refuse_pasted"]
+__all__ = ["refuse_pasted", "refuse_word"]
 
 # What the user writes there goes to the model, and has a check of its own before it does (`check_secrets`).
 _FREE_TEXT = frozenset({"system"})
@@ -26,6 +30,14 @@ _WANTED = {
     "as_": "a type or a JSON schema",
     "chat": "a name such as stats",
     "tools": "functions, or their names",
+}
+_SWITCHES = frozenset({
+    "0", "1", "auto", "default", "disable", "disabled", "false", "n", "never", "no", "none", "nothing", "null", "of",
+    "on", "true", "y", "yes",
+})  # fmt: skip
+_NO_FILES = {
+    "journal": (_SWITCHES, "Use off to save nothing, or the path of a file."),
+    "recording": (_SWITCHES | {"off"}, "Leave it empty for no recording, or use the path of a file."),
 }
 
 
@@ -64,3 +76,26 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
             cure=f"Set it to {wanted}; its current value is not shown.",
             details={"setting": setting, "wanted": wanted},
         )
+
+
+def refuse_word(name: str, value: object, variable: str = "") -> None:
+    """Refuse a word or a truth value where a setting takes a file.
+
+    Args:
+        name: The setting; any but `journal` and `recording` is passed.
+        value: What it holds.
+        variable: The environment variable that gave it, or nothing; its value is not quoted.
+
+    Raises:
+        OptionError: the value is such a word. A file of that name is `./none`.
+
+    >>> refuse_word("journal", "off"), refuse_word("journal", "./none"), refuse_word("model", "none")
+    (None, None, None)
+    >>> refuse_word("journal", "None")
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.OptionError: journal is 'None', not a file. Use off to save nothing, or ...
+    """
+    words, cure = _NO_FILES.get(name, (frozenset(), ""))
+    if str(value).strip().lower() in words:
+        shown = f"{variable} is" if variable else f"{name} is {quote(repr(value), 60)},"
+        raise OptionError(f"{shown} not a file.", cure=cure)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.spelling import flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, flag, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     allowed_thinking,
@@ -50,7 +50,7 @@ DEFAULT_VERSION = "vertex-2023-10-16"
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
                  "cache_control", "compaction", "context_management", "mcp_servers", "speed")  # fmt: skip
-
+_COMPARE = Spelling("%%claude_compare", "compare()")
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -360,6 +360,12 @@ def _notices(
             raise OptionError(
                 f"There is no model {quote(model, 60)!r}.",
                 cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
+                details={"option": "model"},
+            )
+        if "," in model and not force:
+            raise OptionError(
+                f"{quote(model, 60)!r} is several models, and a question goes to one.",
+                cure=spelled("Name one, or ask all of them with {}.", _COMPARE),
                 details={"option": "model"},
             )
         near = ", ".join(catalog.nearest(model))

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 
 from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
-from vertex_claude_magic.emulator.messages.demo import demo_data, demo_text
+from vertex_claude_magic.emulator.messages.demo import demo_data, demo_text, schema_in
 from vertex_claude_magic.emulator.messages.parts import Answer, parts
 from vertex_claude_magic.emulator.messages.samples import sample
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
@@ -58,8 +58,11 @@ def canned(ask: Ask) -> Answer:
     if calls:
         notice = [] if kind in {"any", "tool"} else [{"type": "text", "text": _CALLS}]
         return Answer(parts=parts([*thinking, *notice, *calls]), stop_reason="tool_use")
-    if ask.schema is not None:
-        text = json.dumps(demo_data(ask.prompt, ask.schema) if ask.demo else sample(ask.schema))
+    schema = ask.schema
+    if schema is None and ask.demo:
+        schema = schema_in(ask.prompt)
+    if schema is not None:
+        text = json.dumps(demo_data(ask.prompt, schema) if ask.demo else sample(schema))
     else:
         text = demo_text(ask.prompt, input_tokens(ask.body)) if ask.demo else _markdown(ask)
     return Answer(parts=parts([*thinking, {"type": "text", "text": text}]))

@@ -6,6 +6,7 @@ other prompt gets two lines. Who answered is in the footer of each answer, not i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -18,11 +19,12 @@ from vertex_claude_magic.emulator.messages.samples import sample
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["PROMPTS", "demo_data", "demo_text"]
+__all__ = ["PROMPTS", "demo_data", "demo_text", "schema_in"]
 
 _SECTION = re.compile(r"^<!-- prompt: (.+?) -->\n", re.MULTILINE)
 # What stands around a value of a variable; its name and type are not words of the prompt.
 _DATA_TAG = re.compile(r"</?data\b[^>]*>")
+_SCHEMA = re.compile(r"JSON schema:\n(\{.*\})\s*\Z", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"\*\*(\d+)\*\*\.?")
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 _OTHER = (
@@ -66,6 +68,22 @@ def demo_text(prompt: str, tokens: int) -> str:
     True
     """
     return _written(prompt) or _OTHER.format(prompt=PROMPTS[0], tokens=tokens) + "\n"
+
+
+def schema_in(prompt: str) -> Json:
+    """Return the JSON schema that a prompt ends with, None if it ends otherwise.
+
+    That is how a type is asked for of which structured outputs know nothing.
+
+    >>> schema_in('How many? Answer with JSON that fits this JSON schema:\\n{"type": "integer"}')
+    {'type': 'integer'}
+    """
+    found = _SCHEMA.search(prompt)
+    try:
+        schema: Json = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    return schema
 
 
 def demo_data(prompt: str, schema: Json) -> Json:

@@ -6,6 +6,7 @@ such schemas use; of what it does not know it makes the simplest value of the ty
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ INVALID_SCHEMA = "JSON schema is invalid. It must match JSON Schema draft 2020-1
 
 # Schemas may refer to themselves.
 _DEEPEST = 12
+# Limits that structured outputs do not take are at the end of the description, as the official SDK writes them
+# (anthropic 2.12.0, transform_schema): `{maximum: 9, minimum: 1}`.
+_DESCRIBED = re.compile(r"\{[^{}]*\}\s*\Z")
+_LIMIT = re.compile(
+    r"\b(minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf|minItems|minLength|maxLength): (-?\d+(?:\.\d+)?)"
+)
 _FORMATS = {
     "date": "2026-01-31",
     "time": "12:00:00Z",
@@ -35,6 +42,8 @@ def sample(schema: Json) -> Json:
     {'city': 'example', 'days': 1}
     >>> sample({"enum": ["red", "green"]})
     'red'
+    >>> sample({"type": "integer", "description": "The year. {minimum: 1900}"})
+    1900
     """
     return _sample(schema, schema if isinstance(schema, Mapping) else {}, 0)
 
@@ -55,7 +64,7 @@ def is_schema(schema: Json) -> bool:
 def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return None
-    known: Mapping[str, Any] = schema
+    known: Mapping[str, Any] = {**_described(schema), **schema}
     if "$ref" in known:
         place: Json = root
         for name in str(known["$ref"]).removeprefix("#").strip("/").split("/"):
@@ -77,19 +86,47 @@ def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
     if kind == "object":
-        properties = known.get("properties") or {}
+        properties, others = known.get("properties") or {}, known.get("additionalProperties")
+        if not properties and isinstance(others, Mapping):
+            properties = {"example": others}
         return {name: _sample(part, root, depth + 1) for name, part in properties.items()}
     if kind == "array":
-        least = int(known.get("minItems") or 0)
-        # Half way to the limit an array may end a schema that refers to itself.
-        ends = depth >= _DEEPEST // 2 and not least
-        items = known.get("items") or {"type": "string"}
-        return [] if ends else [_sample(items, root, depth + 1)] * max(1, least)
+        return _array(known, root, depth)
     if kind == "string":
         text = _FORMATS.get(str(known.get("format")), "example")
         return text.ljust(int(known.get("minLength") or 0), "x")[: known.get("maxLength")]
     if kind in {"integer", "number"}:
-        least = known.get("minimum", min(1, known.get("maximum", 1)))
-        number = known["exclusiveMinimum"] + 1 if "exclusiveMinimum" in known else least
-        return int(number) if kind == "integer" else float(number)
+        return _number(known, whole=kind == "integer")
     return True if kind == "boolean" else None
+
+
+def _array(known: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> list[Json]:
+    if first := known.get("prefixItems"):
+        return [_sample(part, root, depth + 1) for part in first]
+    least = int(known.get("minItems") or 0)
+    # Half way to the limit an array may end a schema that refers to itself.
+    ends = depth >= _DEEPEST // 2 and not least
+    items = known.get("items") or {"type": "string"}
+    return [] if ends else [_sample(items, root, depth + 1)] * max(1, least)
+
+
+def _number(known: Mapping[str, Any], *, whole: bool) -> int | float:
+    """Return a number within the limits of a schema: 1, or else the one that is nearest to the least."""
+    above, below = known.get("exclusiveMinimum"), known.get("exclusiveMaximum")
+    most = known.get("maximum", 1 if below is None else min(1, below - 1))
+    number = known.get("minimum", min(1, most))
+    if above is not None:
+        number = above + 1
+        if below is not None and number >= below:
+            number = (above + below) / 2
+    step = known.get("multipleOf")
+    if step:
+        number = -(-number // step) * step
+    return int(number) if whole else float(number)
+
+
+def _described(schema: Mapping[str, Any]) -> dict[str, float]:
+    """Return the limits that the description of a schema ends with."""
+    found = _DESCRIBED.search(str(schema.get("description", "")))
+    limits = _LIMIT.findall(found[0]) if found else []
+    return {name: float(value) if "." in value else int(value) for name, value in limits}

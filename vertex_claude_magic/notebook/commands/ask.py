@@ -32,7 +32,7 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
     """
     from vertex_claude_magic.notebook.tool_lines import read_body
 
-    parsed = parse_cell_line(line)
+    parsed = parse_cell_line(line, one_line="" if cell.strip() else "%claude")
     if parsed.shows("help"):
         return _run(host, parsed, parsed.prompt, in_cell=False)
     body = read_body(cell.removesuffix("\n"), literal="literal" in parsed.options)
@@ -138,7 +138,7 @@ def ask_prepared(
             session,
             asks,
             target,
-            _make_view(host, target, in_cell=in_cell, quiet=quiet),
+            _make_view(host, target, in_cell=in_cell, quiet=quiet, name=name),
             scope=scope,
             source=host.cells.source if in_cell else None,
             deliver=deliver,
@@ -167,7 +167,7 @@ def ask_prepared(
     return reply
 
 
-def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> AnswerView:
+def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool, name: str | None) -> AnswerView:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 
@@ -178,6 +178,8 @@ def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Ans
         format="markdown" if typed else target.format,
         show_thinking=target.show_thinking,
         quiet=quiet,
+        # The value of a cell that only asks is what its magic returns.
+        kept_in=name or (f"Out[{host.shell.displayhook.prompt_count}]" if in_cell else ""),
     )
     if typed:
         from vertex_claude_magic.notebook.display.table_answer import TableAnswer

@@ -54,7 +54,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     else:
         from vertex_claude_magic.notebook.tool_lines import read_body
 
-        parsed = parse_cell_line(line, known)
+        parsed = parse_cell_line(line, known, one_line="" if cell.strip() else "%claude_compare")
         body = read_body(cell.removesuffix("\n"), literal="literal" in parsed.options)
         prompt, notes = body.prompt, body.notes
     if parsed.shows("help"):

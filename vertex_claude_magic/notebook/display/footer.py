@@ -46,13 +46,26 @@ _PLAIN = frozenset(" .,:;-/()%+=?\"'")
 _ENDS = frozenset({"end_turn", "stop_sequence"})
 
 
-def waiting(label: str, status: str = "", seconds: int = 0) -> str:
-    """Return the line that shows that an answer is on its way; `seconds` waited so far.
+def waiting(label: str, status: str = "", seconds: int = 0, kept_in: str = "") -> str:
+    """Return the line that shows that an answer is on its way.
+
+    Args:
+        label: What is asked.
+        status: What is being waited for.
+        seconds: The seconds waited so far.
+        kept_in: What will hold the whole answer, such as its variable.
 
     >>> waiting("claude-opus-4-1 · global", "looking for Google credentials", 3)
     '◌ claude-opus-4-1 · global · looking for Google credentials · 3 s'
+    >>> waiting("claude-opus-4-1 · global", kept_in="answer")
+    '◌ claude-opus-4-1 · global · in answer when complete'
     """
-    parts = [label, status, f"{seconds} s" if seconds else ""]
+    parts = [
+        label,
+        status,
+        f"{seconds} s" if seconds else "",
+        f"in {kept_in} when complete" if kept_in else "",
+    ]
     return "◌ " + " · ".join([part for part in parts if part])
 
 

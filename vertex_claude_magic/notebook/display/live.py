@@ -46,6 +46,9 @@ _RATE = 2_000
 _GROWING_RATE = 48_000
 _STEPS = 12
 _THINKING_LINES = 6
+# Seconds after which a draft says what will hold the answer. A page that is closed or loaded again keeps the last draft
+# that was saved, and front ends drop what comes for it (JupyterLab 4.6.6); few do so before.
+_LONG = 3.0
 _THINKING_CHARACTERS = 500
 # A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
 _DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
@@ -112,6 +115,7 @@ class LiveAnswer:
         clears: How often the outputs of this cell have been cleared so far, by whomever.
         markdown: Whether the front end is known to show Markdown. The text of a draft is then sent once and not
             as plain text too; the finished answer always has both.
+        kept_in: What will hold the answer in the kernel, such as its variable; empty where nothing does.
     """
 
     def __init__(
@@ -126,6 +130,7 @@ class LiveAnswer:
         live: bool = True,
         clears: Callable[[], int] = lambda: 0,
         markdown: bool = False,
+        kept_in: str = "",
     ) -> None:
         self._output = Output(screen, clock=clock, clears=clears)
         self._clock = clock
@@ -138,6 +143,7 @@ class LiveAnswer:
         self._once = markdown and format != "text"
         self._segments = Segments(parse, outputs=_OUTPUTS if in_cell else None, plain=not self._once)
         self._label = ""
+        self._kept_in = kept_in
         self._status = ""
         self._started = 0.0
         self._changed = False
@@ -286,7 +292,7 @@ class LiveAnswer:
     def _growing(self) -> OutputBody:
         """Return the present output: thinking, text, and the line that says that more will come."""
         body = self._draft(self._segments.body())
-        line = around.waiting(self._label)
+        line = self._waiting_line()
         hidden = self._segments.hidden
         more = f"… {hidden:,} more characters, shown in full at the end …" if hidden else ""
         above = around.small(more) if more else ""
@@ -304,7 +310,7 @@ class LiveAnswer:
         return body._replace(plain="…") if self._once else body
 
     def _waiting(self) -> OutputBody:
-        line = around.waiting(self._label, self._status, int(self._clock() - self._started))
+        line = self._waiting_line(self._status, seconds=int(self._clock() - self._started))
         tail = self._thinking_tail() if self._thinking else ""
         thinking = around.folded(tail, opened=True) if tail else ""
         if sum(map(cost, (thinking, tail, *self._below))) > _WAITING:
@@ -314,6 +320,10 @@ class LiveAnswer:
             markdown=paragraphs(thinking, self._below.markdown, around.small(line)),
             plain=paragraphs(tail, self._below.plain, line),
         )
+
+    def _waiting_line(self, status: str = "", *, seconds: int = 0) -> str:
+        kept_in = self._kept_in if self._clock() - self._started >= _LONG else ""
+        return around.waiting(self._label, status, seconds, kept_in)
 
     def _thinking_tail(self) -> str:
         tail = "".join(self._thinking)[-_THINKING_CHARACTERS:]

@@ -122,6 +122,7 @@ def make_answer(
     quiet: bool = False,
     clock: Callable[[], float] = time.monotonic,
     front: FrontEnd | None = None,
+    kept_in: str = "",
 ) -> AnswerView:
     """Return the view that fits the front end: outputs in a notebook, plain text in a terminal.
 
@@ -133,6 +134,7 @@ def make_answer(
         quiet: Whether nothing is shown.
         clock: Seconds that never run backwards.
         front: The front end, if it is known already.
+        kept_in: What will hold the answer, such as its variable.
     """
     if shell is None and (ipython := sys.modules.get("IPython")) is not None:
         # Looked for and never imported, because a plain script has no use for IPython.
@@ -157,4 +159,5 @@ def make_answer(
         clears=count_clears(shell.display_pub),
         # All that can change an output show Markdown: JupyterLab and Notebook, VS Code, Colab.
         markdown=True,
+        kept_in=kept_in,
     )

@@ -87,6 +87,9 @@ def block_rows(body: Mapping[str, Any], image_tokens: int = 0) -> tuple[BlockRow
             beginning[: _BEGINNING * 10],
         )
         shown = " ".join(safe_plain(looked_at).split())
+        if not shown and len(beginning) <= _BEGINNING:
+            # What ends the tag of a picture or a document is a block of its own.
+            shown = " ".join(safe_plain(beginning).split())
         if len(shown) > _BEGINNING or len(beginning) > _BEGINNING * 10:
             shown = f"{shown[:_BEGINNING].rstrip()}…"
         row = BlockRow(

@@ -44,6 +44,7 @@ class WidgetFactory:
     def __init__(self) -> None:
         self._field = Layout(width="auto", min_width="0", margin="0")
         self._short = Layout(width="auto", min_width="0", margin="0", flex="1 1 168px", max_width="100%")
+        self._longer = Layout(width="auto", min_width="0", margin="0", flex="1 1 264px", max_width="100%")
         self._area = Layout(width="auto", min_width="0", margin="0", height="auto")
         self._button = Layout(width="auto", margin="0")
         self._text = Layout(width="auto", min_width="0", margin="0", overflow="visible")
@@ -84,9 +85,11 @@ class WidgetFactory:
             if widget.comm is not None:
                 vars(widget.comm).pop("_reply_subshell_id", None)
 
-    def dropdown(self, label: str, *, short: bool = False) -> ipywidgets.Dropdown:
-        """Make a list to choose one entry from; a short one has others beside it."""
-        return self._labelled(ipywidgets.Dropdown, label, short=short)
+    def dropdown(self, label: str, *, short: bool = False, longer: bool = False) -> ipywidgets.Dropdown:
+        """Make a list to choose one entry from; a short one has others beside it, also with longer entries."""
+        return self._labelled(
+            ipywidgets.Dropdown, label, short=short, layout=self._longer if longer else None
+        )
 
     def number(self, label: str) -> ipywidgets.BoundedIntText:
         """Make a field for a whole number that always has one."""

@@ -69,7 +69,7 @@ class Picker:
         self._ticked: tuple[str, ...] = ()
         self._show, self.region, self._order = (
             parts.dropdown("Show", short=True),
-            parts.dropdown("Region", short=True),
+            parts.dropdown("Region", short=True, longer=True),
             parts.dropdown("Sort by", short=True),
         )
         self._find = parts.text("Find", "Name or id", short=True, at_once=True)
