@@ -159,6 +159,14 @@ def test_a_line_that_begins_with_a_role_hides_nothing(about, arguments):
     assert documented(about) == (about, [None, None])
 
 
+def test_arguments_that_share_a_line_of_numpys_style_share_its_description():
+    """As numpydoc allows for those of one type."""
+    assert documented("Mean.\n\nParameters\n----------\ncolumn, n : int\n    A number.") == (
+        "Mean.",
+        ["A number.", "A number."],
+    )
+
+
 @pytest.mark.parametrize("more", ["", "\n\nReturns:\n    The mean."])
 @pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS.keys())
 def test_a_docstring_of_arguments_alone_describes_them(arguments, more):

@@ -150,7 +150,12 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     # An object with `__call__` is described there, unless only its class says something.
     documented = plain if inspect.isroutine(plain) else type(plain).__call__
     doc = parse(_parsable(inspect.getdoc(documented) or inspect.getdoc(plain) or ""))
-    about = {each.arg_name.lstrip("*"): _unpadded(each.description) for each in doc.params}
+    # In the style of numpy two may share a line: `x, y : int`.
+    about = {
+        each_name.strip().lstrip("*"): _unpadded(each.description)
+        for each in doc.params
+        for each_name in each.arg_name.split(",")
+    }
     try:
         fields, parameters, others = _parameters(function, _hints(documented), about)
         config = ConfigDict(extra="forbid" if others is None else "allow")
