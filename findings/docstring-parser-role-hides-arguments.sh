@@ -2,14 +2,14 @@
 # docstring_parser 0.18.0: a line that begins with a role of Sphinx, such as :func:`days`, ends the description of a
 # function, and two of them hide its arguments, if these are in the style of Google or numpy.
 #
-# Expected: a role is text. In reStructuredText a field has a space or the end of the line behind its second colon, a role
-# a backtick ("Field lists" and "Interpreted text" in the docutils documentation). The README says that the parser
+# Expected: a role is text. In reStructuredText a field has a space or the end of the line behind its second colon, a
+# role a backtick ("Field lists" and "Interpreted text" in the docutils documentation). The README says that the parser
 # supports the ReST, Google and Numpydoc styles and guesses which one it is given.
 #
 # Happens: the parser of ReST takes each line that begins with a colon for a field. The text from the first of them on
-# is missing from the description. The guess goes to the style with the most sections and fields, so that a docstring with
-# two such lines and `Args:` counts as ReST, and the arguments and what is said of them are gone: no error, no warning.
-# Whether a line begins with a role depends on where an editor has wrapped the paragraph.
+# is missing from the description. The guess goes to the style with the most sections and fields, so that a docstring
+# with two such lines and `Args:` counts as ReST, and the arguments and what is said of them are gone: no error, no
+# warning. Whether a line begins with a role depends on where an editor has wrapped the paragraph.
 #
 # Concerns: what makes tools for language models out of functions: the SDK of Anthropic reads docstrings with it for
 # `beta_tool`. The model gets half a description and arguments without a word, and calls the function with what it
@@ -81,7 +81,8 @@ print("wrapped, as guessed:", guessed.style.name, [each.args for each in guessed
 print("wrapped, as GOOGLE: ", named.style.name, [each.args for each in named.meta])
 arguments = {"day": "The day, as in 2030-01-31.", "seats": "How many seats the room must have."}
 whole = tools["in_one_line"]
-if whole[1] != arguments or not whole[0].endswith("of the past.") or [each.arg_name for each in named.params] != [*arguments]:
+found = [each.arg_name for each in named.params]
+if whole[1] != arguments or not whole[0].endswith("of the past.") or found != [*arguments]:
     sys.exit("No longer as described: the description without a role at the start of a line is not whole either.")
 if tools["wrapped"] != ("Find free rooms. A day is one of those that", {"day": None, "seats": None}):
     sys.exit("No longer as described: the wrapped description is whole, or loses something else.")

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# google-auth 2.63.0: `Credentials.to_json` leaves out the quota project, so that a login that was saved and loaded again
-# no longer names the project that is charged.
+# google-auth 2.63.0: `Credentials.to_json` leaves out the quota project, so that a login that was saved and loaded
+# again no longer names the project that is charged.
 #
 # Expected: what was saved is what is loaded. The docstring of `to_json` says that what it returns can be passed to
-# `from_authorized_user_info`, and that one reads a `quota_project_id`, which `gcloud auth application-default login` writes.
-# Credentials of the kind external_account_authorized_user have it in their JSON.
+# `from_authorized_user_info`, and that one reads a `quota_project_id`, which `gcloud auth application-default login`
+# writes. Credentials of the kind external_account_authorized_user have it in their JSON.
 #
 # Happens: the loaded login has the same token and refresh token and no quota project. Requests go out without the
-# header `x-goog-user-project`. Services that ask for one refuse them, and others count them in another project
-# ("Quota project overview" in Google's documentation of authentication). With pickle it stays. Nothing warns.
+# header `x-goog-user-project`. A client-based API then refuses them or counts them in a shared project ("Set the quota
+# project" in Google's documentation). With pickle it stays. Nothing warns.
 #
 # Concerns: programs that keep a login as JSON in a file, a secret or a session, as Google's own quickstarts do with
 # token.json, and start from application default credentials or from `with_quota_project`. A way out is to save
 # `quota_project_id` beside it and to call `with_quota_project` after loading.
 #
-# Known? Not found in the project's issues (searched 2026-11); https://github.com/googleapis/google-cloud-python/issues/15226
-# asks for a clearer documentation of `to_json`.
+# Known? Not found in the project's issues (searched 2026-11);
+# https://github.com/googleapis/google-cloud-python/issues/15226 asks for a clearer documentation of `to_json`.
 #
 # This product saves no credentials, and sends the quota project of those that it is given (transport/auth.py).
 set -euo pipefail

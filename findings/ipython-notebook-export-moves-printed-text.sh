@@ -2,18 +2,19 @@
 # IPython 9.18.1 with ipykernel 7.4.0: in a notebook that `%notebook` writes, text that `%%capture` hid is the output of
 # the cell after it, text of `%run other.ipynb` is there twice, and text of cells with an `await` is missing.
 #
-# Expected: the outputs of each cell, as they were shown. The documentation of `%notebook` says that it exports the history
-# to a notebook file; the pull request that added outputs says that they are part of the cells
+# Expected: the outputs of each cell, as they were shown. The documentation of `%notebook` says that it exports the
+# history to a notebook file; the pull request that added outputs says that they are part of the cells
 # (https://github.com/ipython/ipython/pull/14780). What `%%capture` takes, the cell does not show.
 #
 # Happens: `HistoryManager.outputs` keeps what goes to stdout and stderr under the execution count of the shell at that
-# moment. While a cell runs, the count is already that of the next one, since 9.8. So what a cell prints by having IPython
-# run other code (`%%capture`, `%run` of a notebook, `get_ipython().run_cell`) is kept under the next cell, before what
-# that one prints itself. A cell with a top-level `await` runs by another method, which keeps nothing. The result, the
-# error and what the front end shows are right; only what is kept is not.
+# moment. While a cell runs, the count is already that of the next one, since 9.8. So what a cell prints by having
+# IPython run other code (`%%capture`, `%run` of a notebook, `get_ipython().run_cell`) is kept under the next cell,
+# before what that one prints itself. A cell with a top-level `await` runs by another method, which keeps nothing. The
+# result, the error and what the front end shows are right; only what is kept is not.
 #
 # Concerns: who exports a session with `%notebook` to hand it on: logs that were hidden on purpose are shown, below code
-# that did not print them, and output of async code is lost. And extensions that read `outputs` to say what cells showed.
+# that did not print them, and output of async code is lost. And extensions that read `outputs` to say what cells
+# showed.
 #
 # Known? Not found in the project's issues (searched 2026-11). That displays are missing in a kernel, unless
 # `store_display_history` is set, is a choice of ipykernel.
@@ -57,7 +58,7 @@ shown = []
 with run_kernel(kernel_name="python3") as client:
     for code in CELLS:
         sent = []
-        reply = client.execute_interactive(code, timeout=300, output_hook=lambda message: sent.append(message["content"]))
+        reply = client.execute_interactive(code, timeout=300, output_hook=lambda each: sent.append(each["content"]))
         if reply["content"]["status"] != "ok":
             sys.exit(f"Not run: {code!r}: {reply['content']}")
         shown.append(text_of(sent))

@@ -6,13 +6,13 @@
 # runs and prints the text to the letter. `marimo convert --help` says that outputs are stripped, and warns of variables
 # that several cells change.
 #
-# Happens: each line that begins with `%`, in a string or not, becomes two lines of comment, within the string. Comments of a
-# LaTeX preamble turn into text of the document, and `%s` at the start of a line of a template is still filled in, below
-# a line about magic commands. Where the word is one that marimo can translate, as in `%cd data`, its Python is put into the
-# string. The result is valid Python, and `marimo check` finds nothing.
+# Happens: each line that begins with `%`, in a string or not, becomes two lines of comment, within the string. Comments
+# of a LaTeX preamble turn into text of the document, and `%s` at the start of a line of a template is still filled in,
+# below a line about magic commands. Where the word is one that marimo can translate, as in `%cd data`, its Python is
+# put into the string. The result is valid Python, and `marimo check` finds nothing.
 #
-# Concerns: notebooks with templates and prompts: LaTeX, MATLAB and Erlang code, shell and SQL scripts, reports filled in
-# by `%`, text that explains Jupyter. A way out is to begin such a line with a space, or to keep the text in a file.
+# Concerns: notebooks with templates and prompts: LaTeX, MATLAB and Erlang code, shell and SQL scripts, reports filled
+# in by `%`, text that explains Jupyter. A way out is to begin such a line with a space, or to keep the text in a file.
 #
 # Known? Not found in the project's issues (searched 2026-11).
 #
@@ -67,7 +67,8 @@ def in_ipython(code):
 def converted(code):
     """What the converted notebook prints, and what `marimo check` says of it."""
     nbformat.write(new_notebook(cells=[new_code_cell(code)]), "notebook.ipynb")
-    subprocess.run([MARIMO, "-q", "-y", "convert", "notebook.ipynb", "-o", "notebook.py"], check=True, capture_output=True)
+    convert = [MARIMO, "-q", "-y", "convert", "notebook.ipynb", "-o", "notebook.py"]
+    subprocess.run(convert, check=True, capture_output=True)
     run = subprocess.run([sys.executable, "notebook.py"], check=True, capture_output=True, text=True)
     check = subprocess.run([MARIMO, "check", "--strict", "notebook.py"], capture_output=True, text=True)
     return run.stdout.strip(), check.returncode

@@ -8,12 +8,13 @@
 # something else is no duplicate.
 #
 # Happens: of several imports that bind one name only the first stays. The population variance of one cell is used where
-# a later cell had imported that of a sample. A dataclass of pydantic becomes one of the standard library, which checks and
-# converts nothing, so that "12" stays a text and twice it is "1212". The result is valid, and `marimo check` finds nothing.
+# a later cell had imported that of a sample. A dataclass of pydantic becomes one of the standard library, which checks
+# and converts nothing, so that "12" stays a text and twice it is "1212". The result is valid, and `marimo check` finds
+# nothing.
 #
-# Concerns: notebooks that go from a simple tool to a better one under the same name, which is how lessons and experiments
-# are written: `from math import sqrt` and then numpy's, `import numpy as np` and then `jax.numpy`, tqdm and its form for
-# notebooks. A way out is to give the second import another name before the conversion.
+# Concerns: notebooks that go from a simple tool to a better one under the same name, which is how lessons and
+# experiments are written: `from math import sqrt` and then numpy's, `import numpy as np` and then `jax.numpy`, tqdm and
+# its form for notebooks. A way out is to give the second import another name before the conversion.
 #
 # Known? Not found in the project's issues (searched 2026-11).
 #
@@ -67,7 +68,8 @@ def in_ipython(cells):
 def converted(cells):
     """What the converted notebook prints, its imports, and what `marimo check` says of it."""
     nbformat.write(new_notebook(cells=[new_code_cell(code) for code in cells]), "notebook.ipynb")
-    subprocess.run([MARIMO, "-q", "-y", "convert", "notebook.ipynb", "-o", "notebook.py"], check=True, capture_output=True)
+    convert = [MARIMO, "-q", "-y", "convert", "notebook.ipynb", "-o", "notebook.py"]
+    subprocess.run(convert, check=True, capture_output=True)
     run = subprocess.run([sys.executable, "notebook.py"], check=True, capture_output=True, text=True)
     check = subprocess.run([MARIMO, "check", "--strict", "notebook.py"], capture_output=True)
     imports = [line.strip() for line in Path("notebook.py").read_text().splitlines() if " import " in line]

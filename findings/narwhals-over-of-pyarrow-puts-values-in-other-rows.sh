@@ -2,18 +2,18 @@
 # narwhals 2.29.0 with pyarrow 26.0.1: `first()` or `last()` with `.over(GROUP, order_by=...)` puts the values of one
 # group into the rows of another, where the table is not sorted by that column already.
 #
-# Expected: each row gets the value of its own group, as over pandas, polars and DuckDB. The docstring of `Expr.over` says
-# that with `order_by` the expression is evaluated on the sorted frame and that the results come back in the original
-# order of the rows. "Order-dependence" in the documentation names `first` and `last` as what needs `order_by`.
+# Expected: each row gets the value of its own group, as over pandas, polars and DuckDB. The docstring of `Expr.over`
+# says that with `order_by` the expression is evaluated on the sorted frame and that the results come back in the
+# original order of the rows. "Order-dependence" in the documentation names `first` and `last` as what needs `order_by`.
 #
 # Happens: over a pyarrow table the values are right and stay in the sorted order, so they are beside rows that they do
-# not belong to. Of two shops whose first prices are 10 and 101, rows of both get the price of the other one. With
-# one price by day it looks plausible: no error, no warning, the right length and type. `price / first price` is then
-# wrong in most rows. A table that is sorted already comes out right, as tables of examples and tests are.
+# not belong to. Of two shops whose first prices are 10 and 101, rows of both get the price of the other one. With one
+# price by day it looks plausible: no error, no warning, the right length and type. `price / first price` is then wrong
+# in most rows. A table that is sorted already comes out right, as tables of examples and tests are.
 #
 # Concerns: libraries that take "any data frame" and compute a change since the first value, an index of 100, or the
-# last known state, and read Parquet or Arrow data with it. A way out is to sort the table before, or to join the
-# result of `group_by(...).agg(...)`.
+# last known state, and read Parquet or Arrow data with it. A way out is to sort the table before, or to join the result
+# of `group_by(...).agg(...)`.
 #
 # Known? Not of pyarrow (searched 2026-11). pandas had the like, mended in 2026-05
 # (https://github.com/narwhals-dev/narwhals/pull/3603); missing values in the group were another fault, in pandas and
@@ -73,6 +73,6 @@ print(f"pyarrow, sorted by day before:          {in_order}")
 if any(seen[name] != right for name in ("pandas", "polars", "duckdb")) or in_order != right:
     sys.exit("No longer as described: other libraries, or a sorted table, do not give the ends of each shop.")
 if seen["pyarrow"] == right or {row[0] for row in seen["pyarrow"] if row not in right} != {"A", "B"}:
-    sys.exit("No longer as described: over pyarrow each row has the prices of its own shop, or it differs in another way.")
+    sys.exit("No longer as described: over pyarrow each row has its own shop's prices, or it differs in another way.")
 print("As described: over pyarrow rows of both shops have the prices of the other one.")
 PYTHON
