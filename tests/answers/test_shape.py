@@ -354,6 +354,34 @@ BROKEN = [
 ]  # fmt: skip
 
 
+CENTS = {"type": "object", "properties": {"price": {"type": "number", "multipleOf": 0.01}}}
+MULTIPLES = {
+    0.07: True,
+    19.99: True,
+    4.02: True,
+    1e22: True,
+    10**400: True,
+    5: True,
+    0.075: False,
+    19.991: False,
+    1e-9: False,
+}
+
+
+@pytest.mark.parametrize(("number", "fits"), MULTIPLES.items())
+@pytest.mark.parametrize("draft", ["2020-12/schema", "draft-07/schema#"])
+def test_a_multiple_is_one_of_the_digits_that_were_written(number, fits, draft):
+    """And not of the floats behind them: 0.07 / 0.01 is 7.000000000000001."""
+    where = "https://json-schema.org/draft/" if draft.startswith("2020") else "http://json-schema.org/"
+    shape = shape_of({"$schema": where + draft, **CENTS})
+    answer = json.dumps({"price": number})
+    if fits:
+        assert shape.read(answer) == {"price": number}
+    else:
+        with pytest.raises(AnswerMismatch, match=r"price: does not meet multipleOf 0\.01"):
+            shape.read(answer)
+
+
 @pytest.mark.parametrize(("kind", "answer", "problem"), BROKEN)
 def test_what_does_not_fit_names_the_place_the_same_by_every_way(kind, answer, problem):
     shape = shape_of(kind)

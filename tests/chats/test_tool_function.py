@@ -19,6 +19,19 @@ from typing_extensions import Unpack
 from vertex_claude_magic.chats.tools.function import ArgumentsInvalid, function_tool
 from vertex_claude_magic.errors import OptionError
 
+# What a docstring says of the arguments, by its style.
+ARGUMENTS = {
+    "google": "Args:\n    column: Its name.\n    n: How many rows.",
+    "rest": ":param column: Its name.\n:param n: How many rows.",
+    "numpy": "Parameters\n----------\ncolumn : str\n    Its name.\nn\n    How many rows.",
+}
+# What it says before, with a role of reST where a line begins.
+ROLES = {
+    "one": "Mean of a\n:class:`Column` without\n:obj:`None`. Never of dates.",
+    "three": "Mean.\n\n:py:func:`median` is\n:ref:`better <why>`,\n:func:`mode` is not.",
+    "only": ":func:`numpy.mean` of a column.",
+}
+
 
 class Unit(enum.Enum):
     GRAM = "g"
@@ -162,6 +175,30 @@ def test_arguments_that_a_docstring_names_together_share_its_description(docstri
     properties = function_tool("distance", distance).schema["properties"]
     said = {name: each.get("description") for name, each in properties.items()}
     assert said == {"x": "A coordinate.", "y": "A coordinate.", "points": "More of them."}
+
+
+def documented(text: str):
+    def mean(column, n=5): ...
+
+    mean.__doc__ = text
+    tool = function_tool("mean", mean)
+    return tool.description, [each.get("description") for each in tool.schema["properties"].values()]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS.keys())
+@pytest.mark.parametrize("about", ROLES.values(), ids=ROLES.keys())
+def test_a_line_that_begins_with_a_role_hides_nothing(about, arguments):
+    """A role is text, and no field such as `:param x:`."""
+    assert documented(f"{about}\n\n{arguments}") == (about, ["Its name.", "How many rows."])
+    assert documented(about) == (about, [None, None])
+
+
+@pytest.mark.parametrize("more", ["", "\n\nReturns:\n    The mean."])
+@pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS.keys())
+def test_a_docstring_of_arguments_alone_describes_them(arguments, more):
+    """As it is written in a function, whose lines are indented below the first."""
+    written = (arguments + (more if arguments.startswith("Args") else "")).replace("\n", "\n    ")
+    assert documented(written) == ("", ["Its name.", "How many rows."])
 
 
 def unit(unit: Unit = Unit.GRAM): ...

@@ -40,6 +40,35 @@ def test_the_last_cells_go_out_with_output_and_error(shell):
     assert shell.body["messages"][0]["content"][1] == {"type": "text", "text": "Why?"}
 
 
+# A cell that prints by running other code, with what it printed: IPython 9.8 stores that under the next number.
+OTHERS = {
+    "hidden": ("%%capture hidden\nprint('in' + 'stalling')", "installing"),
+    "another cell": ("get_ipython().run_cell(\"print('from ' + 'another')\");", "from another"),
+}
+
+
+@pytest.mark.skipif(not KEEPS_OUTPUT, reason="IPython keeps what cells print since 9.0")
+@pytest.mark.parametrize(("cell", "printed"), OTHERS.values(), ids=OTHERS.keys())
+@pytest.mark.parametrize(("following", "own"), {"x = 1": "", "print('own')": "own", "1 + 1": "2"}.items())
+def test_the_output_of_a_cell_has_no_text_of_the_one_before(shell, cell, printed, following, own):
+    """Nobody saw it there, or at all."""
+    shell.ok(cell)
+    shell.ok(following)
+    shell.ok("%%claude -q --context 2\nHi")
+    _, _, second = sent(shell).partition(f'kind="code">{following}</data>')
+    assert second == (f'\n<data name="output of cell 2">{own}</data>' if own else "")
+    assert ("hidden" in cell) <= (printed not in sent(shell))
+
+
+@pytest.mark.skipif(not KEEPS_OUTPUT, reason="IPython keeps what cells print since 9.0")
+def test_an_awaiting_cell_goes_out_with_what_it_printed(shell):
+    """Outside of a kernel IPython stores it, so there is nothing to say."""
+    shell.ok("import asyncio\nawait asyncio.sleep(0)\nprint('wai' + 'ted')")
+    shell.ok("%%claude --context 1\nHi")
+    assert "waited" in sent(shell)
+    assert "await" not in shell.page.text
+
+
 def test_more_cells_than_ran_are_all_that_ran(shell):
     """And the first cell of a kernel has none."""
     assert "No cell has run" in str(shell.error("%%claude --context 3\nHi"))

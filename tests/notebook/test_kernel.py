@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import IPython
 import pytest
 from kernel import Kernel, Message, Run, running_kernel
 
@@ -188,6 +189,17 @@ def test_tab_completes_in_the_kernel(kernel):
     """The front end gets whole words and where they go."""
     assert "%%claude -m claude-sonnet-4-5@20250929" in kernel.complete("%%claude -m claude-sonnet-4-5@2")
     assert "%%claude --max-tokens" in kernel.complete("%%claude --max")
+
+
+@pytest.mark.skipif(IPython.version_info < (9,), reason="IPython keeps what cells print since 9.0")
+def test_a_context_says_which_printed_text_the_kernel_does_not_store(kernel):
+    """That of cells with a top-level await; of others there is nothing to say."""
+    kernel.ok("import asyncio\nawait asyncio.sleep(0)\nprint('wai' + 'ted')")
+    for cell, missing in (("1", True), ("print(2)  # never awaited", False)):
+        kernel.ok(cell)
+        (page,) = kernel.ok(f"%%claude --context {1 + missing} --dry-run\nHi").outputs
+        found = "IPython stores no printed text of cells with a top-level await: 1 cell of" in page.text
+        assert found is missing
 
 
 def test_an_error_is_one_line_and_fails_the_cell(kernel, emulator):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -169,7 +171,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
         where = _place(getattr(error, "absolute_path", ()))
         raise _no_schema(f"{where}{getattr(error, 'message', TOO_DEEP)}") from None
     # An empty registry: a reference to another host is never fetched.
-    validator = kind(schema, registry=Registry())
+    validator = jsonschema.validators.extend(kind, {"multipleOf": _multiple_of})(schema, registry=Registry())
     rooted, key = object_schema(schema)
 
     def validate(value: Json) -> Json:
@@ -184,6 +186,18 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
 
     name = quote(str(schema.get("title") or "JSON of the schema"), _LONGEST_QUOTE)
     return _made(name, rooted, key, validate)
+
+
+def _multiple_of(validator: Any, factor: float, number: Any, _: Any) -> Iterator[JsonSchemaError]:
+    """Check `multipleOf` by the digits, where jsonschema divides floats and refuses 19.99 as a multiple of 0.01."""
+    from jsonschema import ValidationError
+
+    if not validator.is_type(number, "number"):
+        return
+    finite = isinstance(number, int) or math.isfinite(number)
+    exact = finite and Fraction(str(number)) % Fraction(str(factor)) == 0
+    if not exact:
+        yield ValidationError(f"{number} is not a multiple of {factor}")
 
 
 def _schema_problem(error: JsonSchemaError, key: str) -> str:

@@ -20,7 +20,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.notebook.shell import Shell
+    from vertex_claude_magic.notebook.shell import Shell, ShellHistory
     from vertex_claude_magic.settings.origin import Origin
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "CellResult",
     "CellThreads",
     "CellWatch",
+    "PrintedText",
     "SeenCells",
     "cell_message",
     "cell_metadata",
@@ -180,6 +181,41 @@ class CellThreads:
 
 # Whose functions the threads of `ThreadPoolExecutor` and `multiprocessing.pool.ThreadPool` (so of joblib) run.
 _POOLS = frozenset({"concurrent.futures.thread", "multiprocessing.pool"})
+
+
+class PrintedText:
+    """What each cell printed, from the history that IPython keeps.
+
+    What a cell prints by running other code (`%%capture`, `%run` of a notebook, `run_cell`) IPython stores under the
+    next number since 9.8, seen or not. So what is there when a cell begins is not of that cell.
+
+    Args:
+        shell: The shell.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        # How many pieces of text were there, by the number of the cell; none where there were none.
+        self._before: dict[int, int] = {}
+
+    def begin(self) -> None:
+        """Note what is there before a cell prints anything."""
+        history = self._shell.history_manager
+        number = len(history.input_hist_raw)
+        if before := len(_pieces(history, number)):
+            self._before[number] = before
+        else:
+            # The numbers begin anew after `%reset`.
+            self._before.pop(number, None)
+
+    def of(self, number: int) -> str:
+        """Return what the cell of this number printed to stdout; empty before IPython 9, which stores it."""
+        return "".join(_pieces(self._shell.history_manager, number)[self._before.get(number, 0) :])
+
+
+def _pieces(history: ShellHistory, number: int) -> list[str]:
+    stored = getattr(history, "outputs", {}).get(number, ())
+    return [piece for each in stored if each.output_type == "out_stream" for piece in each.bundle["stream"]]
 
 
 class CellWatch(threading.local):

@@ -54,6 +54,12 @@ def context_before(host: Host, count: int, tokens: int) -> tuple[str, tuple[str,
     text, notes = context_text(cells, tokens)
     if not hasattr(host.shell.history_manager, "outputs"):
         notes = (*notes, _NOT_KEPT)
+    elif awaiting := sum(_is_stored_without_text(host, number) for number in _numbers(host, count)):
+        cell = "cell" if awaiting == 1 else "cells"
+        notes = (
+            *notes,
+            f"IPython stores no printed text of cells with a top-level await: {awaiting} {cell} of the context.",
+        )
     return text, notes
 
 
@@ -65,37 +71,52 @@ def last_cells(host: Host, count: int) -> list[RanCell]:
         count: How many.
     """
     history = host.shell.history_manager
-    sources = [str(source) for source in history.input_hist_raw]
-    # The cell that asks is in the history already.
-    last = len(sources) - 1 if sources and sources[-1] == host.cells.source else len(sources)
-    asking = _bare(host.cells.source or "")
-    numbers = [number for number in range(1, last) if _is_context(sources[number], asking)][-count:]
     present = host.scope().present
     results: Mapping[int, Any] = host.shell.user_ns.get("Out") or {}
     outputs: Mapping[int, Sequence[Any]] = getattr(history, "outputs", {})
     failures: Mapping[int, Mapping[str, Any]] = getattr(history, "exceptions", {})
     cells = []
-    for number in numbers:
-        source = sources[number].strip("\n")
+    for number in _numbers(host, count):
+        source = str(history.input_hist_raw[number]).strip("\n")
         result = results.get(number)
         if isinstance(result, Reply) or source.lstrip().startswith(("%%claude", "%claude")):
             # What is shown below an answer are times and prices, which differ each time.
             output = result.text if isinstance(result, Reply) else ""
         else:
-            shown = outputs.get(number, ())
-            printed = "".join(
-                "".join(each.bundle["stream"]) for each in shown if each.output_type == "out_stream"
-            )
+            # Until IPython 9.7 what was hidden is stored under the number of its own cell.
+            printed = "" if source.startswith("%%capture") else host.printed.of(number)
             # As it was shown; as it would be shown now where IPython keeps no outputs.
-            bundles = [each.bundle for each in shown if each.output_type == "execute_result"]
+            bundles = [
+                each.bundle for each in outputs.get(number, ()) if each.output_type == "execute_result"
+            ]
             if not bundles and result is not None and present is not None:
                 bundles = [present(result)]
-            text = str(bundles[0].get("text/plain", "")) if bundles else ""
-            output = "\n".join(filter(None, [output_text(printed), output_text(text)]))
+            shown = str(bundles[0].get("text/plain", "")) if bundles else ""
+            output = "\n".join(filter(None, [output_text(printed), output_text(shown)]))
         error = failures.get(number)
         said = f"{error.get('ename')}: {error.get('evalue')}" if error else ""
         cells.append(RanCell(source, output, output_text(said)))
     return cells
+
+
+def _numbers(host: Host, count: int) -> list[int]:
+    """Return the numbers of the last cells that are context, oldest first."""
+    sources = [str(source) for source in host.shell.history_manager.input_hist_raw]
+    # The cell that asks is in the history already.
+    last = len(sources) - 1 if sources and sources[-1] == host.cells.source else len(sources)
+    asking = _bare(host.cells.source or "")
+    return [number for number in range(1, last) if _is_context(sources[number], asking)][-count:]
+
+
+def _is_stored_without_text(host: Host, number: int) -> bool:
+    """Tell whether a kernel ran the cell as a coroutine: IPython then stores its result and not what it printed."""
+    history = host.shell.history_manager
+    source, code = str(history.input_hist_raw[number]), history.input_hist_parsed[number]
+    return (
+        getattr(host.shell, "kernel", None) is not None
+        and ("await" in source or "async" in source)
+        and host.shell.should_run_async(source, transformed_cell=code)
+    )
 
 
 def _is_context(source: str, asking: str) -> bool:

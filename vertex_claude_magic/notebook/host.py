@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.notebook.cells import CellWatch
+    from vertex_claude_magic.notebook.cells import CellWatch, PrintedText
     from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.notebook.troubles import Troubles
     from vertex_claude_magic.prompts.scope import Scope
@@ -55,6 +55,7 @@ class Host(Protocol):
 
     shell: Shell
     cells: CellWatch
+    printed: PrintedText
     emulator: Emulator | None
     panel: OpenPanel | None
     # The error that a %claude_fix which failed itself was about.

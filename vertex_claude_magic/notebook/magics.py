@@ -23,7 +23,14 @@ from traitlets import Any as AnyTrait
 from traitlets import TraitError
 from traitlets.config import Config
 
-from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
+from vertex_claude_magic.notebook.cells import (
+    CellThreads,
+    CellWatch,
+    PrintedText,
+    SeenCells,
+    cell_message,
+    cell_metadata,
+)
 from vertex_claude_magic.notebook.settings import Settings, refused_value
 from vertex_claude_magic.settings.loaded import Demo, policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
@@ -63,12 +70,13 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def __init__(self, shell: InteractiveShell) -> None:
         # `load` hands in what the configuration says: a value that is refused here would leave half an object.
         super().__init__(shell=shell, config=Config())
+        self.printed = PrintedText(shell)
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
             SeenCells(self._note_cell),
             lambda: cell_message(shell),
-            before=self._guard,
+            before=self._begin,
             threads=CellThreads(),
             after=self._note_end,
         )
@@ -482,6 +490,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             batch_from_line(self, line)
         else:
             batch_from_cell(self, line, cell)
+
+    def _begin(self) -> None:
+        self._guard()
+        self.printed.begin()
 
     def _guard(self) -> None:
         from vertex_claude_magic.notebook.plain_errors import guard_errors

@@ -54,5 +54,8 @@ class Shell(Protocol):
     execution_count: int
     displayhook: ShellDisplayHook
 
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None) -> bool:
+        """Tell whether the code of a cell has an `await` outside of its functions."""
+
     def set_next_input(self, s: str, replace: bool = False) -> None:
         """Hand code to the front end, which makes a cell or the next prompt of it."""

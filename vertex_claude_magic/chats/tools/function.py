@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import textwrap
 import typing
 from collections.abc import Mapping
 from types import FunctionType, GenericAlias
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["ArgumentsInvalid", "FunctionTool", "function_tool"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+# A role of reST where a line begins, such as :class:`Table`.
+_ROLE = re.compile(r"^(?=:[\w.+:-]+:`)", re.MULTILINE)
+# Arguments in the style of Google, without a line before them.
+_ARGUMENTS = re.compile(r"(?:Args|Arguments|Parameters|Params):\n")
+# Hides from the parser that a line, or a docstring, begins here.
+_PAD = "\0"
 
 
 class ArgumentsInvalid(Exception):
@@ -142,12 +149,12 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
         ) from None
     # An object with `__call__` is described there, unless only its class says something.
     documented = plain if inspect.isroutine(plain) else type(plain).__call__
-    doc = parse(inspect.getdoc(documented) or inspect.getdoc(plain) or "")
+    doc = parse(_parsable(inspect.getdoc(documented) or inspect.getdoc(plain) or ""))
     # A description may be of several: `x, y : float`.
     about = {
-        name.strip().lstrip("*"): each.description or ""
+        each_name.strip().lstrip("*"): _unpadded(each.description)
         for each in doc.params
-        for name in each.arg_name.split(",")
+        for each_name in each.arg_name.split(",")
     }
     try:
         fields, parameters, others = _parameters(function, _hints(documented), about)
@@ -173,13 +180,31 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
         ) from None
     return FunctionTool(
         name=own,
-        description=(doc.description or "").strip(),
+        description=_unpadded(doc.description),
         schema=_untitled(schema),
         function=function,
         model=model,
         parameters=tuple(parameters),
         others=more,
     )
+
+
+def _parsable(text: str) -> str:
+    """Return a docstring as docstring_parser reads it without a loss (0.18).
+
+    It takes a role for a field such as `:param x:`, and drops the text from there on.
+    """
+    text = _ROLE.sub(_PAD, text)
+    if title := _ARGUMENTS.match(text):
+        lines = text[title.end() :]
+        # `inspect.getdoc` takes the first line for text, and the indentation of the arguments for that of the function.
+        lines = lines if lines.startswith(" ") else textwrap.indent(lines, "    ")
+        text = f"{_PAD}\n\n{title[0]}{lines}"
+    return text
+
+
+def _unpadded(text: str | None) -> str:
+    return (text or "").replace(_PAD, "").strip()
 
 
 def _own_name(function: Callable[..., Any]) -> str:
