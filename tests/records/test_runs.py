@@ -260,6 +260,15 @@ def test_a_run_of_a_cell_begins_with_its_first_question_and_ends_with_the_next_c
     assert all(row["ended"] for row in rows("runs", journal.path))
 
 
+def test_whoever_else_writes_for_a_cell_goes_on_with_its_run(journal, clock):
+    """As another thread of it does, which writes before the first knows the number of the run that it began."""
+    other = opened(journal.path, clock=clock)
+    for each, cell in ((journal, "c1"), (other, "c1"), (other, "c2"), (journal, "c2")):
+        keep(each, origin=Origin(notebook="n", cell=cell, run="1"))
+    assert [row["cell"] for row in rows("runs", journal.path)] == ["c1", "c2"]
+    assert [row["run_id"] for row in rows(path=journal.path)] == [1, 1, 2, 2]
+
+
 def test_a_cell_that_goes_on_in_the_background_has_one_run(journal):
     """Its threads may ask while later cells do."""
     for run in ("1", "2", "1", "2", "1"):

@@ -26,6 +26,7 @@ from vertex_claude_magic.text import message_of, quote
 if TYPE_CHECKING:
     import pandas as pd
     from jsonschema import ValidationError as JsonSchemaError
+    from jsonschema.protocols import Validator
     from pydantic import ValidationError
     from typing_extensions import TypeForm
 
@@ -188,15 +189,14 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
     return _made(name, rooted, key, validate)
 
 
-def _multiple_of(validator: Any, factor: float, number: Any, _: Any) -> Iterator[JsonSchemaError]:
+def _multiple_of(validator: Validator, factor: float, number: Json, _: Json) -> Iterator[JsonSchemaError]:
     """Check `multipleOf` by the digits, where jsonschema divides floats and refuses 19.99 as a multiple of 0.01."""
     from jsonschema import ValidationError
 
-    if not validator.is_type(number, "number"):
+    if not isinstance(number, (int, float)) or not validator.is_type(number, "number"):
         return
     finite = isinstance(number, int) or math.isfinite(number)
-    exact = finite and Fraction(str(number)) % Fraction(str(factor)) == 0
-    if not exact:
+    if not finite or Fraction(str(number)) % Fraction(str(factor)) != 0:
         yield ValidationError(f"{number} is not a multiple of {factor}")
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.formatters import BaseFormatter, DisplayFormatter
 
 __all__ = ["representations"]
 
 
-def representations(formatter: Any, value: Any) -> dict[str, Any]:
+def representations(formatter: DisplayFormatter, value: Any) -> dict[str, Any]:
     """Return the representations of an object by MIME type; one that fails is not there.
 
     `DisplayFormatter.format` draws an object that can draw itself, and shows the traceback of a representation that
@@ -30,7 +33,7 @@ def representations(formatter: Any, value: Any) -> dict[str, Any]:
     return found
 
 
-def _made(formatter: Any, value: Any) -> Any:
+def _made(formatter: BaseFormatter, value: Any) -> Any:
     # Without what IPython wraps around it to show errors.
     call = getattr(type(formatter).__call__, "__wrapped__", type(formatter).__call__)
     made = None
@@ -41,7 +44,7 @@ def _made(formatter: Any, value: Any) -> Any:
     return made[0] if isinstance(made, tuple) and len(made) == 2 else made
 
 
-def _is_registered(formatter: Any, value: Any) -> bool:
+def _is_registered(formatter: BaseFormatter, value: Any) -> bool:
     try:
         formatter.lookup(value)
     except KeyError:

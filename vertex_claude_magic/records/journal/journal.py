@@ -263,6 +263,8 @@ class Journal:
             return known
         if self._cell_run not in {None, known}:
             runs.close_run(connection, self._cell_run or 0, call.at)
+        # What another thread of the cell has begun is in the file before it is known here.
+        known = known or runs.begun_run(connection, call.session, call.origin)
         return known or runs.open_run(connection, "cell", call.session, call.origin, call.at)
 
     def _added(self, call: Call, added: tuple[int, int | None] | None) -> int | None:

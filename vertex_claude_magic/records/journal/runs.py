@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.origin import Origin
 
 __all__ = [
+    "begun_run",
     "close_run",
     "drop_runs",
     "is_shared",
@@ -35,6 +36,7 @@ __all__ = [
 
 # How old (seconds) the last sign of life may be before another is written: far less than the shortest journal_days.
 _SEEN_EVERY = 3_600.0
+_LOOKED_AT = 64
 
 
 def open_run(connection: sqlite3.Connection, kind: str, session: str, origin: Origin, at: float) -> int:
@@ -54,6 +56,18 @@ def open_run(connection: sqlite3.Connection, kind: str, session: str, origin: Or
         (kind, session, notebook, origin.cell, origin.run, this_process(), at, at),
     )
     return int(cursor.lastrowid or 0)
+
+
+def begun_run(connection: sqlite3.Connection, session: str, origin: Origin) -> int | None:
+    """Return the run of a cell that another thread of it has just begun, None if there is none."""
+    # It is one of the last, so nobody looks through those of a month.
+    query = (
+        "SELECT id FROM runs WHERE id > (SELECT MAX(id) FROM runs) - ? AND kind = 'cell'"
+        " AND session = ? AND process = ? AND cell = ? AND run = ?"
+    )
+    values = (_LOOKED_AT, session, this_process(), origin.cell, origin.run)
+    row = connection.execute(query, values).fetchone()
+    return None if row is None else int(row[0])
 
 
 def keep_open(connection: sqlite3.Connection, number: int, session: str, at: float) -> bool:
