@@ -294,6 +294,25 @@ def test_nothing_moves_over_every_model_region_and_tab(front):
     assert seen == {before}
 
 
+def test_the_heads_of_the_columns_stay_where_the_rows_are_scrolled(front):
+    """Above the radio buttons, which come later in the page."""
+    field(front, "Show").select_option("All current")
+    front.settle()
+    seen = """element => {
+        const head = element.querySelector('li[aria-hidden]'), box = head.getBoundingClientRect();
+        const top = element.getBoundingClientRect().top;
+        const words = [...head.children].map(each => each.textContent).filter(Boolean);
+        const at = document.elementFromPoint(box.left + 40, box.top + 12);
+        return [words, Math.round(box.top - top), head.contains(at)];
+    }"""
+    window = views(front)[0].locator(".vertex-claude-rows")
+    words = ["Model", "USD", "Context", "State", "Compare"]
+    assert window.evaluate(seen) == [words, 0, True]
+    window.evaluate("element => { element.scrollTop = 130; }")
+    assert window.evaluate(seen) == [words, 0, True]
+    window.evaluate("element => { element.scrollTop = 0; }")
+
+
 def test_two_rows_are_compared_in_the_place_of_the_chart(front):
     """By their boxes, with the arrows from one to the next."""
     panel, page = views(front)[0], front.page

@@ -141,7 +141,7 @@ CHANGES = [
     (
         "claude-opus-4-1@20250805",
         "us-east5",
-        "$4.4 in / $22 out instead of $15 / $75 per million tokens at us-east5",
+        "$4.40 in / $22 out instead of $15 / $75 per million tokens at us-east5",
     ),
     (
         "claude-opus-4-1@20250805",

@@ -208,10 +208,10 @@ def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, est
 
 
 @pytest.mark.parametrize(("limit", "written"), [
-    (0.5, "$0.5"), (2, "$2"), (0.25, "$0.25"), (1e-6, "$0.000001"), (1234567.0, "$1,234,567"), (0.1 + 0.2, "$0.3"),
+    (0.5, "$0.50"), (2, "$2"), (0.25, "$0.25"), (1e-6, "$0.000001"), (1234567.0, "$1,234,567"), (0.1 + 0.2, "$0.30"),
     (0.0, "$0"), (None, "?"),
 ])  # fmt: skip
-def test_a_limit_has_the_digits_that_the_user_gave(limit, written):
+def test_a_limit_has_the_digits_that_the_user_gave_and_cents_with_two(limit, written):
     """And no power of ten."""
     assert usd_limit(limit) == written
 

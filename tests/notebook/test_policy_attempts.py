@@ -462,7 +462,7 @@ def test_the_settings_page_shows_the_limits_that_are_set_and_what_is_switched_of
     shown = settings_shown(under(f"{LOCKS}live = false\n".replace("[hints]\nhighest = 2\n", "")))
     file = "claude-policy.toml"
     assert {name: shown.get(name) for name in LIMITED} == {
-        "max_cost": ("$0.5", file), "max_session_cost": ("$5", file), "max_daily_cost": ("$10", file),
+        "max_cost": ("$0.50", file), "max_session_cost": ("$5", file), "max_daily_cost": ("$10", file),
         "tools": ("switched off", file), "attachments": ("switched off", file), "live calls": ("switched off", file),
     }  # fmt: skip
 
@@ -475,7 +475,7 @@ def test_the_settings_page_shows_only_the_limits_that_are_set(under):
     shell.ok("%claude_demo")
     shown = settings_shown(shell)
     assert {name: shown[name] for name in LIMITED if name in shown} == {
-        "max_cost": ("$0.00001", "setting"), "max_daily_cost": ("$1.5", "setting"),
+        "max_cost": ("$0.00001", "setting"), "max_daily_cost": ("$1.50", "setting"),
     }  # fmt: skip
 
 
@@ -506,7 +506,7 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     shown = panel._picker._note.value
     assert "Region is locked to eu by claude-policy.toml." in shown
     assert "Max tokens is limited to 500 by claude-policy.toml." in shown
-    assert "Max cost is limited to $0.5 by claude-policy.toml." in shown
+    assert "Max cost is limited to $0.50 by claude-policy.toml." in shown
     assert "Attachments are switched off by claude-policy.toml." in shown
     assert "Hints end at level 2, by claude-policy.toml." in shown
     panel.state.choose("model", "opus")

@@ -34,7 +34,7 @@ def test_the_header_shows_model_region_and_prices(front):
     assert text.startswith("● Sonnet 5.5 · global · $ 2 / $ 10")
     assert 'aria-label="active"' in pages(front)
     front.choose("Region", "eu")
-    assert "● Sonnet 5.5 · eu · $ 2.2 / $ 11" in " ".join(front.text().split())
+    assert "● Sonnet 5.5 · eu · $ 2.20 / $ 11" in " ".join(front.text().split())
 
 
 def test_the_cheapest_model_with_1m_context_in_eu_takes_two_choices(shell, front):

@@ -21,9 +21,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(prog="vertex-claude models", allow_abbrev=False)
     parser.add_argument("--family", choices=families, help="show one family")
     parser.add_argument("--region", metavar="LOC", help="show what a location serves, with its prices")
-    parser.add_argument(
-        "--all", action="store_true", help="also deprecated and retired models, and those by invitation"
-    )
+    parser.add_argument("--all", action="store_true", help="also models that are not current")
     options = parser.parse_args(argv)
     print(plain(catalog, location=options.region, family=options.family, current=not options.all))
     return int(options.region is not None and options.region not in catalog.locations())

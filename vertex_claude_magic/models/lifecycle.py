@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FLOOR",
     "INVITED",
+    "NOT_CURRENT",
     "Reminder",
     "lifecycle_notice",
     "lost_features",
@@ -41,6 +42,8 @@ _NEAR = timedelta(days=60)
 FLOOR = "at least until"
 # Access to these needs an invitation, which no date and no other word of the table says.
 INVITED = "invited customers only"
+# What a list of the current models leaves out.
+NOT_CURRENT = "deprecated, retired or by invitation"
 
 
 def word_of(model: Model) -> str:

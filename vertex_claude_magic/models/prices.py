@@ -142,12 +142,15 @@ def usd_estimate(amount: float | None) -> str:
 
 
 def usd_limit(amount: float | None) -> str:
-    """Write a limit or a price of the table in a sentence, to the last digit that was given.
+    """Write a limit or a price of the table in a sentence, to the last digit that was given, and cents with two.
 
     >>> usd_limit(0.5), usd_limit(0.00001), usd_limit(1000.0), usd_limit(None)
-    ('$0.5', '$0.00001', '$1,000', '?')
+    ('$0.50', '$0.00001', '$1,000', '?')
     """
-    return "?" if amount is None else f"${usd(amount, 'price')}"
+    if amount is None:
+        return "?"
+    number = usd(amount, "price")
+    return f"${number}0" if number[-2:-1] == "." else f"${number}"
 
 
 def usd_words(amount: float | None) -> str:

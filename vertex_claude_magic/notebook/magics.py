@@ -161,7 +161,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             -r, --region LOC         a location, or several: us,eu (repeatable)
             -p, --project ID         the project to check
-            --all                    also deprecated and retired models, and those by invitation
+            --all                    also models that are not current
             --check                  count the tokens of a fixed word with every model: free, at most 60
                                      calls, eight at a time, no text of yours
             --probe                  ask each model for one token instead; it costs, and shows quota too

@@ -32,7 +32,7 @@ _MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
 MODELS_OPTIONS = (
     _REGION._replace(kind="texts", value="LOC,LOC", help="a location, or several: us,eu"),
     _PROJECT,
-    Option("all", "flag", help="also deprecated and retired models, and those by invitation"),
+    Option("all", "flag", help="also models that are not current"),
     Option(
         "check", "flag", help="check which models this project may call there (free, sends none of your text)"
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.lifecycle import FLOOR, status_lines
+from vertex_claude_magic.models.lifecycle import FLOOR, NOT_CURRENT, status_lines
 from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.pages.html import literal, unbroken
@@ -135,7 +135,7 @@ def _differences(models: Sequence[Model]) -> list[str]:
 
 def _hidden(catalog: Catalog, location: str | None, family: str | None, shown: int) -> list[str]:
     count = len(_models(catalog, location, family, current=False)) - shown
-    return [f"{count} more are deprecated, retired or by invitation: --all shows them."] if count else []
+    return [f"{count} more are {NOT_CURRENT}: --all shows them."] if count else []
 
 
 def _models(catalog: Catalog, location: str | None, family: str | None, *, current: bool) -> list[Model]:

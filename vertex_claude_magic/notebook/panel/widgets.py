@@ -43,8 +43,7 @@ class WidgetFactory:
 
     def __init__(self) -> None:
         self._field = Layout(width="auto", min_width="0", margin="0")
-        self._short = Layout(width="auto", min_width="0", margin="0", flex="1 1 168px", max_width="100%")
-        self._longer = Layout(width="auto", min_width="0", margin="0", flex="1 1 264px", max_width="100%")
+        self._short: dict[int, Layout] = {}
         self._area = Layout(width="auto", min_width="0", margin="0", height="auto")
         self._button = Layout(width="auto", margin="0")
         self._text = Layout(width="auto", min_width="0", margin="0", overflow="visible")
@@ -62,9 +61,8 @@ class WidgetFactory:
     def close(self) -> None:
         """Close every widget that was made here."""
         # Layouts and styles are models too, and would stay in the page.
-        shared = [value for value in vars(self).values() if isinstance(value, Layout)] + [
-            *self._rows.values()
-        ]
+        shared = [value for value in vars(self).values() if isinstance(value, Layout)]
+        shared += [*self._short.values(), *self._rows.values()]
         own = [widget.layout for widget in self._made]
         for model in (*self._made, *own, *shared, *self._styles.values()):
             model.close()
@@ -85,19 +83,15 @@ class WidgetFactory:
             if widget.comm is not None:
                 vars(widget.comm).pop("_reply_subshell_id", None)
 
-    def dropdown(self, label: str, *, short: bool = False, longer: bool = False) -> ipywidgets.Dropdown:
-        """Make a list to choose one entry from; a short one has others beside it, also with longer entries."""
-        return self._labelled(
-            ipywidgets.Dropdown, label, short=short, layout=self._longer if longer else None
-        )
+    def dropdown(self, label: str, *, short: int = 0) -> ipywidgets.Dropdown:
+        """Make a list to choose one entry from; a short one of so many pixels or more has others beside it."""
+        return self._labelled(ipywidgets.Dropdown, label, short=short)
 
     def number(self, label: str) -> ipywidgets.BoundedIntText:
         """Make a field for a whole number that always has one."""
         return self._labelled(ipywidgets.BoundedIntText, label, continuous_update=False)
 
-    def text(
-        self, label: str, hint: str = "", *, short: bool = False, at_once: bool = False
-    ) -> ipywidgets.Text:
+    def text(self, label: str, hint: str = "", *, short: int = 0, at_once: bool = False) -> ipywidgets.Text:
         """Make a field of one line; it reports when it is left or Enter is pressed, or each key at once."""
         return self._labelled(
             ipywidgets.Text, label, short=short, continuous_update=at_once, placeholder=hint
@@ -202,9 +196,12 @@ class WidgetFactory:
         return self._make(ipywidgets.GridBox, children=children, layout=layout)
 
     def _labelled(
-        self, kind: type[W], label: str, *, short: bool = False, layout: Layout | None = None, **traits: Trait
+        self, kind: type[W], label: str, *, short: int = 0, layout: Layout | None = None, **traits: Trait
     ) -> W:
-        shared = layout or (self._short if short else self._field)
+        if short and short not in self._short:
+            flex = f"1 1 {short}px"
+            self._short[short] = Layout(width="auto", min_width="0", margin="0", flex=flex, max_width="100%")
+        shared = layout or self._short.get(short, self._field)
         style = {"description_width": "initial" if short else _LABELS}
         return self._make(kind, style, description=label, layout=shared, **traits)
 

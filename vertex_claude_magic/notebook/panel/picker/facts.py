@@ -1,4 +1,4 @@
-"""The facts below the radio buttons: one line a row with id, price as a bar, context and lifecycle.
+"""The facts below the radio buttons: a head, then one line a row with id, price as a bar, context and lifecycle.
 
 The radio buttons of ipywidgets are as high as the variable `--jp-widgets-radio-item-height` says, and so are these
 lines, so that each lies behind its button. In a narrow place a line folds into two: a script of the panel sets the
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.panel.picker.rows import PickRow
 
-__all__ = ["RIGHT", "row_facts"]
+__all__ = ["HEAD", "RIGHT", "row_facts"]
+
+# How high the head is, in pixels.
+HEAD = 24
 
 # Pixels at the right end of a row that no radio button covers: the icon to copy, and the box to compare.
 RIGHT = 60
@@ -32,8 +35,9 @@ _SHARED = (
     "margin: 0; padding: 0; list-style: none; line-height: 24px; white-space: nowrap; "
     "font-variant-numeric: tabular-nums; "
     "--h: var(--jp-widgets-radio-item-height, 20px); "
-    f"--p: 0 clamp(4px, {_IF_WIDE}, {RIGHT - 28}px) 0 clamp(4px, {_IF_WIDE}, 152px); "
-    f"--t: minmax(0, 1fr) clamp(0px, {_IF_WIDE}, 40px) 56px 36px clamp(0px, {_IF_WIDE}, 80px) 20px; "
+    f"--m: clamp(4px, {_IF_WIDE}, 152px); "
+    f"--p: 0 clamp(4px, {_IF_WIDE}, {RIGHT - 28}px) 0 var(--m); "
+    f"--t: minmax(0, 1fr) clamp(0px, {_IF_WIDE}, 40px) 56px 46px clamp(0px, {_IF_WIDE}, 80px) 20px; "
     "--l: inset 0 -1px var(--jp-border-color2, rgba(128, 128, 128, 0.3)); "
     "--g: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); "
     "--b: linear-gradient(var(--jp-brand-color1, #1976d2) 0 0) 0 50% / 100% 8px no-repeat; "
@@ -50,6 +54,17 @@ _LINE = (
 )
 
 
+# It stays where the rows are scrolled, above the radio buttons, which come later in the page. The words of the list
+# are for screen readers.
+_HEAD = (
+    f"<li aria-hidden=true style='{_LINE.replace('var(--h)', f'{HEAD}px')};position:sticky;top:0;z-index:1;"
+    "background:var(--jp-layout-color0,Canvas);font-size:11px;color:var(--jp-ui-font-color2,GrayText)'>"
+    "<span style='text-align:left;margin-left:calc(4px - var(--m))'>Model</span><span></span><span>USD</span>"
+    "<span>Context</span><span style='overflow:hidden'>State</span>"
+    f"<span style='overflow:hidden;width:clamp(0px,{_IF_WIDE},{RIGHT - 8}px)'>Compare</span></li>"
+)
+
+
 def row_facts(rows: Sequence[PickRow], chosen: str, caption: str) -> str:
     """Return the lines as HTML; a row that cannot be chosen says why in place of its figures.
 
@@ -62,7 +77,7 @@ def row_facts(rows: Sequence[PickRow], chosen: str, caption: str) -> str:
     off = " ".join(str(at) for at, row in enumerate(rows) if row.why)
     lines = "".join(_line(row, most, current=row.value == chosen) for row in rows)
     label = literal(caption, formulas=True)
-    return f'<ul aria-label="{label}" data-off="{off}" style="{_SHARED}">{lines}</ul>'
+    return f'<ul aria-label="{label}" data-off="{off}" style="{_SHARED}">{_HEAD}{lines}</ul>'
 
 
 def _line(row: PickRow, most: float, *, current: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.notebook.panel.fragments import boxed, note, written
 from vertex_claude_magic.notebook.panel.picker.chart import chart
 from vertex_claude_magic.notebook.panel.picker.compare import comparison
-from vertex_claude_magic.notebook.panel.picker.facts import RIGHT, row_facts
+from vertex_claude_magic.notebook.panel.picker.facts import HEAD, RIGHT, row_facts
 from vertex_claude_magic.notebook.panel.picker.rows import (
     ANSWER_TOKENS,
     FEATURES,
@@ -68,11 +68,12 @@ class Picker:
         # Values of rows, the one that was ticked last at the end.
         self._ticked: tuple[str, ...] = ()
         self._show, self.region, self._order = (
-            parts.dropdown("Show", short=True),
-            parts.dropdown("Region", short=True, longer=True),
-            parts.dropdown("Sort by", short=True),
+            parts.dropdown("Show", short=140),
+            # What a check found is behind the name of a region.
+            parts.dropdown("Region", short=264),
+            parts.dropdown("Sort by", short=180),
         )
-        self._find = parts.text("Find", "Name or id", short=True, at_once=True)
+        self._find = parts.text("Find", "Name or id", short=120, at_once=True)
         self._features = {
             name: parts.toggle(name.capitalize(), f"Only models that support {name}") for name in FEATURES
         }
@@ -80,8 +81,8 @@ class Picker:
         self._facts, self._side, self._note = parts.html(), parts.html(), parts.html()
         self._ticks: list[Checkbox] = []
         self._boxes = parts.stack()
-        radios = parts.layer(self._radios, width=f"calc(100% - {RIGHT}px)")
-        boxes = parts.layer(self._boxes, width="28px", margin="0 0 0 auto")
+        radios = parts.layer(self._radios, width=f"calc(100% - {RIGHT}px)", margin=f"{HEAD}px 0 0")
+        boxes = parts.layer(self._boxes, width="28px", margin=f"{HEAD}px 0 0 auto")
         layers = parts.layers(parts.layer(self._facts), radios, boxes)
         rows = parts.window(layers, height=f"{HEIGHT}px", flex="3 1 440px")
         rows.add_class(ROWS_CLASS)
