@@ -32,7 +32,7 @@ __all__ = ["read_option", "read_options", "read_toml"]
 # Characters; such a file has a few lines.
 _LONGEST = 200_000
 
-# What is only on a line sends what the user has not chosen to send, or names another file of this kind.
+# What is only on a line is about one cell, sends what the user has not chosen to send, or names a file of this kind.
 _ON_LINE = {"line"}
 # What a file may never set: where a question and the token go, who pays, what is checked, what is kept.
 _NEVER = frozenset(
