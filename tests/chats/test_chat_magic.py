@@ -387,6 +387,10 @@ WRONG = [
     ("new --load broken.ipynb", "broken.ipynb is not a Jupyter notebook (line 1: Expecting value)."),
     ("new --load former.ipynb", "former.ipynb has notebook format 3; only format 4 is supported."),
     ("new --load odd.ipynb", "its nbformat_minor is not a number"),
+    (
+        "new --load strange.ipynb",
+        "strange.ipynb is not a Jupyter notebook (a cell or an output is not valid in format 4).",
+    ),
     ("new --load there.ipynb", "contains no answer from Claude"),
     ("talk --load talk.ipynb", "A conversation named 'talk' already exists."),
     ("talk --all", "--all takes a name with --fork only."),
@@ -407,6 +411,10 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
         '{"cells": [], "nbformat": 3, "nbformat_minor": 0, "metadata": {}}'
     )
     (tmp_path / "odd.ipynb").write_text('{"cells": [], "nbformat": 4, "nbformat_minor": "x", "metadata": {}}')
+    # nbformat fails at what it is to judge.
+    (tmp_path / "strange.ipynb").write_text(
+        '{"cells": [{"cell_type": 5}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
+    )
     (tmp_path / "list.ipynb").write_text('{"cells": [], "metadata": []}', encoding="utf-8")
     for name in ("there.md", "there.html"):
         (tmp_path / name).write_text("# Mine", encoding="utf-8")

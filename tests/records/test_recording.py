@@ -243,6 +243,24 @@ def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, wh
     assert "lesson.claude" in text
     assert len(text.splitlines()) == 1
     assert "\x1b" not in text
+    assert ".." not in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("region", 5, "'region' of an answer is not a text."),
+        ("stop_reason", 5, "'stop_reason' of an answer is not a text."),
+        ("complete", 1, "'complete' of an answer is not true or false."),
+        ("usage", [], "'usage' of an answer is not an object."),
+        ("error", "no", "'error' of an answer is not an object."),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_told_its_kind(path, field, value, said):
+    put(path, {**WHOLE, "records": [{**RECORD, "answer": {field: value}}]})
+    with pytest.raises(errors.RecordingInvalid) as caught:
+        replayed(path)
+    assert said in caught.value.message
 
 
 @pytest.mark.parametrize("value", [1, 1.5, "text", None, {}])

@@ -269,6 +269,15 @@ def test_whoever_else_writes_for_a_cell_goes_on_with_its_run(journal, clock):
     assert [row["run_id"] for row in rows(path=journal.path)] == [1, 1, 2, 2]
 
 
+def test_a_run_that_has_ended_is_open_again_for_whoever_else_writes_for_its_cell(journal, clock):
+    """Or its calls could be pruned while the cell goes on."""
+    late = opened(journal.path, clock=clock)
+    for each, cell in ((journal, "c1"), (journal, "c2"), (late, "c1")):
+        keep(each, origin=Origin(notebook="n", cell=cell, run="1"))
+    assert [row["run_id"] for row in rows(path=journal.path)] == [1, 2, 1]
+    assert [row["ended"] for row in rows("runs", journal.path)] == [None, None]
+
+
 def test_a_cell_that_goes_on_in_the_background_has_one_run(journal):
     """Its threads may ask while later cells do."""
     for run in ("1", "2", "1", "2", "1"):

@@ -84,7 +84,9 @@ BROKEN = {
     "no section": ("locks = 5\n", "p.toml, line 1: locks is not a section."),
     "array of tables": ("[[locks]]\nmodel = 'haiku'\n", "p.toml, line 1: locks is not a section."),
     "unknown option": ("[locks]\n\nmodell = 'haiku'\n", "p.toml, line 3: there is no option 'modell'."),
-    "only shown": ("[defaults]\nquiet = true\n", "p.toml, line 2: there is no option 'quiet'."),
+    "only shown": ("[defaults]\nquiet = true\n", "p.toml, line 2: quiet is given on the line only."),
+    "only shown, by its long name": ("[locks]\ndry-run = true\n", "p.toml, line 2: dry_run is given on the line only."),
+    "for saved prompts": ("[defaults]\nwith = { a = 'b' }\n", "p.toml, line 2: with is given on the line only."),
     "unknown limit": ("[limits]\nmax_costs = 5\n", "p.toml, line 2: [limits] has no 'max_costs'."),
     "unknown hint": ("[hints]\nlowest = 1\n", "p.toml, line 2: [hints] has no 'lowest'."),
     "hint 0": ("[hints]\nhighest = 0\n", "p.toml, line 2: highest is not 1 to 4."),
@@ -277,6 +279,14 @@ def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
     ) as caught:
         resolve_target(AskOptions())
     assert "invented" not in str(caught.value)
+
+
+def test_a_file_below_the_home_of_a_user_who_does_not_exist_is_one_that_is_not_there(tmp_path, monkeypatch):
+    """The tilde is then a name like any other, as everywhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", "~nobody-of-this-name/claude-policy.toml")
+    with pytest.raises(OptionError, match="VERTEX_CLAUDE_POLICY points to a file that does not exist"):
+        resolve_target(AskOptions())
 
 
 def test_where_there_is_no_policy_nothing_is_fixed(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ structure your prompts", Claude docs, 2026).
 
 from __future__ import annotations
 
-import contextlib
 import html
 import os
 import re
@@ -25,7 +24,7 @@ from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
-from vertex_claude_magic.text import nearest, quote
+from vertex_claude_magic.text import nearest, quote, with_home
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
@@ -205,10 +204,7 @@ def _named(name: str, place: str, parts: Sequence[PromptPart], *, attached: bool
 def _found(name: str, scope: Scope) -> Any:
     """Return the variable of this name, else the path of a file."""
     placeholder = parse_path(name, in_braces=False) if is_path(name) else None
-    path = Path(name)
-    if name.startswith("~"):
-        with contextlib.suppress(RuntimeError):
-            path = path.expanduser()
+    path = Path(with_home(name))
     # Not those of pathlib: they raise where a name is too long, such as a text in the place of its file.
     exists = os.path.exists
     is_there = exists(path)

@@ -14,7 +14,7 @@ from typing import Any
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
-from vertex_claude_magic.text import quote, with_home
+from vertex_claude_magic.text import quote, reason_of, with_home
 
 __all__ = ["NotebookFile", "check_notebook", "read_notebook", "write_notebook"]
 
@@ -95,7 +95,8 @@ def read_notebook(path: Path, *, exact: bool = False, most: float = math.inf) ->
 def _read_text(path: Path, most: float) -> tuple[Path, os.stat_result, str]:
     """Return a file without symbolic links, what the system says of it, and its text."""
     try:
-        found = Path(with_home(path)).resolve(strict=True)
+        # Not by pathlib, whose error is none of the system where links lead to one another.
+        found = Path(os.path.realpath(with_home(path), strict=True))
         status = found.stat()
         if status.st_size > most:
             what = f"{_named(path)} is larger than {most / 1e6:,.0f} MB."
@@ -104,8 +105,8 @@ def _read_text(path: Path, most: float) -> tuple[Path, os.stat_result, str]:
         raw = found.read_bytes() if stat.S_ISREG(status.st_mode) else None
     except FileNotFoundError:
         raise OptionError(f"There is no file {_named(path)}.", cure="Check the path.") from None
-    except (OSError, RuntimeError, ValueError) as error:
-        why = f"{_named(path)} cannot be read ({_why(error)})."
+    except (OSError, ValueError) as error:
+        why = f"{_named(path)} cannot be read ({quote(reason_of(error), 80)})."
         raise OptionError(why, cure="Check its permissions.") from None
     if raw is None:
         what = f"{_named(path)} is not a file."
@@ -155,6 +156,9 @@ def check_notebook(content: dict[str, Any], path: Path) -> None:
         error = next(iter(iter_validate(content)), None)
     except RecursionError:
         raise _not_a_notebook(path, "it is nested too deeply") from None
+    except TypeError:
+        # nbformat 5.10 looks for a better message by `cell_type` or `output_type`, which is no text here.
+        raise _not_a_notebook(path, "a cell or an output is not valid in format 4") from None
     if error is not None:
         where = "/".join(str(step) for step in getattr(error, "absolute_path", ())) or "the file"
         raise _not_a_notebook(path, f"{where} is not valid in format 4")
@@ -181,7 +185,7 @@ def write_notebook(content: dict[str, Any], source: NotebookFile, out: Path | No
         raise _not_a_notebook(source.path, "it is nested too deeply") from None
     except OSError as error:
         raise OptionError(
-            f"{_named(out or source.path)} cannot be written ({_why(error)}).",
+            f"{_named(out or source.path)} cannot be written ({quote(reason_of(error), 80)}).",
             cure="Check the folder and its permissions.",
         ) from None
 
@@ -228,7 +232,3 @@ def _formatted(content: dict[str, Any], source: NotebookFile) -> bytes:
 
 def _named(path: Path) -> str:
     return quote(str(path))
-
-
-def _why(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__

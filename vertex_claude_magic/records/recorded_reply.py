@@ -40,6 +40,15 @@ _MOST_BLOCKS = 10_000
 # Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
 _NUMBER = r"\b\d{9,}\b"
 _LONGEST_WAIT = 24 * 3600.0
+# Fields that are neither a text nor missing, or may not be missing: their types, and what these are called.
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "usage": ((Mapping,), "an object"),
+    "complete": ((bool,), "true or false"),
+    "model": ((str,), "a text"),
+    "region": ((str,), "a text"),
+    "stop_details": ((Mapping, type(None)), "an object"),
+    "error": ((Mapping, type(None)), "an object"),
+}
 
 
 # Nobody changes it, and a recorded reply is copied, which a MappingProxyType does not allow.
@@ -183,9 +192,6 @@ def read_recorded_reply(value: Json) -> RecordedReply:
     """
     if not isinstance(value, Mapping):
         raise _unfit("answer", "an object")
-    kinds: dict[str, tuple[type, ...]] = {"usage": (Mapping,), "complete": (bool,), "model": (str,), "region": (str,),
-                                          "stop_details": (Mapping, type(None)),
-                                          "error": (Mapping, type(None))}  # fmt: skip
     found: dict[str, Any] = {}
     for name, part in value.items():
         if name in {"content", "other_events", "tool_results"}:
@@ -206,8 +212,9 @@ def read_recorded_reply(value: Json) -> RecordedReply:
                 raise _unfit(name, "a number of seconds")
             found[name] = float(part)
         elif name in RecordedReply._fields:
-            if not isinstance(part, kinds.get(name, (str, type(None)))):
-                raise _unfit(name, "of another kind")
+            kind, wanted = _KINDS.get(name, ((str, type(None)), "a text"))
+            if not isinstance(part, kind):
+                raise _unfit(name, wanted)
             found[name] = part
     return RecordedReply(**found)
 

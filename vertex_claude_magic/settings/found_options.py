@@ -32,7 +32,7 @@ __all__ = ["read_option", "read_options", "read_toml"]
 # Characters; such a file has a few lines.
 _LONGEST = 200_000
 
-# What is only on a line sends what the user has not chosen to send, or names another file of this kind.
+# What is only on a line is about one cell, sends what the user has not chosen to send, or names a file of this kind.
 _ON_LINE = {"line"}
 # What a file may never set: where a question and the token go, who pays, what is checked, what is kept.
 _NEVER = frozenset(
@@ -69,7 +69,7 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
     for name, value in table.items():
         key = keyword_of(name.replace("-", "_"))
         row = OPTIONS.get(key)
-        if row is None or row.kind == "display":
+        if row is None:
             offered = [each for each, row in OPTIONS.items() if each not in _NEVER and row.places != _ON_LINE]
             near = nearest(key, offered).rstrip("_")
             raise OptionError(
@@ -79,7 +79,8 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
         if key in _NEVER:
             raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
         if row.places == _ON_LINE:
-            raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Remove the line.")
+            written = key.rstrip("_")
+            raise OptionError(f"{where(name)}: {written} is given on the line only.", cure="Remove the line.")
         options[row.name] = read_option(row, value, folder, where(name))
     if options.get("tools") and options.get("confirm") is not True:
         raise OptionError(

@@ -15,7 +15,7 @@ from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, sho
 from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
 from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
 from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
-from vertex_claude_magic.text import nearest, quote, quote_path, without_home
+from vertex_claude_magic.text import nearest, quote, quote_path, reason_of, without_home
 
 if TYPE_CHECKING:
     import os
@@ -118,7 +118,7 @@ def names_beside(path: Path) -> list[str] | None:
 
 def _unreadable(path: Path, error: OSError) -> OptionError:
     return OptionError(
-        f"The file {quote(path.name, 80)} cannot be read: {quote(error.strerror or type(error).__name__, 80)}.",
+        f"The file {quote(path.name, 80)} cannot be read: {quote(reason_of(error), 80)}.",
         cure="Check its permissions."
         if isinstance(error, PermissionError)
         else "Check that it exists and is complete.",

@@ -261,10 +261,10 @@ class Journal:
         if call.run_id is not None or not call.origin.run:
             self._seen_run = (connection, known, call.at // _LOOK_EVERY)
             return known
+        # What another thread of the cell has begun is in the file before it is known here.
+        known = known or runs.begun_run(connection, call.session, call.origin, call.at)
         if self._cell_run not in {None, known}:
             runs.close_run(connection, self._cell_run or 0, call.at)
-        # What another thread of the cell has begun is in the file before it is known here.
-        known = known or runs.begun_run(connection, call.session, call.origin)
         return known or runs.open_run(connection, "cell", call.session, call.origin, call.at)
 
     def _added(self, call: Call, added: tuple[int, int | None] | None) -> int | None:

@@ -58,8 +58,8 @@ def open_run(connection: sqlite3.Connection, kind: str, session: str, origin: Or
     return int(cursor.lastrowid or 0)
 
 
-def begun_run(connection: sqlite3.Connection, session: str, origin: Origin) -> int | None:
-    """Return the run of a cell that another thread of it has just begun, None if there is none."""
+def begun_run(connection: sqlite3.Connection, session: str, origin: Origin, at: float) -> int | None:
+    """Return the run of a cell that another thread of it has just begun, which goes on; None if there is none."""
     # It is one of the last, so nobody looks through those of a month.
     query = (
         "SELECT id FROM runs WHERE id > (SELECT MAX(id) FROM runs) - ? AND kind = 'cell'"
@@ -67,7 +67,7 @@ def begun_run(connection: sqlite3.Connection, session: str, origin: Origin) -> i
     )
     values = (_LOOKED_AT, session, this_process(), origin.cell, origin.run)
     row = connection.execute(query, values).fetchone()
-    return None if row is None else int(row[0])
+    return int(row[0]) if row is not None and keep_open(connection, row[0], session, at) else None
 
 
 def keep_open(connection: sqlite3.Connection, number: int, session: str, at: float) -> bool:

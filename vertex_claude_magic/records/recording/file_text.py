@@ -181,8 +181,12 @@ def _record(number: int, record: Json) -> StoredCall:
     try:
         answer = read_recorded_reply(plain.get("answer")).as_json()
     except RecordingInvalid as error:
-        what = spelled("has a record (number {}) that is not an answer: {}", str(number), error.message)
-        raise RecordingInvalid(spelled("The recording {}.", what), cure=error.cure) from None
+        raise RecordingInvalid(
+            spelled(
+                "The recording has a record (number {}) that is not an answer: {}", str(number), error.message
+            ),
+            cure=error.cure,
+        ) from None
     canonical = {name: request[name] for name in ("model", "beta", "body") if name in request}
     return StoredCall(canonical=canonical, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip
