@@ -18,7 +18,7 @@ from vertex_claude_magic.settings.found_options import read_option, read_options
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS, keyword_of
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import alternatives, nearest, quote, quote_path, reason_of
+from vertex_claude_magic.text import alternatives, nearest, quote, quote_path, reason_of, with_home
 from vertex_claude_magic.vertex.allowed import allowed_efforts, thinking_type
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
     parts = []
     try:
         if named.strip():
-            path = Path(named.strip()).expanduser()
+            path = Path(with_home(named.strip()))
             if not path.is_file():
                 # Not quoted, because anything may have been pasted into it.
                 return Policy(closed=(f"{variable} points to a file that does not exist.", _CURE))
