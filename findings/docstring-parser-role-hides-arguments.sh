@@ -16,7 +16,7 @@
 # guesses. Command lines that are made of docstrings lose their help. A way out is to name the style, or to wrap the
 # paragraph elsewhere.
 #
-# Known? Not found in the project's issues (searched 2026-11). Others had the like with a role at the start of a line:
+# Known? Not found in the project's issues (searched 2026-11). Others met this with a role at the start of a line:
 # https://github.com/jshwi/docsig/issues/1005, https://github.com/PyCQA/docformatter/issues/227.
 #
 # This product hides roles from the parser and puts them back (chats/tools/function.py).

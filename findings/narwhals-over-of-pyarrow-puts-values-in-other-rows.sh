@@ -15,7 +15,7 @@
 # last known state, and read Parquet or Arrow data with it. A way out is to sort the table before, or to join the result
 # of `group_by(...).agg(...)`.
 #
-# Known? Not of pyarrow (searched 2026-11). pandas had the like, mended in 2026-05
+# Known? Not of pyarrow (searched 2026-11). pandas had a similar fault, fixed in 2026-05
 # (https://github.com/narwhals-dev/narwhals/pull/3603); missing values in the group were another fault, in pandas and
 # pyarrow (https://github.com/narwhals-dev/narwhals/issues/3300).
 #

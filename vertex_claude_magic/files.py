@@ -83,17 +83,17 @@ def check_former(path: Path, is_former: Callable[[bytes], bool]) -> Path:
     Raises:
         OptionError: another file is there, or it cannot be read.
     """
-    # Not by pathlib, whose error is none of the system where links lead to one another.
-    file = Path(os.path.realpath(with_home(path)))
+    file = Path(with_home(path))
     try:
-        # To read a pipe or a terminal might never end.
+        # To read a pipe or a terminal might never end; behind the link of one (/dev/stdout) there may be no name.
         if file.exists() and not (file.is_file() and is_former(file.read_bytes())):
             raise OptionError(
                 f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
             )
     except OSError as error:
         raise _unwritable(path, error) from None
-    return file
+    # Not by pathlib, whose error is none of the system where links lead to one another.
+    return Path(os.path.realpath(file))
 
 
 def _unwritable(path: Path, error: OSError) -> OptionError:

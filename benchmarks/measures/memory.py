@@ -45,8 +45,8 @@ class Memory(threading.Thread):
 
     @property
     def most(self) -> float:
-        """The largest that was seen."""
-        return max(rss for _, rss in self.looks)
+        """The largest that was seen; 0 where it ended before the first look."""
+        return max((rss for _, rss in self.looks), default=0.0)
 
     def run(self) -> None:
         while not self._over.wait(self._pause):

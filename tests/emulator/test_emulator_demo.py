@@ -146,6 +146,11 @@ def test_the_written_answers_are_shown_as_they_are_written():
         assert json.dumps("&lt;") not in shown
 
 
+@pytest.mark.parametrize("schema", ["[" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000, "{]}"])
+def test_a_prompt_that_only_seems_to_end_with_a_schema_is_answered(claude, schema):
+    assert claude.ask(f"What is this JSON schema:\n{schema}").complete
+
+
 class Pair(NamedTuple):
     x: int
     y: str

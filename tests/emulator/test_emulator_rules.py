@@ -111,6 +111,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (SONNET_46, {"output_config": {"format": {"type": "json"}}}, "output_config.format.type"),
     (SONNET_46, {"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema: Field required"),
     (SONNET_46, {"output_config": {"format": {"type": "json_schema", "schema": {"type": {"a": 1}}}}}, "output_config.format.schema: JSON schema is invalid"),
+    (SONNET_46, {"output_config": {"format": {"type": "json_schema", "schema": {"type": "number", "minimum": 10**400}}}}, "output_config.format.schema: JSON schema is invalid"),
     (SONNET_45, {"tools": [{"name": "weather", "input_schema": {"type": "object", "properties": ["city"]}}]}, "tools.0.custom.input_schema: JSON schema is invalid"),
     (SONNET_46, {"output_config": {"task_budget": {}}}, "output_config.task_budget: Extra inputs are not permitted"),
     (OPUS_55, {"tools": [TOOL], "tool_choice": {"type": "any"}}, 'tool_choice: type "tool" and "any" are not supported for this model.'),
@@ -242,7 +243,7 @@ def test_a_value_of_a_wrong_kind_is_refused_or_taken_wherever_it_stands():
     path = f"/v1/projects/p/locations/global/publishers/anthropic/models/{SONNET_46}:rawPredict"
     statuses = set()
     for place in places(body):
-        for odd in (None, True, -1, "x", [], [[]], {}, {"type": {}}):
+        for odd in (None, True, -1, 10**400, float("inf"), "x", [], [[]], {}, {"type": {}}):
             changed: Any = copy.deepcopy(body)
             holder = changed
             for key in place[:-1]:

@@ -275,6 +275,17 @@ def test_a_pipe_in_the_place_of_the_report_is_not_waited_for(tmp_path, claude_em
     assert claude_emulator.requests == []
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="This system has no names for open files")
+def test_the_output_of_the_command_itself_is_no_place_for_the_report(claude_emulator, capsys):
+    """As /dev/stdout is in a pipeline: a link to a pipe that has no name."""
+    reads, writes = os.pipe()
+    assert vertex_claude(["doctor", "--report", f"/dev/fd/{writes}"]) == 2
+    assert "already exists with other content" in capsys.readouterr().err
+    assert claude_emulator.requests == []
+    os.close(reads)
+    os.close(writes)
+
+
 def test_a_gateway_at_an_address_of_ipv6_is_hidden_and_this_machine_is_not(monkeypatch):
     """The port is what stands behind the last colon, and brackets of the report stay as they are."""
 

@@ -14,7 +14,7 @@ from shells import loaded_shell
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.notebook.completion import candidates, complete, match
+from vertex_claude_magic.notebook.completion import candidates, complete, field_candidates, match
 from vertex_claude_magic.notebook.magics import load, unload
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
@@ -137,6 +137,12 @@ def test_retired_models_are_not_offered():
 def test_nothing_is_made_up_where_free_text_stands(before):
     """Numbers and texts are the user's."""
     assert candidates(before, "wor") == []
+
+
+@pytest.mark.parametrize("word", ["~nobody-of-this-name", "~nobody-of-this-name/"])
+def test_below_the_home_folder_of_somebody_who_is_not_there_no_file_is_offered(word):
+    """And Tab ends in no traceback."""
+    assert [each for each in candidates("%%claude --attach", word) if each.text.startswith("~")] == []
 
 
 def test_a_word_that_goes_on_behind_the_cursor_is_no_trouble(shell):
@@ -280,6 +286,10 @@ TABLES = {
     "pandas": (pd.DataFrame({"text": ["a"], "n": [1]}), ["text", "n", "row"]),
     "polars": (pl.DataFrame({"text": ["a"]}), ["text", "row"]),
     "pyarrow": (pa.table({"text": ["a"]}), ["text", "row"]),
+    "pandas, with a column that is called as pyarrow's names are": (
+        pd.DataFrame({"column_names": ["a"]}),
+        ["column_names", "row"],
+    ),
     "no table": (3, []),
     "nothing": (None, []),
     "an empty list": ([], []),
@@ -297,6 +307,11 @@ def test_a_template_over_rows_is_offered_the_fields_of_a_row_first(shell, monkey
     assert found[: len(fields)] == fields
     assert "my_frame" in found
     assert {text for text, _ in offered(shell, "%%claude out my_rows\n{{ ")}.isdisjoint(fields)
+
+
+def test_tab_works_nothing_out():
+    """The names of a query's columns may be in files far away, and polars warns of it."""
+    assert field_candidates("%%claude_map out query", {"query": pl.LazyFrame({"text": ["a"]})}) == []
 
 
 @matchers

@@ -270,10 +270,13 @@ def test_a_policy_that_cannot_be_read_closes_everything(make, said, tmp_path, mo
         resolve_target(AskOptions())
 
 
-def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(tmp_path, monkeypatch):
+@pytest.mark.parametrize("folder", ["/nowhere", "~nobody-of-this-name"])
+def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
+    tmp_path, monkeypatch, folder
+):
     """It adds a policy and never replaces one; its value is not shown."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", "/nowhere/ya29.invented")
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", f"{folder}/ya29.invented")
     with pytest.raises(
         OptionError, match="VERTEX_CLAUDE_POLICY points to a file that does not exist"
     ) as caught:

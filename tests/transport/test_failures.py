@@ -248,6 +248,17 @@ def test_hostile_text_stays_one_short_line(status):
     assert error.cure.isprintable()
 
 
+@pytest.mark.parametrize("reason", ["USER_PROJECT_DENIED", "SERVICE_DISABLED"])
+@pytest.mark.parametrize(
+    "said", ["x; rm -r .", "x --member=user:eve@example.com", "$(id)", "--help", "x" * 101]
+)
+def test_what_is_no_project_id_gets_into_no_command(reason, said):
+    """A cure is pasted into a terminal, and a server may name anything as the project that pays."""
+    cure = error_from_response(403, google(403, "no", "", reason, consumer=f"projects/{said}"), asked()).cure
+    assert said not in cure
+    assert "my-project" in cure
+
+
 def test_the_request_id_is_kept_for_support():
     """Anthropic's errors carry it in the body."""
     error = error_from_response(500, anthropic("api_error", "no"), asked())

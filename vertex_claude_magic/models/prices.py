@@ -1,8 +1,8 @@
 """What tokens cost: the prices of a model at a location, and how USD are written.
 
 Prices are USD per million tokens. The figures live in the model table; here is only the arithmetic:
-which price tier a prompt falls into, and the premium of every endpoint but `global`. What an answer cost, tells
-`cost` beside its `Usage`.
+which price tier a prompt falls into, and the premium of every endpoint but `global`. What an answer cost is worked out
+by `cost` in `vertex/reply.py`, beside `Usage`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
 from vertex_claude_magic.notebook.python_calls import open_argument
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
+from vertex_claude_magic.text import with_home
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ __all__ = [
 
 # In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
-# `{{`, not `{{{` and not escaped, then a path as far as it was typed.
+# Libraries of tables whose names of columns are there at once; a LazyFrame of polars may have to read files for them.
 _FRAMES = frozenset({"pandas", "geopandas", "polars", "pyarrow", "duckdb", "_duckdb"})
+# `{{`, not `{{{` and not escaped, then a path as far as it was typed.
 _OPEN_TEMPLATE = re.compile(r"(?<![{\\])\{\{[ \t]*(?P<path>(?:\w+(?:\.\w+)*\.?)?)$")
 _LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?(?P<line>%%?claude\w*\s.*)$", re.DOTALL)
 
@@ -219,15 +221,15 @@ def field_candidates(line: str, names: Mapping[str, Any]) -> list[Candidate]:
     if len(words) < 2 or command not in {"%%claude_map", "%%claude_batch"}:
         return []
     table = names.get(words[1])
+    library = type(table).__module__.partition(".")[0]
     if isinstance(table, list):
         first = table[0] if table else None
         if isinstance(first, str):
             return [Candidate("item", "str")]
         columns = [*first] if isinstance(first, dict) else []
-    elif type(table).__module__.partition(".")[0] in _FRAMES:
-        # Of these it is known that the names are there at once.
-        # pyarrow has columns of values under the name that others have for the names.
-        columns = [*getattr(table, "column_names", getattr(table, "columns", ()))]
+    elif library in _FRAMES and type(table).__name__ != "LazyFrame":
+        # What others call so are the values in pyarrow.
+        columns = [*getattr(table, "column_names" if library == "pyarrow" else "columns", ())]
     else:
         columns = []
     columns = [each for each in columns if isinstance(each, str) and "'" not in each]
@@ -317,7 +319,8 @@ def _variables(names: Mapping[str, Any]) -> list[Candidate]:
 
 def _files(word: str) -> list[Candidate]:
     """Return the files and folders whose path begins so."""
-    folder = Path(word).expanduser() if word.endswith("/") else Path(word).expanduser().parent
+    path = Path(with_home(word))
+    folder = path if word.endswith("/") else path.parent
     start = word.rpartition("/")[0] + "/" if "/" in word else ""
     try:
         found = sorted(folder.iterdir())[:_MOST_FILES]

@@ -31,7 +31,7 @@ _OPERATION_NAME = re.compile(r"projects/[A-Za-z0-9._:-]+(?:/[A-Za-z0-9._@:-]+)*/
 # Seconds between two looks at an operation: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 1.0, 1.5, 10.0
 _DENIED_CODE = 7  # PERMISSION_DENIED of google.rpc.Code
-# The reasons of Google's for which a role is lacking; proxies and older services give none.
+# The reasons that Google gives where a role is missing; proxies and older services give none.
 _ROLE_REASONS = ("", "IAM_PERMISSION_DENIED")
 _NO_HOST_FOR_LISTS = frozenset({404, 501})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,7 @@ def _google(error: Mapping[str, Any], status: int, text: str) -> ErrorResponse:
 
 
 Cure = Callable[[ErrorResponse, RequestNames], str]
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 # Where more is to be seen, in a cell and in Python.
 _MODELS = Spelling("%claude_models", "%claude_models in a notebook, or vertex-claude models,")
 _REQUEST = Spelling("%%claude --dry-run", "Claude.request")
@@ -217,7 +219,9 @@ def _fixed(text: str, *parts: Spelling) -> Cure:
 
 def _consumer(failure: ErrorResponse) -> str:
     """Return the project that Google counts the request against, empty if it names none."""
-    return quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
+    named = str(failure.metadata.get("consumer") or "").rpartition("/")[2]
+    # It becomes part of a command, and a server may say anything.
+    return named if _PROJECT.fullmatch(named) else ""
 
 
 def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:

@@ -207,7 +207,7 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
 
 
 def _not_impersonated(reason: str, credentials: Credentials | None, status: int) -> errors.LoginExpired:
-    """Return the error for a login whose request to act for an account is wrong (400), or for none that is (404)."""
+    """Return the error for a request to act for an account: it is wrong (400), or there is no such account (404)."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
         what, cure = f"{account} does not exist (404).", "Correct the name of the impersonated account."

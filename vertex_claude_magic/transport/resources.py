@@ -1,4 +1,4 @@
-"""Requests to Vertex AI beside questions: where they go, and an answer of an unexpected form.
+"""Requests to Vertex AI other than questions: where they go, lists in pages, and answers of an unexpected form.
 
 They go to the host of the chosen location, through the same transport as questions.
 """
@@ -89,13 +89,13 @@ def pages(
     query: Mapping[str, str] = _NONE,
     headers: Mapping[str, str] = _NONE,
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the pages of a list, as many as a list may have.
+    """Yield the pages of a list; a list that does not end is cut off.
 
     Args:
         call: Sends a request.
         place: Whose list it is.
         url: The address of the list.
-        what: What the list is called where it is no list, such as "The model list".
+        what: How an error names the list, such as "The model list".
         query: Further parameters.
         headers: Further headers.
     """

@@ -60,11 +60,8 @@ def content_blocks(content: Json) -> list[Mapping[str, Any]]:
     """
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return (
-        [block for block in content if isinstance(block, Mapping)]
-        if isinstance(content, (list, tuple))
-        else []
-    )
+    listed = content if isinstance(content, (list, tuple)) else ()
+    return [block for block in listed if isinstance(block, Mapping)]
 
 
 def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:

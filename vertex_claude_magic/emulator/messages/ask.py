@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import at
+from vertex_claude_magic.vertex.blocks import content_blocks
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -144,10 +145,7 @@ def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     >>> blocks_of({"role": "user", "content": "hello"})
     [{'type': 'text', 'text': 'hello'}]
     """
-    content = message.get("content")
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [block for block in content or () if isinstance(block, Mapping)]
+    return content_blocks(message.get("content"))
 
 
 def all_blocks(messages: list[Any]) -> Iterator[Mapping[str, Any]]:

@@ -81,7 +81,7 @@ def schema_in(prompt: str) -> Json:
     found = _SCHEMA.search(prompt)
     try:
         schema: Json = json.loads(found[1]) if found else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return schema
 

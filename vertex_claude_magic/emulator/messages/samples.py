@@ -19,6 +19,8 @@ INVALID_SCHEMA = "JSON schema is invalid. It must match JSON Schema draft 2020-1
 
 # Schemas may refer to themselves.
 _DEEPEST = 12
+# Elements of an array and characters of a string, however many a schema asks for.
+_LONGEST = 10_000
 # Limits that structured outputs do not take are at the end of the description, as the official SDK writes them
 # (anthropic 2.12.0, transform_schema): `{maximum: 9, minimum: 1}`.
 _DESCRIBED = re.compile(r"\{[^{}]*\}\s*\Z")
@@ -56,7 +58,7 @@ def is_schema(schema: Json) -> bool:
     """
     try:
         sample(schema)
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return False
     return True
 
@@ -94,7 +96,8 @@ def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
         return _array(known, root, depth)
     if kind == "string":
         text = _FORMATS.get(str(known.get("format")), "example")
-        return text.ljust(int(known.get("minLength") or 0), "x")[: known.get("maxLength")]
+        least = min(int(known.get("minLength") or 0), _LONGEST)
+        return text.ljust(least, "x")[: known.get("maxLength")]
     if kind in {"integer", "number"}:
         return _number(known, whole=kind == "integer")
     return True if kind == "boolean" else None
@@ -103,7 +106,7 @@ def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
 def _array(known: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> list[Json]:
     if first := known.get("prefixItems"):
         return [_sample(part, root, depth + 1) for part in first]
-    least = int(known.get("minItems") or 0)
+    least = min(int(known.get("minItems") or 0), _LONGEST)
     # Half way to the limit an array may end a schema that refers to itself.
     ends = depth >= _DEEPEST // 2 and not least
     items = known.get("items") or {"type": "string"}
