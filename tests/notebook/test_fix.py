@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import IPython
 import pytest
 
 from vertex_claude_magic import errors
@@ -60,15 +61,19 @@ def test_the_cell_the_traceback_and_the_values_are_sent(shell):
     assert "in two sentences" in sent
 
 
-BLANK_ABOVE = {
-    "a statement": ("x = 1\ny = x / 0", 2),
-    "a line magic": ("%time 1 / 0", 1),
-    "a cell magic": ("%%time\nx = 1\nx / 0", 3),
-    "no Python": ("x = 1\ny = (", 2),
-}
+# IPython up to 8 shows the error below %time itself, and the cell does not fail.
+TIMED = pytest.mark.skipif(
+    IPython.version_info < (9,), reason="IPython up to 8 shows the error below %time itself"
+)
+BLANK_ABOVE = [
+    pytest.param("x = 1\ny = x / 0", 2, id="a statement"),
+    pytest.param("%time 1 / 0", 1, id="a line magic", marks=TIMED),
+    pytest.param("%%time\nx = 1\nx / 0", 3, id="a cell magic", marks=TIMED),
+    pytest.param("x = 1\ny = (", 2, id="no Python"),
+]
 
 
-@pytest.mark.parametrize(("code", "line"), BLANK_ABOVE.values(), ids=BLANK_ABOVE)
+@pytest.mark.parametrize(("code", "line"), BLANK_ABOVE)
 def test_blank_lines_above_the_code_are_not_counted(shell, code, line):
     """IPython takes them out before it compiles a cell, so that its lines, and those of the traceback, count without."""
     shell.emulator.answer(ANSWER)
