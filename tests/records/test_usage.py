@@ -210,7 +210,7 @@ def test_sums_stand_against_the_limits(history):
     for usd in (0.25, 0.5):
         budget.commit(budget.reserve(usd, local=False), usd)
     text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budget))
-    assert "This session: ≈ $0.75 of $2.5 (max_session_cost) (estimate" in text
+    assert "This session: ≈ $0.75 of $2.50 (max_session_cost) (estimate" in text
     assert "Today, all notebooks: ≈ $0.75 (up to ≈ $0.88) of $5 (max_daily_cost) (estimate)" in text
     assert "max_session_cost" not in plain(ask_usage())
 
