@@ -28,7 +28,7 @@ _PANEL = {
     "is sent as a widget, which the front end draws": r"^A widget\.",
     "says how to change a setting without a page": "In a console, %claude shows the settings",
     "shows the settings and the lines that change them": "%config ClaudeMagics.model =",
-    "shows the choice without controls, because there is no kernel": "USD per million tokens",
+    "shows the choice without controls, because there is no kernel": "out per million tokens",
     "shows the choice in one line; the controls are left out": "Settings of this session",
 }
 
