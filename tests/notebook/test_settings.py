@@ -100,6 +100,8 @@ WRONG = [
     ("thinking", "2.5", "thinking is 2.5. Give adaptive, off, between_tools, or a budget in tokens."),
     ("max_cost", "float('inf')", "max_cost is inf. Give a number of USD, such as 0.50."),
     ("temperature", "float('nan')", "temperature is nan. Give a number."),
+    ("max_cost", "10**400", "max_cost is 10000"),
+    ("journal_days", "10**5000", "journal_days is of the type int. Give a number of days above 0."),
     ("label", "{'a': 1}", "label has a key or a value that is not a text."),
     ("model", "None", "model is None. Give a text."),
 ]

@@ -129,6 +129,34 @@ UNFIT = [
 ]  # fmt: skip
 
 
+NUMBERS = [row for row in (*OPTIONS.values(), *MAP_OPTIONS) if row.kind in {"number", "integer"}]
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**5_000, float("inf"), float("nan")],
+                         ids=["400 digits", "minus 400 digits", "5000 digits", "inf", "nan"])  # fmt: skip
+@pytest.mark.parametrize("row", NUMBERS, ids=lambda row: row.name)
+def test_a_number_that_nothing_can_be_done_with_is_refused(row, value):
+    """No float holds it, and Python does not even write one of 5000 digits."""
+    with pytest.raises(errors.OptionError) as caught:
+        check_value(row, value)
+    caught.value.spell_for_python()
+    assert caught.value.message.startswith(f"{row.name} is ")
+    assert caught.value.cure.startswith("Give ")
+
+
+class Unprintable:
+    """Its text cannot be had."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_value_whose_text_cannot_be_had_is_refused_by_its_type():
+    """One line all the same."""
+    with pytest.raises(errors.OptionError, match="model is of the type Unprintable"):
+        merge(AskOptions(), {"model": Unprintable()})
+
+
 @pytest.mark.parametrize(("name", "value"), UNFIT, ids=[f"{name}={value!r}" for name, value in UNFIT])
 def test_a_value_that_an_option_cannot_take_is_refused_by_name(name, value):
     """One line that names the option, and a cure that shows what it takes."""

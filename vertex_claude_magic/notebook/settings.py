@@ -36,7 +36,7 @@ def trait_of(row: Option) -> TraitType:
     elif row.kind == "number":
         trait = _Number(default, allow_none=default is None)
     elif row.kind == "integer":
-        trait = _Integer(default, allow_none=default is None)
+        trait = Int(default, allow_none=default is None)
     elif row.kind == "flag":
         trait = Bool(False)
     elif row.kind == "texts":
@@ -51,24 +51,14 @@ def trait_of(row: Option) -> TraitType:
     return trait.tag(config=True, option=row)
 
 
-class _InRange:
-    """The check of a number that has a least value."""
-
-    def validate(self, owner: HasTraits, value: float | None) -> float | None:
-        checked: float | None = super().validate(owner, value)  # type: ignore[misc]
-        row: Option = self.metadata["option"]  # type: ignore[attr-defined]
-        if checked is not None and row.least is not None and not checked >= row.least:
-            none = ", or None" if row.default is None else ""
-            raise TraitError(f"{row.name} takes {row.wanted}{none}, not {checked}.")
+class _Number(Float):  # type: ignore[misc]
+    def validate(self, owner: HasTraits, value: object) -> float | None:
+        try:
+            checked: float | None = super().validate(owner, value)
+        except OverflowError:
+            # Which `%config` would write to the log, and go on.
+            raise TraitError(f"{self.name} is out of range.") from None
         return checked
-
-
-class _Number(_InRange, Float):  # type: ignore[misc]
-    pass
-
-
-class _Integer(_InRange, Int):  # type: ignore[misc]
-    pass
 
 
 class _WordOrNumber(Unicode):  # type: ignore[misc]
@@ -150,20 +140,21 @@ def refused_value(name: str, value: object, error: Exception) -> OptionError:
     from vertex_claude_magic.settings.options import AskOptions, merge
     from vertex_claude_magic.text import quote
 
-    # Of the policy, which has its own.
-    reason = error.__context__
+    # The command line gives a subclass of `str`.
+    given, row = str(value) if isinstance(value, str) else value, OPTIONS[name]
+    reason: BaseException | None
+    try:
+        merge(AskOptions(), {name: given})
+    except OptionError as found:
+        reason = found
+    else:
+        # Of the policy, which has its own.
+        reason = error.__context__
     if not isinstance(reason, OptionError):
-        # The command line gives a subclass of `str`.
-        given, row = str(value) if isinstance(value, str) else value, OPTIONS[name]
-        try:
-            merge(AskOptions(), {name: given})
-        except OptionError as found:
-            reason = found
-        else:
-            # An option of a question takes it, or leaves it out.
-            kinds = {"flag": "True or False", "texts": "a list of texts", "fields": "a dict"}
-            wanted = row.wanted or kinds.get(row.kind, "a text")
-            reason = OptionError(f"{name} is {quote(repr(given), 60)}.", cure=f"Give {wanted}.")
+        # An option of a question takes it, or leaves it out.
+        kinds = {"flag": "True or False", "texts": "a list of texts", "fields": "a dict"}
+        wanted = row.wanted or kinds.get(row.kind, "a text")
+        reason = OptionError(f"{name} is {quote(repr(given), 60)}.", cure=f"Give {wanted}.")
     reason.spell_for_python()
     return reason
 

@@ -6,7 +6,9 @@ decides which of all places holds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast
 
@@ -275,8 +277,7 @@ def check_value(row: Option, value: Any) -> None:
     if row.kind in {"number", "integer"}:
         # Compared as it is: a whole number may be too large for a float.
         number = cast("float", value)
-        enough = number > float("-inf") if row.least is None else number >= row.least
-        if not (enough and number < float("inf")):
+        if not abs(number) <= sys.float_info.max or (row.least is not None and number < row.least):
             raise _unfit(row, value, row.wanted or wanted)
     if row.words and value not in row.words:
         raise OptionError(
@@ -286,8 +287,12 @@ def check_value(row: Option, value: Any) -> None:
 
 
 def _unfit(row: Option, value: Any, wanted: str) -> OptionError:
+    shown = f"of the type {quote(type(value).__name__, 40)}"
     # A header may be a key, so only its type is named.
-    shown = f"of the type {type(value).__name__}" if row.name == "header" else quote(repr(value), 60)
+    if row.name != "header":
+        # An object of the user's may raise anything, and Python writes no number of more than 4,300 digits.
+        with suppress(Exception):
+            shown = quote(repr(value), 60)
     return OptionError(spelled("{} is {}.", _named(row), shown), cure=f"Give {wanted}.")
 
 

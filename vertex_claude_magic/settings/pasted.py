@@ -96,6 +96,6 @@ def refuse_word(name: str, value: object, variable: str = "") -> None:
     vertex_claude_magic.errors.OptionError: journal is 'None', not a file. Use off to save nothing, or ...
     """
     words, cure = _NO_FILES.get(name, (frozenset(), ""))
-    if str(value).strip().lower() in words:
+    if words and str(value).strip().lower() in words:
         shown = f"{variable} is" if variable else f"{name} is {quote(repr(value), 60)},"
         raise OptionError(f"{shown} not a file.", cure=cure)
