@@ -365,6 +365,17 @@ def test_what_is_older_than_the_days_that_are_kept_goes_by_itself(tmp_path):
     assert {row["day"] for row in rows(path=journal.path)} == {"2027-01-23", "2027-01-24"}
 
 
+@pytest.mark.parametrize("days", [1_000_000, 2**63, 10**300], ids=["for ever", "64 bits", "300 digits"])
+def test_calls_may_be_kept_for_longer_than_days_are_counted(journal, days):
+    """No day is before the year 1; what is to be kept for ever is a large number."""
+    for text, at in (("old", NOON - 10_000 * DAY), ("new", NOON)):
+        call = a_call(text, at=at)
+        journal.end(journal.begin(call), call, an_ending(), Keep(days=days))
+    journal._upkeep(Keep(days=days))
+    assert journal.notices() == ()
+    assert len(rows(path=journal.path)) == 2
+
+
 def test_a_large_file_loses_its_oldest_calls_and_no_more_than_it_must(journal):
     """The size is bounded, the last answer stays, and the user is told once."""
     keep = Keep(megabytes=10)

@@ -191,8 +191,7 @@ def _prune(journal: Journal, options: argparse.Namespace) -> None:
     else:
         days = options.days or open_session().target().journal_days
         today = datetime.now().astimezone().date()
-        # No older day can be written down.
-        keep = upkeep.Keep(days=min(days, today.toordinal() - 1))
+        keep = upkeep.Keep(days=days)
         older, dropped = f" older than {number_of(days, 'day')}", 0
         # In steps, so that a kernel which asks meanwhile does not wait for the whole.
         while step := journal.database.write(

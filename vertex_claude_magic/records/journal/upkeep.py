@@ -58,7 +58,8 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     former, begun = connection.execute(query, (today.isoformat(),)).fetchone()
     if begun and former is not None:
         today = min(today, date.fromisoformat(former) + timedelta(days=_BELIEVED_DAYS))
-    first = (today - timedelta(days=keep.days)).isoformat()
+    # No day is before the year 1.
+    first = (today - timedelta(days=min(keep.days, today.toordinal() - 1))).isoformat()
     since = _since(today, keep)
     drop_notes(connection, since)
     _drop_batches(connection, since)
