@@ -92,10 +92,10 @@ class Claude:
                 clock=clock,
                 **options,
             )
-        # The magics have said it already of a recording that they name.
-        says = bool(options.get("recording")) or loaded() is None
-        if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
-            _log.warning("%s", in_python(notice))
+            # The magics have said it already of a recording that they name.
+            says = bool(options.get("recording")) or loaded() is None
+            if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
+                _log.warning("%s", in_python(notice))
 
     def __repr__(self) -> str:
         try:

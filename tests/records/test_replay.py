@@ -86,7 +86,7 @@ def test_a_mode_that_is_none_is_refused(claude_emulator, monkeypatch):
     with pytest.raises(errors.OptionError, match="not a value of replay"):
         client(claude_emulator).ask("Hello", replay="sometimes")
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "sometimes")
-    said = "VERTEX_CLAUDE_REPLAY: 'sometimes' is not a replay mode"
+    said = "VERTEX_CLAUDE_REPLAY: 'sometimes' is not a value of replay"
     with pytest.raises(errors.OptionError, match=said) as caught:
         client(claude_emulator).ask("Hello")
     assert "auto" in caught.value.cure

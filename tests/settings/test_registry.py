@@ -54,6 +54,8 @@ def test_a_new_option_is_one_row():
     assert "tone='formal'" in repr(Claude(tone="formal", project="p")._session.target())
     with pytest.raises(OptionError, match="'shrill' is not a value of tone"):
         Claude(tone="shrill")
+    with pytest.raises(OptionError, match="CLAUDE_TONE: 'shrill' is not a value of --tone"):
+        resolve_target(AskOptions(), environment={"CLAUDE_TONE": "shrill"})
     assert trait_of(TONE).values == ("", "plain", "formal", "cheerful")
 
 

@@ -54,17 +54,12 @@ def journal_of(target: Target, stores: Stores) -> Journal | None:
 
 
 def sources_of(target: Target, stores: Stores) -> ReplaySources:
-    """Return where a question with these options may find its answer, and where it is kept.
-
-    Raises:
-        OptionError: there is no such way to replay.
-    """
+    """Return where a question with these options may find its answer, and where it is kept."""
     return ReplaySources(
         mode=target.replay,
         journal=journal_of(target, stores),
         recording=stores.recording(target.recording) if target.recording else None,
         errors=target.replay_errors,
-        origin=target.origins["replay"],
         cure=target.miss_cure,
     )
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import ClaudeError, CredentialsNotFound, JournalError, OptionError, ReplayMiss
+from vertex_claude_magic.errors import ClaudeError, CredentialsNotFound, JournalError, ReplayMiss
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
-from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import Spelling, option, spelled
-from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recorded_reply import RecordedReply
     from vertex_claude_magic.records.recording.recording import Recording
-    from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["RecordedAnswer", "ReplaySources"]
@@ -39,7 +37,7 @@ class RecordedAnswer(NamedTuple):
     in_recording: bool
 
 
-class ReplaySources:
+class ReplaySources(NamedTuple):
     """The records that one question may be answered from.
 
     Args:
@@ -47,34 +45,14 @@ class ReplaySources:
         journal: The journal, None where it is off.
         recording: The recording, None where none is named.
         errors: Whether an error that is recorded counts as an answer.
-        origin: The place that gave the mode, as in `Target.origins`; an error names it if it is a variable.
         cure: What to do where nothing is recorded, and nothing may be sent.
-
-    Raises:
-        OptionError: the mode is none of these.
     """
 
-    def __init__(
-        self,
-        *,
-        mode: str = "off",
-        journal: Journal | None = None,
-        recording: Recording | None = None,
-        errors: bool = False,
-        origin: str = "",
-        cure: str = "",
-    ) -> None:
-        self.mode = mode
-        self.journal = journal
-        self.recording = recording
-        self.errors = errors
-        self.cure = cure
-        modes = OPTIONS["replay"].words
-        if mode not in modes:
-            variable = f"{origin}: " if origin.isupper() else ""
-            raise OptionError(
-                f"{variable}{quote(mode, 40)!r} is not a replay mode.", cure=f"Use {', '.join(modes)}."
-            )
+    mode: str = "off"
+    journal: Journal | None = None
+    recording: Recording | None = None
+    errors: bool = False
+    cure: str = ""
 
     @property
     def answers(self) -> bool:
@@ -82,15 +60,10 @@ class ReplaySources:
         return self.mode in {"auto", "only"}
 
     @property
-    def _recording_alone(self) -> bool:
+    def _journal(self) -> Journal | None:
+        """The journal, where an answer may come from it."""
         # What the journal of this machine knows would hide what the recording lacks on every other one.
-        return self.mode == "only" and self.recording is not None
-
-    @property
-    def _stores(self) -> list[Store]:
-        """Where an answer may be, in the order in which it is looked for."""
-        journal = None if self._recording_alone else self.journal
-        return [store for store in (self.recording, journal) if store is not None]
+        return None if self.mode == "only" and self.recording is not None else self.journal
 
     def look(self, request: Request, *, take: bool = False) -> RecordedAnswer | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
@@ -102,12 +75,13 @@ class ReplaySources:
             stored = self.recording.find(request.digest, errors=self.errors, take=take)
             if stored is not None:
                 return RecordedAnswer(stored, read_recorded_reply(stored.answer), in_recording=True)
-        if self.journal is None or self._recording_alone:
+        journal = self._journal
+        if journal is None:
             return None
         # A question to Google must not get the answer of an emulator as Claude's.
         local = self.mode == "only" or is_loopback(request.url)
         try:
-            stored = self.journal.find(
+            stored = journal.find(
                 request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
             )
             if stored is None:
@@ -116,7 +90,7 @@ class ReplaySources:
         except JournalError as error:
             if self.mode == "only":
                 raise
-            self.journal.tell(str(error))
+            journal.tell(str(error))
             return None
 
     def counted(self, request: Request) -> int | None:
@@ -183,10 +157,16 @@ class ReplaySources:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
         from vertex_claude_magic.records.recording.difference import differences, nearest
 
-        stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
+        searched: list[str] = []
+        records: list[StoredCall] = []
+        if self.recording is not None:
+            searched.append(f"in {quote_path(self.recording.named)}")
+            records += self.recording.all()
+        if self._journal is not None:
+            searched.append("in the journal")
+            records += self._journal.recent()
+        stored = nearest(request.canonical, records)
         if stored is None:
-            searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
-            searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
             return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=self.cure)
         parts = differences(request.canonical, stored.canonical)

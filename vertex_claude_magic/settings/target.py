@@ -17,7 +17,7 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.prompts.secrets import check_headers
 from vertex_claude_magic.settings.environment import environment_notices, is_rehearsal, with_version
 from vertex_claude_magic.settings.loaded import loaded, present_policy
-from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.settings.options import AskOptions, check_value, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted, refuse_word
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
@@ -153,11 +153,17 @@ class Target(AskOptions):
 # The variables hold the same for one question as for the next, and the forms of a secret are many.
 @lru_cache(maxsize=64)
 def _as_meant(name: str, text: str, variable: str) -> str:
-    """Return the value of a variable without what is around it; refuse a secret, and a word in place of a file."""
+    """Return the value of a variable without what is around it; refuse one that its option cannot take."""
     value = trimmed(text)
     if value:
+        # These two do not quote it.
         refuse_pasted(name, value, variable)
         refuse_word(name, value, variable)
+        try:
+            check_value(OPTIONS[name], value)
+        except OptionError as error:
+            error.message = spelled("{}: {}", variable, error.message)
+            raise
     return value
 
 

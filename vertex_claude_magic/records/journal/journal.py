@@ -336,7 +336,20 @@ class Journal:
         local: bool = True,
         take: bool = False,
     ) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; as `Store.find`."""
+        """Return the answer to give again for a request, or None.
+
+        The answers of the last session that asked come in their order, and then from the first again.
+
+        Args:
+            key: The digest of the request.
+            former: Works out the digest under which versions before the chain have the request.
+            errors: Whether an error counts as an answer.
+            local: Whether answers of a server on this machine count.
+            take: Whether the next look-up gets the next answer.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
         if not is_there(self.path):
             return None
         with self._lock:
@@ -377,14 +390,14 @@ class Journal:
 
         self._added(call, self._try(self.database.write, work))
 
-    def recent(self, count: int = _NEAR) -> list[StoredCall]:
+    def recent(self) -> list[StoredCall]:
         """Return the last answers that may be given again, the newest first.
 
         Raises:
             JournalError: the journal cannot be read.
         """
         return (
-            self.database.read(lambda connection: calls.recent(connection, count))
+            self.database.read(lambda connection: calls.recent(connection, _NEAR))
             if is_there(self.path)
             else []
         )
