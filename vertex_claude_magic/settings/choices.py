@@ -230,7 +230,7 @@ def effort_choices(target: Target) -> tuple[Choice, ...]:
     >>> [choice.value for choice in effort_choices(resolve_target(AskOptions(model="haiku-4.5")))]
     ['']
     """
-    _, row = chosen_model(target)
+    row = target.known_row
     levels = _efforts(row, target)
     default = row.rules.default_effort if row else None
     label = f"default ({default})" if default else "default"
@@ -241,7 +241,7 @@ def effort_choices(target: Target) -> tuple[Choice, ...]:
 
 def thinking_choices(target: Target) -> tuple[Choice, ...]:
     """Return the kinds of thinking that the chosen model takes; "budget" is a number of tokens."""
-    _, row = chosen_model(target)
+    row = target.known_row
     default = row.rules.thinking_default if row else "default"
     labels = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
     choices = [Choice("", labels.get(default, "default"))]
@@ -261,7 +261,7 @@ def thinking_kind(target: Target) -> str:
 
 def thinking_budgets(target: Target) -> range:
     """Return the thinking budgets in tokens that fit between the model's least and `max_tokens`."""
-    _, row = chosen_model(target)
+    row = target.known_row
     budgets = allowed_budgets(row, _body_max_tokens(row, target))
     # A slider needs one value, also where none fits.
     return budgets or range(budgets.start, budgets.start + 1)
@@ -269,7 +269,7 @@ def thinking_budgets(target: Target) -> range:
 
 def default_max_tokens(target: Target) -> int:
     """Return the `max_tokens` that a question would be sent with."""
-    return max_tokens_of(chosen_model(target)[1], target.max_tokens)
+    return max_tokens_of(target.known_row, target.max_tokens)
 
 
 def max_tokens_range(target: Target) -> range:
@@ -280,7 +280,7 @@ def max_tokens_range(target: Target) -> range:
     >>> max_tokens_range(resolve_target(AskOptions(model="sonnet-4.5", thinking=2000)))
     range(2001, 64001)
     """
-    _, row = chosen_model(target)
+    row = target.known_row
     every = allowed_max_tokens(row)
     if row is None or not _holds(target, "max_tokens", "thinking") or "enabled" not in allowed_thinking(row):
         return every
@@ -296,7 +296,7 @@ def max_tokens_range(target: Target) -> range:
 
 def takes(target: Target, name: str) -> bool:
     """Tell whether the chosen model takes a sampling parameter, or shows its thinking, beside the rest."""
-    _, row = chosen_model(target)
+    row = target.known_row
     if name != "show_thinking":
         version = target.anthropic_version
         return not _holds(target, name) or takes_field(name, row, version, target.catalog)
@@ -355,7 +355,7 @@ def settled(target: Target, keep: str = "", seen: Seen = Sightings) -> tuple[Tar
     """
     if refusal(target, seen) is None:
         return target, ()
-    _, row = chosen_model(target)
+    row = target.known_row
     wanted = {name: value for name in DEPENDENT if is_set(value := getattr(target, name))}
     unset: dict[str, Any] = {name: False if name == "show_thinking" else None for name in wanted}
     result = target.replace(**unset)

@@ -149,6 +149,14 @@ class Target(AskOptions):
         """The row of the model in the table, None if the table does not know it."""
         return self.catalog.find(self.model_id)
 
+    @property
+    def known_row(self) -> Model | None:
+        """`row`; None also for an alias that means nothing here, which is a reason to refuse only a question."""
+        try:
+            return self.row
+        except OptionError:
+            return None
+
 
 # The variables hold the same for one question as for the next, and the forms of a secret are many.
 @lru_cache(maxsize=64)
@@ -259,12 +267,7 @@ def _under_policy(
     most = policy.ceilings.get("max_tokens")
     if most is None or target.max_tokens is not None:
         return target
-    try:
-        row = target.row
-    except OptionError:
-        # An alias that means nothing here: the question says so.
-        row = None
-    if max_tokens_of(row) <= most:
+    if max_tokens_of(target.known_row) <= most:
         return target
     values["max_tokens"], origins["max_tokens"] = int(most), "policy"
     return Target(origins=origins, notices=notices, forbids=forbids, **values)

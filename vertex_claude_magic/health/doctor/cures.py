@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vertex_claude_magic.health.doctor.setup import Setup
-    from vertex_claude_magic.models.model import Model
 
 __all__ = ["SIGN_IN", "cure_of", "other_location", "quotas"]
 
@@ -50,7 +49,7 @@ def cure_of(error: errors.ClaudeError, setup: Setup) -> str:
 
 def quotas(setup: Setup, metric: str = "") -> str:
     """Return the link to the project's quotas."""
-    row = _row(setup)
+    row = setup.target.known_row
     name = row.id if row else setup.target.model
     what = f"ask for more {metric} for {name}" if metric else "look for base_model anthropic-claude"
     return _console("iam-admin/quotas", setup, what)
@@ -64,24 +63,16 @@ def _console(path: str, setup: Setup, what: str) -> str:
 
 def _model_card(setup: Setup, what: str) -> str:
     """Return the link to the chosen model's card in the Model Garden."""
-    row = _row(setup)
+    row = setup.target.known_row
     name = (row.id if row else setup.target.model).partition("@")[0]
     # It may be anything that the user wrote.
     path = percent_encode(name, safe="")
     return _console(f"agent-platform/publishers/anthropic/model-garden/{path}", setup, what)
 
 
-def _row(setup: Setup) -> Model | None:
-    """Return the row of the chosen model, None also where the choice itself is wrong."""
-    try:
-        return setup.target.row
-    except errors.OptionError:
-        return None
-
-
 def other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
-    row = _row(setup)
+    row = setup.target.known_row
     others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
     # Two letters distinguish eu and europe-west1 from us and us-east5.
     others.sort(key=lambda place: (place[:2] != setup.target.region[:2], place != "global"))
@@ -198,7 +189,7 @@ def _permission(error: errors.ClaudeError, setup: Setup) -> str:
 
 
 def _model(error: errors.ClaudeError, setup: Setup) -> str:
-    row, other = _row(setup), other_location(setup)
+    row, other = setup.target.known_row, other_location(setup)
     # 400 says that it is the location, 404 leaves open what it is.
     if error.status == 400:
         return f"Use: --region {other}" if other else "Use: --model sonnet"
