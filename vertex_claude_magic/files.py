@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.text import quote_path, with_home
+from vertex_claude_magic.text import quote_path, reason_of, with_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,6 @@ def check_former(path: Path, is_former: Callable[[bytes], bool]) -> Path:
 
 def _unwritable(path: Path, error: OSError) -> OptionError:
     return OptionError(
-        f"{quote_path(str(path))} cannot be written: {error.strerror}.",
+        f"{quote_path(str(path))} cannot be written: {reason_of(error)}.",
         cure="Choose a file in a folder that you can write to.",
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alternatives",
+    "character_name",
     "message_of",
     "nearest",
     "number_of",
@@ -107,6 +108,21 @@ def trimmed(value: str, also: str = "") -> str:
     while before != value:
         before, value = value, value.strip().strip(_INVISIBLE + also)
     return value
+
+
+def character_name(character: str) -> str:
+    """Return what a character is called that nobody sees.
+
+    >>> character_name("\\n"), character_name("\\u200b"), character_name("\\x07")
+    ('line feed', 'zero width space', 'character U+0007')
+    """
+    common = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}
+    if character in common:
+        return common[character]
+    # Imported only here, because hardly any value has such a character.
+    import unicodedata
+
+    return unicodedata.name(character, "").lower() or f"character U+{ord(character):04X}"
 
 
 def quote_path(path: str, limit: int = 160) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.cli.kernels import TIMEOUTS, own_kernel
 from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.text import quote_path
+from vertex_claude_magic.text import quote_path, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
                 page.open("ab").close()
         except OSError as error:
             raise OptionError(
-                f"{quote_path(str(error.filename))} cannot be written ({error.strerror}).",
+                f"{quote_path(str(error.filename))} cannot be written ({reason_of(error)}).",
                 cure="Choose another folder with --output.",
             ) from None
         if not options.lab:

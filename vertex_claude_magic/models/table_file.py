@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.text import quote, with_home
+from vertex_claude_magic.text import quote, reason_of, with_home
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +52,7 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
         # Asked for every question, so one system call and no reading.
         found = Path(with_home(path)).stat()
     except (OSError, ValueError) as error:
-        raise _unusable(path, getattr(error, "strerror", None) or "it cannot be read") from error
+        raise _unusable(path, reason_of(error)) from error
     return FileStamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -71,7 +71,7 @@ def with_user_table(base: Mapping[str, Any], path: str | os.PathLike[str]) -> di
     try:
         user = json.loads(Path(with_home(path)).read_bytes())
     except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be read") from error
+        raise _unusable(path, reason_of(error)) from error
     except (ValueError, RecursionError) as error:
         raise _unusable(path, f"it is not JSON: {error}") from error
     for problem in table_problems(user, base):

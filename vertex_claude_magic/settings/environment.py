@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import name_of, spelled
-from vertex_claude_magic.text import trimmed
+from vertex_claude_magic.text import character_name, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,23 +46,22 @@ def with_version(base_url: str) -> str:
 
 
 def environment_notices(
-    base_url: str | None, *, region_is_default: bool, environment: Mapping[str, str] | None = None
+    base_url: str | None, *, region_is_default: bool, environment: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Return what to say of the environment and the base URL, a line each.
 
     Args:
         base_url: The base URL as it was set, None if none is.
         region_is_default: Whether nothing names a location.
-        environment: The variables; those of this process if not given.
+        environment: The variables.
 
     >>> environment_notices("http://127.0.0.1:8000", region_is_default=False, environment={})
     ('The base URL has no /v1 at its end; it was added.',)
     >>> environment_notices(None, region_is_default=False, environment={"CLOUD_ML_REGION": "eu\\n"})
     ('CLOUD_ML_REGION has a line feed around its value; it was removed.',)
     """
-    known = os.environ if environment is None else environment
-    values = tuple([known.get(name, "") for name in _READ])
-    return _notices(base_url, region_is_default, known.get("GOOGLE_CLOUD_LOCATION", ""), values)
+    values = tuple([environment.get(name, "") for name in _READ])
+    return _notices(base_url, region_is_default, environment.get("GOOGLE_CLOUD_LOCATION", ""), values)
 
 
 # Asked after every answer, and what is set has hardly ever changed.
@@ -74,11 +73,7 @@ def _notices(
     for name, value in zip(_READ, values, strict=True):
         if value and (whole := trimmed(value)) != value:
             # The first character that does not belong to the value.
-            odd = value.replace(whole, "", 1)[0]
-            import unicodedata
-
-            common = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
-            what = common or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()
+            what = character_name(value.replace(whole, "", 1)[0])
             notices.append(f"{name} has a {what} around its value; it was removed.")
     location = trimmed(named)
     if region_is_default and location not in {"", "global"}:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.text import nearest, quote
+from vertex_claude_magic.text import nearest, quote, reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,5 +80,5 @@ def text_of(path: Path, label: str) -> str:
         raise OptionError(f"{label} is not UTF-8.", cure="Save it as UTF-8 text.") from None
     except OSError as error:
         raise OptionError(
-            f"{label} cannot be read ({error.strerror}).", cure="Check its permissions."
+            f"{label} cannot be read ({reason_of(error)}).", cure="Check its permissions."
         ) from None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.spelling import spelled
-from vertex_claude_magic.text import quote, quote_path, trimmed, without_home
+from vertex_claude_magic.text import character_name, quote, quote_path, reason_of, trimmed, without_home
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -72,10 +72,8 @@ def unlike_a_path(value: str) -> str | None:
     if not odd and value != text:
         odd = value[0] if value[:1].isspace() else value[-1]
     if odd:
-        name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
-        name = name or unicodedata.name(odd, f"U+{ord(odd):04X}").lower()
         where = "begins with" if value.startswith(odd) else "ends in" if value.endswith(odd) else "holds"
-        return f"it {where} a {name}"
+        return f"it {where} a {character_name(odd)}"
     if len(text) > _LONGEST_PATH or not _PLAIN_PATH.fullmatch(text):
         return f"its {len(value)} characters are not the path of a file"
     return None
@@ -228,7 +226,7 @@ def _missing_source(source: Json) -> errors.CredentialsError | None:
     except FileNotFoundError:
         why = "does not exist"
     except OSError as failure:
-        why = f"cannot be read ({failure.strerror or type(failure).__name__})"
+        why = f"cannot be read ({reason_of(failure)})"
     return errors.CredentialsError(
         f"The token file of the workload, {quote_path(without_home(file))}, {why}.",
         cure="Have the workload write its token there, or correct credential_source in the credentials file.",

@@ -34,7 +34,7 @@ from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
 from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner, tag_cure
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.policy_files import read_policies
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, quote, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _check(options) if options.action == "check" else _build(options)
     except OSError as error:
-        why, where = error.strerror or type(error).__name__, error.filename or options.folder
+        why, where = reason_of(error), error.filename or options.folder
         if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
             # Of a folder that was copied: source, target and text for each file that was not.
             where, _, text = error.args[0][0]
