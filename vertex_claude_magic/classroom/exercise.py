@@ -7,14 +7,13 @@ exercise asks for by its name.
 from __future__ import annotations
 
 import ast
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.settings.found_files import found_names, found_text
-from vertex_claude_magic.settings.found_options import read_toml
+from vertex_claude_magic.settings.found_options import line_of, read_toml
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -129,8 +128,7 @@ def parse_exercise(text: str, name: str) -> Exercise:
     lines = text.split("\n")
 
     def where(key: str) -> str:
-        written = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]|\s*\[+\s*["']?{re.escape(key)}\b""")
-        return f"{label}, line {next((at for at, line in enumerate(lines, 1) if written.match(line)), 1)}"
+        return f"{label}, line {line_of(lines, key)}"
 
     if odd := [key for key in table if key not in _KEYS]:
         raise OptionError(

@@ -128,10 +128,9 @@ def read_count(answer: Json) -> int:
     """
     count = answer.get("input_tokens") if isinstance(answer, dict) else None
     if not isinstance(count, int):
-        raise errors.ProtocolError(
-            "The token count has an unexpected form.",
-            cure="Check for a proxy between this machine and Google.",
-        )
+        from vertex_claude_magic.transport.resources import unexpected_form
+
+        raise unexpected_form("The token count")
     return count
 
 

@@ -17,7 +17,7 @@ from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import nearest, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from vertex_claude_magic.settings.registry import Option
@@ -27,7 +27,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["read_option", "read_options", "read_toml"]
+__all__ = ["line_of", "read_option", "read_options", "read_toml"]
 
 # Characters; such a file has a few lines.
 _LONGEST = 200_000
@@ -172,3 +172,13 @@ def read_toml(text: str, label: str, *, before: int = 0) -> dict[str, Any]:
     except RecursionError:
         raise OptionError(f"{label}: the TOML is nested too deeply.", cure="Correct the TOML.") from None
     return table
+
+
+def line_of(lines: Iterable[str], key: str) -> int:
+    r"""Return the line (from 1) in which TOML gives a key a value, or begins the table of this name; 1 if none does.
+
+    >>> line_of(["a = 1", "[[checks]]"], "checks"), line_of(["a = 1"], "b")
+    (2, 1)
+    """
+    written = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]|\s*\[+\s*["']?{re.escape(key)}\b""")
+    return next((number for number, line in enumerate(lines, start=1) if written.match(line)), 1)

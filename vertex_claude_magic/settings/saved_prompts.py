@@ -6,13 +6,12 @@ of `found_options`, because the folder may be somebody else's.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.template import Placeholder, parse_template
 from vertex_claude_magic.settings.found_files import found_names, found_text
-from vertex_claude_magic.settings.found_options import read_options, read_toml
+from vertex_claude_magic.settings.found_options import line_of, read_options, read_toml
 from vertex_claude_magic.spelling import option
 from vertex_claude_magic.text import quote
 
@@ -144,9 +143,7 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
     table = read_toml("\n".join(top), label, before=1)
 
     def where(key: str) -> str:
-        written = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]|\s*\[+\s*["']?{re.escape(key)}\b""")
-        line = next((number for number, each in enumerate(top, start=2) if written.match(each)), 1)
-        return f"{label}, line {line}"
+        return f"{label}, line {line_of([_FENCE, *top], key)}"
 
     description = table.pop("description", "")
     if not isinstance(description, str):
