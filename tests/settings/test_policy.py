@@ -15,9 +15,11 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.question import prepare
 from vertex_claude_magic.settings.loaded import policies, present_policy, set_policy
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.policy import OPEN
+from vertex_claude_magic.settings.policy import OPEN, Policy
 from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.vertex.request import RequestOptions
 
 WHOLE = """
 [defaults]
@@ -248,6 +250,47 @@ def test_the_cure_for_a_value_of_a_policy_is_one_that_its_user_can_follow(text, 
     with pytest.raises(OptionError) as caught:
         prepare("Hi", target, project=lambda: "p")
     assert caught.value.cure == cure
+
+
+# A value of each option that becomes a part of the request.
+SENT = {
+    "system": "Be kind.", "max_tokens": 9, "stop": ["END"], "effort": "low", "thinking": 2_000, "show_thinking": True,
+    "temperature": 0.5, "top_p": 0.5, "top_k": 5, "beta": ["a-1"], "label": {"team": "lab"},
+}  # fmt: skip
+
+
+def test_a_lock_knows_what_its_option_becomes():
+    """Each body field and header, so that none of them is given by hand in its place."""
+
+    def parts(**options):
+        made = resolve_target(AskOptions(model="sonnet-4.5", force=True, project="p"), options)
+        request = prepare("Hi", made, project=lambda: "p").request
+        return {**request.body, **{name.lower(): value for name, value in request.headers.items()}}
+
+    plain = parts()
+    assert {*SENT, "set", "header", "force"} == {*RequestOptions._fields}
+    for name, value in SENT.items():
+        written = parts(**{name: value})
+        becomes = {each for each in written if written[each] != plain.get(each)}
+        assert becomes
+        assert becomes <= {name, *OPTIONS[name].fields}, name
+
+
+LOCKABLE = [
+    (row.name, written)
+    for row in OPTIONS.values()
+    for written in (row.name, *row.fields)
+    if row.fields and row.name != "tools"
+]
+
+
+@pytest.mark.parametrize(("name", "written"), LOCKABLE, ids=[f"{name} by {written}" for name, written in LOCKABLE])
+def test_what_says_the_same_as_a_locked_option_is_refused_by_hand(name, written):
+    """A body field under its own name or another, and a header in any case."""
+    policy = Policy(locks={name: ("fixed",)}, origin="the course")
+    fields, headers = ({}, {written.title(): "x"}) if "-" in written else ({written: "x"}, {})
+    with pytest.raises(OptionError, match=f"^{name} is fixed by the course"):
+        policy.check_by_hand(fields, headers)
 
 
 # What lies in the place of the file, and what is said of it.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.settings.registry import USD_LIMITS
+from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS
 from vertex_claude_magic.spelling import option as named
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
@@ -29,24 +29,6 @@ _NONE = MappingProxyType[str, Any]({})
 _UNDOING: Mapping[str, frozenset[str]] = {
     "models_file": frozenset({"model", *USD_LIMITS}),
     "journal": frozenset({"max_daily_cost"}),
-}
-# The options that a body field given by hand replaces; fields of the same name as their option are not listed.
-_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "anthropic_beta": ("beta",),
-    "mcp_servers": ("tools",),
-    "messages": ("attachments", "context"),
-    "output_config": ("effort", "as_"),
-    "output_format": ("as_",),
-    "stop_sequences": ("stop",),
-    "stream": ("no_stream",),
-    "thinking": ("thinking", "show_thinking"),
-    "tool_choice": ("tools", "as_"),
-    "tools": ("tools", "as_"),
-}
-_HEADERS = {
-    "anthropic-beta": "beta",
-    "anthropic-version": "anthropic_version",
-    "x-vertex-ai-labels": "label",
 }
 # The switch or the limit that decides the value of an option.
 _SWITCHED = {"tools": "tools", "attach": "attachments", "replay": "live", "journal": "max_daily_cost"}
@@ -275,14 +257,14 @@ class Policy(NamedTuple):
             OptionError: one does.
         """
         fixed = {*self.locks, *self.ceilings, *self.forbids}
-        for field in fields:
-            for name in _FIELDS.get(field, (field,)):
-                if name in fixed:
-                    self._refuse(name, f"the field {quote(field, 40)!r}")
-        for header in headers:
-            name = _HEADERS.get(header.strip().lower(), "")
-            if name in fixed:
-                self._refuse(name, f"the header {quote(header, 40)!r}")
+        given = [(field, f"the field {quote(field, 40)!r}") for field in fields]
+        given += [(header.strip().lower(), f"the header {quote(header, 40)!r}") for header in headers]
+        for written, what in given:
+            for name, row in OPTIONS.items():
+                if name in fixed and written in {name, *row.fields}:
+                    self._refuse(name, what)
+            if written == "messages" and "attachments" in fixed:
+                self._refuse("attachments", what)
         if "attachments" in self.forbids and holds_attachment([*fields.values()]):
             self._refuse("attachments", "a field that contains one")
 

@@ -52,6 +52,7 @@ class Option(NamedTuple):
         help: One line for the help page.
         group: The title above it on the full help page.
         setting: The help text of the trait, if it says more than `help`.
+        fields: Body fields and headers that say the same where they are given by hand, beside the field of its name.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
             "types", "chats", "replies", "tools", "prompts", "prompt_keys", "varied" (an option, then its
             values); empty for nothing.
@@ -73,6 +74,7 @@ class Option(NamedTuple):
     help: str = ""
     group: str = "Other API fields"
     setting: str = ""
+    fields: tuple[str, ...] = ()
     candidates: str = ""
     unset: str = "not set"
     unit: str = ""
@@ -142,7 +144,7 @@ _ROWS = (
                help="the system prompt; '' removes that of a conversation", setting="The system prompt."),
         Option("attach", "objects", places=_QUESTION, short="-a", value="X", secret_free=True, candidates="attachments",
                help="a variable, or the path of an image, PDF or text file"),
-        Option("cache", "flag", places=_QUESTION,
+        Option("cache", "flag", places=_QUESTION, fields=("cache_control",),
                help="mark system prompt, tools and attachments for the prompt cache"),
         Option("literal", "flag", places=_QUESTION, help="send the prompt unchanged, {{ }} included"),
         Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
@@ -160,6 +162,7 @@ _ROWS = (
         Option("after", "any", places=_QUESTION, value="NAME", secret_free=True, candidates="replies",
                help="a follow-up to the Reply in NAME, sent with the messages that led to it"),
         Option("tools", "objects", places=_QUESTION, value="NAMES", secret_free=True, candidates="tools",
+               fields=("mcp_servers", "tool_choice"),
                help="functions that Claude may call, such as load,plot; or web_search"),
         Option("confirm", "confirm", places=_QUESTION, help="ask before each call of a function"),
         Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_QUESTION,
@@ -168,16 +171,19 @@ _ROWS = (
     *_grouped(
         "The answer",
         Option("as_", "any", places=_QUESTION, value="TYPE", secret_free=True, candidates="types",
+               fields=("output_config", "output_format", "tool_choice", "tools"),
                help="the answer as data: a type, list[Type], a JSON schema, or df"),
         Option("max_tokens", "integer", least=1, wanted=_TOKENS, places=_SHOWN, short="-n", value="N",
                unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
                setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
-        Option("stop", "texts", places=_QUESTION, value="TEXT", help="stop sequence: the answer ends before this text"),
+        Option("stop", "texts", places=_QUESTION, value="TEXT", fields=("stop_sequences",),
+               help="stop sequence: the answer ends before this text"),
         Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
-               help="low, medium, high, xhigh or max, as the model takes them"),
+               fields=("output_config",), help="low, medium, high, xhigh or max, as the model takes them"),
         Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
                help="adaptive, off, between_tools, or a budget in tokens"),
-        Option("show_thinking", "flag", help="ask for a summary of the thinking and show it folded"),
+        Option("show_thinking", "flag", fields=("thinking",),
+               help="ask for a summary of the thinking and show it folded"),
     ),
     *_grouped(
         "Sampling",
@@ -191,7 +197,7 @@ _ROWS = (
                value="FORMAT", candidates="words", secret_free=True,
                help="markdown (default), text, json, or code (into one new cell, not run)",
                setting="How answers are shown; code also goes into a new cell."),
-        Option("no_stream", "flag", help="show the answer only when it is complete",
+        Option("no_stream", "flag", fields=("stream",), help="show the answer only when it is complete",
                setting="Show answers only when they are complete."),
         Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
         Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as 120",
@@ -214,14 +220,15 @@ _ROWS = (
                "refresh (send, and save the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
     ),
     Option("set", "fields", places=_QUESTION, value="KEY=JSON", help="any other body field, sent unchecked"),
-    Option("beta", "texts", value="NAME", help="a beta feature",
+    Option("beta", "texts", value="NAME", fields=("anthropic_beta", "anthropic-beta"), help="a beta feature",
            setting="Beta features, sent as anthropic-beta header."),
     Option("header", "fields", places=_QUESTION, value="'Name: value'", help="an extra HTTP header"),
-    Option("label", "fields", value="KEY=VALUE", help="a billing label",
+    Option("label", "fields", value="KEY=VALUE", fields=("x-vertex-ai-labels",), help="a billing label",
            setting="Billing labels, key to value."),
     Option("force", "flag", places=_QUESTION, help="send even if the model table says that it will be rejected"),
     Option("allow_secrets", "flag", places=_QUESTION, help="send even if the prompt seems to contain a key or a token"),
     Option("anthropic_version", default="vertex-2023-10-16", places=_SHOWN_SETTING, secret_free=True,
+           fields=("anthropic-version",),
            setting="API version in the body; empty means vertex-2023-10-16."),
     Option("base_url", variables=("ANTHROPIC_VERTEX_BASE_URL",), places=_SHOWN_SETTING, secret_free=True,
            unset="Google's host for the region",
