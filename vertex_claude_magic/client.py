@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, PickleRefused
 from vertex_claude_magic.records.session_records import missing_recording
-from vertex_claude_magic.session.asking import answer_of, scope_of, scope_with, spelled_for_python, started
+from vertex_claude_magic.session.asking import (
+    answer_of,
+    scope_of,
+    scope_with,
+    spelled_for_python,
+    started,
+    streamed,
+)
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
@@ -150,8 +157,7 @@ class Claude:
                 a `ToolCall` in `data["call"]`.
         """
         with spelled_for_python():
-            # Whoever iterates wants events, whatever holds for what a cell shows.
-            return started(self._exchange(prompt, names, {"no_stream": False, **options}, notify))
+            return started(self._exchange(prompt, names, streamed(options), notify))
 
     def compare(
         self,

@@ -14,7 +14,7 @@ from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.process import refuse_copies
-from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
+from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started, streamed
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import wrong_type
 from vertex_claude_magic.text import number_of, quote
@@ -95,8 +95,7 @@ class Chat:
         no turn.
         """
         with spelled_for_python():
-            # As in `Claude.stream`.
-            return started(self._exchange(prompt, names, {"no_stream": False, **options}, notify))
+            return started(self._exchange(prompt, names, streamed(options), notify))
 
     def _exchange(
         self,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["answer_of", "log_notices", "scope_of", "scope_with", "spelled_for_python", "started"]
+__all__ = ["answer_of", "log_notices", "scope_of", "scope_with", "spelled_for_python", "started", "streamed"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # What a program hears of in its log; the rest is about one answer, and is on the Reply.
@@ -95,6 +95,15 @@ def started(exchange: Exchange) -> Exchange:
         # The caller has nothing to close, and a traceback may keep it.
         exchange.close()
         raise
+
+
+def streamed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a question whose events the program reads, whatever holds for what a cell shows.
+
+    >>> streamed({"model": "haiku"})
+    {'no_stream': False, 'model': 'haiku'}
+    """
+    return {"no_stream": False, **options}
 
 
 def log_notices(notices: Iterable[Notice]) -> None:
