@@ -166,7 +166,6 @@ class AvailabilityCheck:
         family: Only this family of models.
         probe: Ask each model for one token, which costs, instead of counting tokens.
         clock: Seconds that never run backwards.
-        notify: Called with what is being waited for.
 
     Raises:
         OptionError: a location cannot be one, or a policy forbids it.
@@ -182,7 +181,6 @@ class AvailabilityCheck:
         family: str | None = None,
         probe: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        notify: Callable[[str], None] | None = None,
     ) -> None:
         self._session = session
         self._target = target
@@ -196,7 +194,7 @@ class AvailabilityCheck:
             policy.admit("model", "every model", "option")
         self._probe = probe
         self._clock = clock
-        self._project = session.project(target, notify)
+        self._project = session.project(target)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
         self._ask, known = plan(self._catalog, self._locations, family=family, probe=probe)
         self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in known.items()}

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.transport import PendingResponse, Start
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Session", "authorizer_of", "check_live", "open_session"]
+__all__ = ["Session", "authorizer_of", "check_live", "open_session", "project_missing"]
 
 
 class Session:
@@ -78,11 +78,9 @@ class Session:
         follows_demo: bool = False,
     ) -> None:
         self.settings = settings
-        self.retry_policy = retry_policy or RetryPolicy()
-        self.clock = clock
         self.demo = demo
         self.records = SessionRecords(stores=stores, budget=budget)
-        self.transport = Transport(authorizer, self.retry_policy, clock=clock)
+        self.transport = Transport(authorizer, retry_policy, clock=clock)
         stores = self.records.stores
         # Without the session itself, so that one that is dropped goes at once, with its thread and its connections.
         self.status = status or SessionStatus(
@@ -91,6 +89,16 @@ class Session:
         self._follows_demo = follows_demo
         # What asked the emulator last.
         self._in_demo: Session | None = None
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """Retries, and how long to wait for a silent service."""
+        return self.transport.policy
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds that never run backwards."""
+        return self.transport.clock
 
     def present(self, given: Mapping[str, Any] = MappingProxyType({})) -> Session:
         """Return what asks now: this session, or one that asks the emulator of the demo that runs.
@@ -123,8 +131,15 @@ class Session:
 
     def with_own_connections(self) -> Session:
         """Return a session that shares all with this one but its connections."""
+        return self._over(self.transport.with_own_connections())
+
+    def apart(self, policy: RetryPolicy, clock: Callable[[], float]) -> Session:
+        """Return a session whose login has a state of its own too, to be tried without touching this one."""
+        return self._over(self.transport.apart(policy, clock))
+
+    def _over(self, transport: Transport) -> Session:
         copied = copy.copy(self)
-        copied.transport = self.transport.with_own_connections()
+        copied.transport = transport
         copied._in_demo = None  # noqa: SLF001 - of its own kind
         return copied
 
@@ -280,21 +295,18 @@ class Session:
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         if not project:
-            raise errors.ProjectNotFound(
-                "No Google Cloud project is set, and the credentials do not contain one.",
-                cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
-            )
+            raise project_missing()
         self.status.project = project
         return project
 
-    def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:
+    def admin(self, target: Target) -> Admin:
         """Return who asks and sets what belongs to the chosen model in the chosen location."""
         # Questions do without it, and the first one should not wait for its import.
         from vertex_claude_magic.transport.admin import Admin
         from vertex_claude_magic.transport.resources import ModelPlace
 
         place = ModelPlace(
-            project=self.project(target, notify),
+            project=self.project(target),
             region=target.region,
             model=target.model_id,
             base_url=target.base_url,
@@ -370,6 +382,14 @@ def open_session(
         stores=stores,
         budget=budget,
         follows_demo=not elsewhere,
+    )
+
+
+def project_missing() -> errors.ProjectNotFound:
+    """Return the error where neither a setting nor the credentials name a project."""
+    return errors.ProjectNotFound(
+        "No Google Cloud project is set, and the credentials do not contain one.",
+        cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
     )
 
 

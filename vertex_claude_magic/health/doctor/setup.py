@@ -19,6 +19,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimits, Timer
 from vertex_claude_magic.health.probe import fixed_request
 from vertex_claude_magic.process import can_connect, start_thread
+from vertex_claude_magic.session.session import project_missing
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.transport.auth import ApplicationDefault
@@ -87,7 +88,7 @@ class Setup:
             retries=0, connect=self._most.host, silence=self._most.answer, credentials=self._most.answer
         )
         # Without retries and with short waits, so that a diagnosis ends before its reader gives up.
-        self._transport = self.session.transport.apart(policy, self.clock)
+        self._apart = self.session.apart(policy, self.clock)
 
     @property
     def address(self) -> str:
@@ -137,7 +138,7 @@ class Setup:
     @cached_property
     def identity(self) -> Identity:
         """Whose credentials are found."""
-        login = self._transport.authorizer
+        login = self._apart.transport.authorizer
         if isinstance(login, ApplicationDefault):
             self._stay_here(login.asked_on_the_way())
         return self._wait(login.identity, self._most.credentials)
@@ -147,11 +148,9 @@ class Setup:
         """The project that is asked; the credentials name it where nothing else does."""
         if self.target.project:
             return self.target.project
-        named = self._wait(self._transport.authorizer.project, self._most.credentials)
+        named = self._wait(self._apart.transport.authorizer.project, self._most.credentials)
         if not named:
-            raise errors.ProjectNotFound(
-                "No Google Cloud project is set, and the credentials do not contain one.", cure=""
-            )
+            raise project_missing()
         return named
 
     @cached_property
@@ -166,7 +165,7 @@ class Setup:
     @cached_property
     def renewed(self) -> Identity:
         """Whose credentials they are after getting a new token."""
-        login = self._transport.authorizer
+        login = self._apart.transport.authorizer
         self._stay_here(login.identity().renewed_at)
         renew = partial(login.identity, renew=True)
         return self._wait(renew, self._most.credentials, "Google's token service")
@@ -221,17 +220,10 @@ class Setup:
         """Send a request and return one field of its answer."""
         self._check_live()
         seconds = self.timer.left(self._most.answer)
-        exchange = self._transport.send(
-            request,
-            self.catalog,
-            timeout=seconds,
-            trusted_hosts=self.target.trusted_hosts,
-            seen=self.session.status.sightings,
-        )
         try:
-            answer = exchange.whole(self.tick)
+            answer = self._apart.send(request, self.target, timeout=seconds).whole(self.tick)
         finally:
-            self._transport.close()
+            self._apart.transport.close()
         value = answer.get(name) if isinstance(answer, dict) else None
         if not isinstance(value, kind):
             raise errors.ProtocolError("The response is not from Vertex AI.", cure="")
