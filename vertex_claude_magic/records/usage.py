@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
-from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.journal.ledger import Spent
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["GROUPS", "JournalState", "Sum", "UsageSummary", "amount", "size", "sums", "total", "usage_of"]
+__all__ = ["GROUPS", "JournalState", "Sum", "UsageSummary", "size", "sums", "total", "usage_of"]
 
 GROUPS = ("day", "model", "notebook")
 
@@ -86,11 +85,6 @@ class UsageSummary:
     limits: Limits
     journal: JournalState | None = None
     problem: str = ""
-
-
-def amount(cost: float) -> str:
-    """Return USD for a column, as `usd` does; a sum with an unknown price in it is infinite."""
-    return usd(cost, unknown="not known")
 
 
 def size(count: int) -> str:

@@ -9,11 +9,11 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.models.prices import usd_limit
+from vertex_claude_magic.models.prices import usd, usd_limit
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.ledger import Spent
-from vertex_claude_magic.records.usage import amount, size, sums, total
+from vertex_claude_magic.records.usage import size, sums, total
 from vertex_claude_magic.text import number_of, quote, without_home
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _table(rows: Sequence[UsageRow], by: str | None) -> Table:
             "USD (est.)": each.spent.known,
             "Up to (est.)": " + ".join(filter(None, [each.spent.most, unknown])),
             "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
-            "Saved (est.)": amount(each.saved),
+            "Saved (est.)": usd(each.saved),
             "Calls": f"{each.calls:,}",
             "Failed": f"{each.failed:,}",
             "Replayed": f"{each.replayed:,}",
