@@ -464,6 +464,24 @@ def test_a_summary_that_is_not_answered_makes_no_conversation(shell):
     assert len(Claude().chat("talk").turns) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [Scripted(content="", stop_reason="refusal"), Scripted(content="We", stop_reason="refusal"), ""],
+    ids=["declined", "declined in the middle", "empty"],
+)
+def test_an_answer_that_is_no_summary_makes_no_conversation(shell, answer):
+    """It is shown, and was paid for."""
+    shell.emulator.answer("1", answer)
+    shell.ok("%%claude -c talk\nOne")
+    error = shell.error("%claude_chat talk --fork shorter --summary")
+    assert str(error).startswith("Claude wrote no summary, so shorter was not created.")
+    assert "%claude_chat talk --fork shorter " in error.cure
+    assert error.reply is not None
+    assert "declined" in shell.page.text or "empty" in shell.page.text
+    assert Claude().chat("shorter").turns == []
+    assert len(Claude().chat("talk").turns) == 1
+
+
 @pytest.mark.parametrize("stop", ["max_tokens", "pause_turn", "compaction"])
 def test_the_way_to_go_on_that_is_shown_works(shell, stop):
     """The cut answer goes before the next prompt, as it came."""

@@ -12,7 +12,7 @@ from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import AnswerInvalid, OptionError
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
@@ -155,10 +155,17 @@ class Chat:
             summary: The answer.
 
         Raises:
+            AnswerInvalid: Claude declined, or the answer has no text.
             OptionError: the name is taken.
         """
+        text = summary.text.strip()
+        if not text or summary.stop_reason == "refusal":
+            raise AnswerInvalid(
+                f"Claude wrote no summary, so {quote(name, 40)} was not created.",
+                cure=f"Run the cell again, or use %claude_chat {self.name} --fork {name} to copy the turns.",
+                reply=summary,
+            )
         last = self._entries()[-1]
-        text = summary.text.strip() or "(no text)"
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": text})
         entry = last._replace(
             prompt=question, messages=messages, reply=summary, state="ok", before="", frame="", tokens=0

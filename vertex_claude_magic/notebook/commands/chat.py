@@ -37,7 +37,7 @@ def run_chat(host: Host, line: str) -> None:
 
     Raises:
         OptionError: the line does not say what to do, or it cannot be done; nothing was changed.
-        ClaudeError: the summary was not answered.
+        ClaudeError: Claude was not reached for the summary, or wrote none.
     """
     parsed = parse_words(line, CHAT_OPTIONS)
     options, name = dict(parsed.options), parsed.prompt.strip()
@@ -180,8 +180,8 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
     if last.lineage is not None and last.lineage.requested_model:
         options["model"] = last.lineage.requested_model
     reply = ask_prepared(host, ParsedLine(options=options), SUMMARY, scope=host.scope())
-    if reply is not None:
-        chat.fork_with_summary(new, SUMMARY, reply)
+    assert reply is not None  # noqa: S101 - only a dry run has none
+    chat.fork_with_summary(new, SUMMARY, reply)
     return f"{quote(new, 40)} starts with this summary."
 
 
