@@ -9,7 +9,7 @@ from vertex_claude_magic.notebook.display.footer import (
     Repeated,
     details,
     ending,
-    folded,
+    folded_thinking,
     footer,
     small,
     waiting,
@@ -220,8 +220,8 @@ def test_the_waiting_line_says_what_for_and_how_long():
 def test_only_inert_elements_are_used():
     """Small print, a line break and a fold; no attribute but the one that opens the fold."""
     assert small("a", "b") == "<small>a<br>b</small>"
-    assert folded("x", opened=True).startswith("<details open><summary>Thinking</summary>\n\n")
-    assert folded("x").endswith("\n\n</details>")
+    assert folded_thinking("x", opened=True).startswith("<details open><summary>Thinking</summary>\n\n")
+    assert folded_thinking("x").endswith("\n\n</details>")
 
 
 def test_control_characters_never_reach_the_terminal():

@@ -29,6 +29,7 @@ __all__ = [
     "details",
     "ending",
     "folded",
+    "folded_thinking",
     "footer",
     "in_html",
     "replayed",
@@ -221,11 +222,7 @@ def ending(reply: Reply, notes: Sequence[str] = ()) -> OutputBody:
     marks, line = warnings(reply), footer(reply)
     shown = [note for note in notes if not isinstance(note, Repeated)]
     behind = [note for note in notes if isinstance(note, Repeated)]
-    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
-    fold = (
-        f"<details><summary><small>{in_html(line)}</small></summary>\n\n"
-        f"{small(details(reply), *behind)}\n\n</details>"
-    )
+    fold = folded(f"<small>{in_html(line)}</small>", small(details(reply), *behind))
     warned = [f"⚠ {_literally(mark)}" for mark in marks]
     markdown = paragraphs(*warned, fold, small(*shown) if shown else "")
     lines = (*[f"⚠ {mark}" for mark in marks], line, *shown)
@@ -241,17 +238,22 @@ def small(*lines: str) -> str:
     return f"<small>{'<br>'.join([_literally(line) for line in lines])}</small>"
 
 
-def folded(thinking: str, *, opened: bool = False) -> str:
-    r"""Return thinking as Markdown that is folded away, or unfolded while nothing else is there yet.
+def folded(summary: str, *parts: str, opened: bool = False) -> str:
+    r"""Return Markdown behind a line that a click opens; both as they go to the page.
 
     The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2,
     HTML blocks, kind 6).
 
-    >>> folded("First, count.")
+    >>> folded("Thinking", "First, count.")
     '<details><summary>Thinking</summary>\n\nFirst, count.\n\n</details>'
     """
     tag = "<details open>" if opened else "<details>"
-    return f"{tag}<summary>Thinking</summary>\n\n{safe_markdown(thinking)}\n\n</details>"
+    return "\n\n".join([f"{tag}<summary>{summary}</summary>", *parts, "</details>"])
+
+
+def folded_thinking(thinking: str, *, opened: bool = False) -> str:
+    """Return thinking that is folded away, or unfolded while nothing else is there yet."""
+    return folded("Thinking", safe_markdown(thinking), opened=opened)
 
 
 # The line of what is waited for is drawn again and again, and each line of an ending is shown in two forms.
