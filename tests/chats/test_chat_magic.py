@@ -12,7 +12,8 @@ import pytest
 from vertex_claude_magic import Chat, Claude, errors
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
-from vertex_claude_magic.notebook.completion import candidates
+from vertex_claude_magic.notebook.completion import call_candidates, candidates
+from vertex_claude_magic.text import on_line
 
 
 def texts(body) -> list[tuple[str, str]]:
@@ -316,6 +317,41 @@ def test_a_conversation_comes_along_when_its_notebook_is_renamed(shell, monkeypa
     assert [text for role, text in texts(shell.body) if role == "user"] == ["One", "Two", "Three"]
     monkeypatch.setenv("JPY_SESSION_NAME", "drafts/stats.ipynb")
     assert len(Claude().chat("talk").turns) == 2
+
+
+# Names as people give them: with a blank, with an apostrophe, and longer than what an error shows of other texts.
+ODD_NAMES = ["my stats", "Ada's", 'the "mean"', "a very long name " * 3 + "!"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_command_that_is_shown_runs_whatever_the_name_of_the_conversation_is(shell, monkeypatch, name):
+    """It stands there to be copied; a name that needs quotes has them, behind `-c` and everywhere else."""
+    quoted = on_line(name)
+    monkeypatch.setenv("JPY_SESSION_NAME", "former.ipynb")
+    error = shell.error(f"%claude_chat {quoted}")
+    assert error.cure == f"%%claude -c {quoted} starts one."
+    shell.emulator.answer("1", Scripted(content="Well", stop_reason="refusal"), "", "4")
+    shell.ok(f"{error.cure.removesuffix(' starts one.')}\nOne")
+    shell.ok(f"%%claude -c {quoted}\nTwo")
+    keep = re.search(r"%claude_chat .* --keep 2", shell.page.text)[0]
+    shell.ok(f"%claude_chat {quoted}")
+    assert f"%claude_chat {quoted} --keep N sends a turn too" in shell.page.text
+    error = shell.error(f"%claude_chat {quoted} --remove 9")
+    shell.ok(re.search(r"%claude_chat .*(?= lists them)", error.cure)[0])
+    error = shell.error(f"%claude_chat {quoted} --fork {on_line(f'{name} 2')} --summary")
+    shell.ok(re.search(r"%claude_chat .*(?= to copy the turns)", error.cure)[0])
+    shell.ok(keep)
+    error = shell.error(f"%claude_chat {quoted} --all --clear")
+    assert f"%claude_chat {quoted} --all --fork NEW" in error.cure
+    monkeypatch.setenv("JPY_SESSION_NAME", "renamed.ipynb")
+    error = shell.error(f"%claude_chat {quoted}")
+    shell.ok(error.cure.partition("take it over with ")[2])
+    shell.ok(f"%claude_chat {quoted} --rename other")
+    assert f"Cells with -c {quoted} start a new conversation." in shell.page.text
+    monkeypatch.setenv("JPY_SESSION_NAME", "former.ipynb")
+    assert [turn.state for turn in Claude().chat(name).turns] == ["ok", "interrupted"]
+    assert [turn.kept for turn in Claude().chat(name).turns] == [False, True]
+    assert len(Claude().chat(f"{name} 2").turns) == 2
 
 
 def test_the_conversation_that_is_taken_over_is_the_one_that_changed_last(shell, monkeypatch):
@@ -845,3 +881,17 @@ def test_tab_knows_conversations_and_behind_after_replies(shell):
         ("%claude_chat stats", "--re", ["--rename", "--remove"]),
     ]:
         assert [each.text for each in candidates(before, word, shell.ip.user_ns)] == wanted
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_tab_puts_a_name_into_quotes_that_needs_them(shell, name):
+    """On a line; in Python the quotes are there already."""
+    Claude().chat(name).ask("One")
+    for typed in ("", name[:2], on_line(name)[:2]):
+        (found,) = candidates("%%claude -c", typed, {})
+        assert found.text == on_line(name)
+    shell.ok(f"%%claude -c {found.text}\nTwo")
+    assert len(Claude().chat(name).turns) == 2
+    (found,) = candidates("%claude_chat", "", {})
+    shell.ok(f"%claude_chat {found.text}")
+    assert call_candidates("claude.ask('One', chat='", {"claude": Claude()})[1][0].text == name

@@ -17,7 +17,7 @@ from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import wrong_type
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, on_line, quote
 
 if TYPE_CHECKING:
     import os
@@ -160,9 +160,10 @@ class Chat:
         """
         text = summary.text.strip()
         if not text or summary.stop_reason == "refusal":
+            command = f"%claude_chat {on_line(self.name)} --fork {on_line(name)}"
             raise AnswerInvalid(
                 f"Claude wrote no summary, so {quote(name, 40)} was not created.",
-                cure=f"Run the cell again, or use %claude_chat {self.name} --fork {name} to copy the turns.",
+                cure=f"Run the cell again, or use {command} to copy the turns.",
                 reply=summary,
             )
         last = self._entries()[-1]
@@ -322,7 +323,7 @@ class Chat:
             many = number_of(len(entries), "turn")
             raise OptionError(
                 f"{quote(self.name, 40)} has no turn {quote(repr(number), 40)}.",
-                cure=f"It has {many}; %claude_chat {self.name} lists them.",
+                cure=f"It has {many}; %claude_chat {on_line(self.name)} lists them.",
             )
 
 

@@ -186,7 +186,11 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
         further = f", or continue with {follow_up}" if alone else ""
         line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
     elif reason == "model_context_window_exceeded":
-        name = f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
+        name = (
+            f"%claude_chat {on_line(reply.chat)} --remove N removes a turn"
+            if reply.chat
+            else "Shorten the prompt"
+        )
         line = f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
