@@ -12,7 +12,8 @@ import pytest
 from vertex_claude_magic import Chat, Claude, errors
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
-from vertex_claude_magic.notebook.completion import candidates
+from vertex_claude_magic.notebook.completion import call_candidates, candidates
+from vertex_claude_magic.text import on_line
 
 
 def texts(body) -> list[tuple[str, str]]:
@@ -318,6 +319,41 @@ def test_a_conversation_comes_along_when_its_notebook_is_renamed(shell, monkeypa
     assert len(Claude().chat("talk").turns) == 2
 
 
+# Names as people give them: with a blank, with an apostrophe, and longer than what an error shows of other texts.
+ODD_NAMES = ["my stats", "Ada's", 'the "mean"', "a very long name " * 3 + "!"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_command_that_is_shown_runs_whatever_the_name_of_the_conversation_is(shell, monkeypatch, name):
+    """It stands there to be copied; a name that needs quotes has them, behind `-c` and everywhere else."""
+    quoted = on_line(name)
+    monkeypatch.setenv("JPY_SESSION_NAME", "former.ipynb")
+    error = shell.error(f"%claude_chat {quoted}")
+    assert error.cure == f"%%claude -c {quoted} starts one."
+    shell.emulator.answer("1", Scripted(content="Well", stop_reason="refusal"), "", "4")
+    shell.ok(f"{error.cure.removesuffix(' starts one.')}\nOne")
+    shell.ok(f"%%claude -c {quoted}\nTwo")
+    keep = re.search(r"%claude_chat .* --keep 2", shell.page.text)[0]
+    shell.ok(f"%claude_chat {quoted}")
+    assert f"%claude_chat {quoted} --keep N sends a turn too" in shell.page.text
+    error = shell.error(f"%claude_chat {quoted} --remove 9")
+    shell.ok(re.search(r"%claude_chat .*(?= lists them)", error.cure)[0])
+    error = shell.error(f"%claude_chat {quoted} --fork {on_line(f'{name} 2')} --summary")
+    shell.ok(re.search(r"%claude_chat .*(?= to copy the turns)", error.cure)[0])
+    shell.ok(keep)
+    error = shell.error(f"%claude_chat {quoted} --all --clear")
+    assert f"%claude_chat {quoted} --all --fork NEW" in error.cure
+    monkeypatch.setenv("JPY_SESSION_NAME", "renamed.ipynb")
+    error = shell.error(f"%claude_chat {quoted}")
+    shell.ok(error.cure.partition("take it over with ")[2])
+    shell.ok(f"%claude_chat {quoted} --rename other")
+    assert f"Cells with -c {quoted} start a new conversation." in shell.page.text
+    monkeypatch.setenv("JPY_SESSION_NAME", "former.ipynb")
+    assert [turn.state for turn in Claude().chat(name).turns] == ["ok", "interrupted"]
+    assert [turn.kept for turn in Claude().chat(name).turns] == [False, True]
+    assert len(Claude().chat(f"{name} 2").turns) == 2
+
+
 def test_the_conversation_that_is_taken_over_is_the_one_that_changed_last(shell, monkeypatch):
     """Of several notebooks that have one of that name; which, is said."""
     for name in ("a.ipynb", "b.ipynb"):
@@ -460,6 +496,24 @@ def test_a_summary_that_is_not_answered_makes_no_conversation(shell):
     shell.ok("%%claude -c talk\nOne")
     shell.emulator.fail(400)
     shell.error("%claude_chat talk --fork shorter --summary")
+    assert Claude().chat("shorter").turns == []
+    assert len(Claude().chat("talk").turns) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Scripted(content="", stop_reason="refusal"), Scripted(content="We", stop_reason="refusal"), ""],
+    ids=["declined", "declined in the middle", "empty"],
+)
+def test_an_answer_that_is_no_summary_makes_no_conversation(shell, answer):
+    """It is shown, and was paid for."""
+    shell.emulator.answer("1", answer)
+    shell.ok("%%claude -c talk\nOne")
+    error = shell.error("%claude_chat talk --fork shorter --summary")
+    assert str(error).startswith("Claude wrote no summary, so shorter was not created.")
+    assert "%claude_chat talk --fork shorter " in error.cure
+    assert error.reply is not None
+    assert "declined" in shell.page.text or "empty" in shell.page.text
     assert Claude().chat("shorter").turns == []
     assert len(Claude().chat("talk").turns) == 1
 
@@ -827,3 +881,17 @@ def test_tab_knows_conversations_and_behind_after_replies(shell):
         ("%claude_chat stats", "--re", ["--rename", "--remove"]),
     ]:
         assert [each.text for each in candidates(before, word, shell.ip.user_ns)] == wanted
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_tab_puts_a_name_into_quotes_that_needs_them(shell, name):
+    """On a line; in Python the quotes are there already."""
+    Claude().chat(name).ask("One")
+    for typed in ("", name[:2], on_line(name)[:2]):
+        (found,) = candidates("%%claude -c", typed, {})
+        assert found.text == on_line(name)
+    shell.ok(f"%%claude -c {found.text}\nTwo")
+    assert len(Claude().chat(name).turns) == 2
+    (found,) = candidates("%claude_chat", "", {})
+    shell.ok(f"%claude_chat {found.text}")
+    assert call_candidates("claude.ask('One', chat='", {"claude": Claude()})[1][0].text == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import IPython
@@ -322,6 +323,39 @@ def test_a_model_is_offered_with_its_price(shell):
     assert found["sonnet"] == f"model\u00a0${newest.input:g}\u00a0/\u00a0${newest.output:g}"
     assert found["claude-haiku-4-5@20251001"] == "model\u00a0$1\u00a0/\u00a0$5"
     assert next(iter(found)) == "sonnet"
+
+
+@matchers
+@pytest.mark.parametrize(
+    ("line", "candidate"),
+    [
+        ("%%claude -m ", ("test", "model\u00a0$2\u00a0/\u00a0$4")),
+        ("%%claude -m claude-t", ("claude-test-9", "model\u00a0$2\u00a0/\u00a0$4")),
+        ("%%claude -r ", ("mars-east1", "region")),
+        ("%%claude_compare --vary region=", ("region=mars-east1", "region")),
+        ("%claude_models ", ("test", "family")),
+        ("Claude().ask('Hi', model='", ("claude-test-9", "model\u00a0$2\u00a0/\u00a0$4")),
+    ],
+)
+def test_tab_knows_the_table_of_the_user(tmp_path, line, candidate):
+    """As a question does: what `models_file` adds is offered wherever a model or a location is."""
+    row = {"id": "claude-test-9", "name": "Claude Test 9", "family": "test", "lifecycle": "active",
+           "locations": ["mars-east1"], "prices": {"tiers": [{"input": 2.0, "output": 4.0}]}}  # fmt: skip
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps({"models": [row]}))
+    own = loaded_shell()
+    own.ip.user_ns["Claude"] = Claude
+    assert candidate not in offered(own, line)
+    own.ok(f"%config ClaudeMagics.models_file = {str(file)!r}")
+    assert candidate in offered(own, line)
+
+
+@matchers
+def test_tab_is_no_place_for_an_error_of_a_setting(tmp_path):
+    """A file that cannot be read is refused by the question; Tab knows what everybody has."""
+    own = loaded_shell()
+    own.magics.models_file = str(tmp_path / "gone.json")
+    assert "sonnet" in dict(offered(own, "%%claude -m "))
 
 
 @matchers

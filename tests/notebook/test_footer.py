@@ -9,7 +9,7 @@ from vertex_claude_magic.notebook.display.footer import (
     Repeated,
     details,
     ending,
-    folded,
+    folded_thinking,
     footer,
     small,
     waiting,
@@ -84,6 +84,7 @@ GO_ON = [
     ("pause_turn", None, "Ask Claude to continue with %%claude --after NAME."),
     ("compaction", "stats", "Ask Claude to continue with %%claude -c stats."),
     ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N removes a turn"),
+    ("model_context_window_exceeded", "my stats", '%claude_chat "my stats" --remove N removes a turn'),
 ]
 
 
@@ -198,6 +199,17 @@ def test_warnings_footer_and_notes_come_in_this_order():
     assert [line[:8] for line in lines] == ["⚠ Stoppe", "m · 0.0 ", "first no", "second n"]
 
 
+def test_a_model_has_the_name_that_the_table_of_the_user_gives_it(shell, tmp_path):
+    """The setting `models_file`; until then the name is that of the package."""
+    file = tmp_path / "models.json"
+    file.write_text('{"models": [{"id": "claude-haiku-5-5", "name": "Claude Haiku for Class 7"}]}')
+    shell.ok("%%claude -m haiku\nHi")
+    assert "Haiku 5.5 · " in shell.page.text
+    shell.ok(f"%config ClaudeMagics.models_file = {str(file)!r}")
+    shell.ok("%%claude -m haiku\nHi")
+    assert "Haiku for Class 7 · " in shell.page.text
+
+
 def test_the_waiting_line_says_what_for_and_how_long():
     """Seconds are left out before the first one is over."""
     assert waiting("m · global") == "◌ m · global"
@@ -209,8 +221,8 @@ def test_the_waiting_line_says_what_for_and_how_long():
 def test_only_inert_elements_are_used():
     """Small print, a line break and a fold; no attribute but the one that opens the fold."""
     assert small("a", "b") == "<small>a<br>b</small>"
-    assert folded("x", opened=True).startswith("<details open><summary>Thinking</summary>\n\n")
-    assert folded("x").endswith("\n\n</details>")
+    assert folded_thinking("x", opened=True).startswith("<details open><summary>Thinking</summary>\n\n")
+    assert folded_thinking("x").endswith("\n\n</details>")
 
 
 def test_control_characters_never_reach_the_terminal():

@@ -85,7 +85,7 @@ class Notebook:
             file=lambda: self.file,
             marked=self.seen.marked,
             deleted=self.seen.deleted,
-            now=lambda: self.now,
+            now=self.now.timestamp,
         )
         earlier = known.earlier(code)
         if earlier is not None:

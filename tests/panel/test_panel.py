@@ -300,6 +300,24 @@ def test_a_variable_is_counted_by_its_name(shell, front):
     assert "Counted: the variable notes, 2,000 characters." in front.text()
 
 
+@pytest.mark.parametrize(
+    ("cell", "prompt"),
+    [
+        ("%%claude -m opus\nHow large is Mongolia?", "How large is Mongolia?"),
+        ("%claude How large is Mongolia?", "How large is Mongolia?"),
+        ("%time large = 'Mongolia'", "%time large = 'Mongolia'"),
+    ],
+)
+def test_a_cell_is_counted_as_it_was_written(shell, front, cell, prompt):
+    """And not as the Python that IPython makes of it, which is what `In` has."""
+    shell.ok(cell)
+    front.tab("Cost")
+    front.enter("Count what", "In[-1]")
+    front.click("Count tokens")
+    panel_ended()
+    assert f"Counted: the cell In[-1], {len(prompt)} characters." in front.text()
+
+
 def test_what_cannot_be_counted_stays_in_the_field(front, shell):
     """Nothing that was typed is lost to a mistake."""
     shell.ok("numbers = [1, 2]")

@@ -242,8 +242,8 @@ NAMES = {
     "numbers": [1, 2],
     "empty": " ",
     "trap": Trap(),
-    "In": ["", "x = 1", "%%claude -m opus\nExplain\nthis.\n", "%claude -m haiku What's up?", "%claude_panel"],
 }
+CELLS = ["", "x = 1", "%%claude -m opus\nExplain\nthis.\n", "%claude -m haiku What's up?", "%claude_panel"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ NAMES = {
 )
 def test_a_name_a_cell_or_the_text_itself(typed, text, origin):
     """Nothing is evaluated."""
-    found = find_prompt(typed, NAMES)
+    found = find_prompt(typed, NAMES, CELLS)
     assert (found.text.strip(), found.origin) == (text.strip(), origin)
 
 
@@ -278,10 +278,11 @@ def test_a_name_a_cell_or_the_text_itself(typed, text, origin):
         ("trap", "trap is a Trap"),
         ("In[99]", "no cell In[99]"),
         ("In[0]", "no cell In[0]"),
+        ("In[-6]", "no cell In[-6]"),
     ],
 )
 def test_what_holds_no_text_is_refused_with_a_cure(typed, said):
     """And no property of a stranger's object is run."""
     with pytest.raises(OptionError, match=said.replace("[", r"\[")) as refused:
-        find_prompt(typed, NAMES)
+        find_prompt(typed, NAMES, CELLS)
     assert refused.value.cure

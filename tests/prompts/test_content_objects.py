@@ -336,6 +336,7 @@ def test_what_does_not_tell_itself_is_refused_with_the_cure_for_its_kind(name, c
     error = refused(wrap(odd(name)))
     assert error.startswith(path)
     assert cure.format(x=path) in error
+    assert not re.search(r"[,;] or [A-Z]", error), "one sentence has one capital"
     assert "0x" not in error
     assert "hidden" not in error
 

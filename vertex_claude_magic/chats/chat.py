@@ -12,12 +12,12 @@ from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import AnswerInvalid, OptionError
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.session.asking import answer_of, scope_of, spelled_for_python, started, streamed
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.options import wrong_type
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, on_line, quote
 
 if TYPE_CHECKING:
     import os
@@ -154,10 +154,18 @@ class Chat:
             summary: The answer.
 
         Raises:
+            AnswerInvalid: Claude declined, or the answer has no text.
             OptionError: the name is taken.
         """
+        text = summary.text.strip()
+        if not text or summary.stop_reason == "refusal":
+            command = f"%claude_chat {on_line(self.name)} --fork {on_line(name)}"
+            raise AnswerInvalid(
+                f"Claude wrote no summary, so {quote(name, 40)} was not created.",
+                cure=f"Run the cell again, or use {command} to copy the turns.",
+                reply=summary,
+            )
         last = self._entries()[-1]
-        text = summary.text.strip() or "(no text)"
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": text})
         entry = last._replace(
             prompt=question, messages=messages, reply=summary, state="ok", before="", frame="", tokens=0
@@ -314,7 +322,7 @@ class Chat:
             many = number_of(len(entries), "turn")
             raise OptionError(
                 f"{quote(self.name, 40)} has no turn {quote(repr(number), 40)}.",
-                cure=f"It has {many}; %claude_chat {self.name} lists them.",
+                cure=f"It has {many}; %claude_chat {on_line(self.name)} lists them.",
             )
 
 

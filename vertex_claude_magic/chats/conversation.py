@@ -22,7 +22,7 @@ from vertex_claude_magic.records.stores import UnansweredQuestion
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import field, spelled
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, on_line, quote
 from vertex_claude_magic.vertex.blocks import THINKING
 from vertex_claude_magic.vertex.digest import without_marks
 
@@ -290,9 +290,9 @@ class NamedChat:
         store.write(self._home, self._name, [stored_turn(each) for each in entries], hurry=hurry)
         self._unanswered.pop(self._asker, None)
         if state != "ok":
-            name = quote(self._name, 40)
             self._notices.append(
-                f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
+                f"Turn {number} of {quote(self._name, 40)} is not sent; "
+                f"%claude_chat {on_line(self._name)} --keep {number} sends it too."
             )
         self._tell(entries, number)
         return replace(reply, chat=self._name, turn=number)
@@ -328,7 +328,7 @@ class NamedChat:
         if window and used > _NEAR * window:
             self._notices.append(
                 f"{name} has {used:,} of the {window:,} tokens that the model accepts. "
-                f"%claude_chat {self._name} --fork NEW --summary starts a new one from a summary."
+                f"%claude_chat {on_line(self._name)} --fork NEW --summary starts a new one from a summary."
             )
 
     def notices(self) -> list[str]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
 from vertex_claude_magic.notebook.python_calls import open_argument
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
-from vertex_claude_magic.text import with_home
+from vertex_claude_magic.settings.target import present_catalog
+from vertex_claude_magic.text import on_line, with_home
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         from vertex_claude_magic.notebook.exercises import exercise_texts
 
         offered = _typed("exercise", exercise_texts(names))
+    elif takes == "chats":
+        offered = _chats_on_line()
     elif takes:
         offered = _VALUES[takes]()
     elif word.startswith("-"):
@@ -178,7 +180,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     return [
         Candidate(f"{before_it}{text}", kind)
         for text, kind in offered
-        if text not in taken and f"{before_it}{text}".startswith(word)
+        # A name that needs quotes is also found by its own beginning.
+        if text not in taken and f"{before_it}{text}".startswith((word, f'"{word}'))
     ]
 
 
@@ -337,7 +340,7 @@ def _files(word: str) -> list[Candidate]:
 
 def _models() -> list[Candidate]:
     """Aliases first, then ids; JupyterLab shows only the type beside a text, so the price is part of it."""
-    catalog = Catalog.load()
+    catalog = present_catalog()
     aliases = [alias for alias in catalog.families() if alias in catalog.aliases()]
     by_alias = {alias: catalog.newest(alias) for alias in aliases}
     by_alias |= {alias: catalog.find(alias) for alias in catalog.aliases() if alias not in by_alias}
@@ -358,6 +361,10 @@ def _chats() -> list[Candidate]:
     return _typed("conversation", [row.name for row in chat_rows()])
 
 
+def _chats_on_line() -> list[Candidate]:
+    return [each._replace(text=on_line(each.text)) for each in _chats()]
+
+
 def _tables(words: Sequence[str], names: Mapping[str, Any]) -> list[Candidate]:
     # NAME comes first, then TABLE: whatever has rows and is no text. `%claude_batch` takes no table.
     if len(words) != 2 or not words[0].startswith("%%"):
@@ -370,15 +377,15 @@ def _tables(words: Sequence[str], names: Mapping[str, Any]) -> list[Candidate]:
 _UNKNOWN = Command("")
 # What the rest of a line takes, by the words of its command.
 _WORDS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], list[Candidate]]] = {
-    "chats": lambda _words, _names: _chats(),
+    "chats": lambda _words, _names: _chats_on_line(),
     "families": lambda _words, _names: _typed(
-        "family", dict.fromkeys(model.family for model in Catalog.load().models)
+        "family", dict.fromkeys(model.family for model in present_catalog().models)
     ),
     "tables": _tables,
 }
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
-    "regions": lambda: _typed("region", Catalog.load().locations()),
+    "regions": lambda: _typed("region", present_catalog().locations()),
     "efforts": lambda: _typed("effort", allowed_efforts(None)),
     "chats": _chats,
     "thinking": lambda: _typed("thinking", (word for word in THINKING_TYPES if word != "budget")),

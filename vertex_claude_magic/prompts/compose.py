@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -66,13 +66,7 @@ class _Piece:
     followed: bool = False
 
 
-def value_limits(
-    catalog: Catalog,
-    model: Model | None,
-    *,
-    tokens: int,
-    present: Callable[[Any], Mapping[str, Any]] | None = None,
-) -> ValueLimits:
+def value_limits(catalog: Catalog, model: Model | None, *, tokens: int, scope: Scope | None) -> ValueLimits:
     """Return what one value may take in a prompt for this model, from the model table."""
     window = model.context_tokens if model is not None else None
     return ValueLimits(
@@ -82,7 +76,7 @@ def value_limits(
         request_bytes=int(catalog.limits["request"]["bytes"]),
         long_context=(window or _LONG_CONTEXT) >= _LONG_CONTEXT,
         image_edge=model.rules.image_edge if model is not None else _DEFAULT_EDGE,
-        present=present,
+        present=scope.present if scope is not None else None,
     )
 
 

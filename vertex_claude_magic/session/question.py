@@ -233,8 +233,7 @@ def _messages(
         return [{"role": "user", "content": prompt}], None, [SearchedText("the prompt", prompt)]
     from vertex_claude_magic.prompts.compose import compose, estimated, value_limits
 
-    present = scope.present if scope is not None else None
-    limits = value_limits(target.catalog, target.row, tokens=target.value_tokens, present=present)
+    limits = value_limits(target.catalog, target.row, tokens=target.value_tokens, scope=scope)
     composed = compose(prompt, attach=target.attach, scope=scope, limits=limits, literal=target.literal)
     tokens, most = estimated(composed.content), target.prompt_tokens
     if most is not None and tokens > most:

@@ -75,7 +75,7 @@ def sample_of(rows: Iterable[RowQuestion]) -> tuple[list[RowQuestion], int]:
 def estimate_run(
     questions: RowQuestions,
     sample: Iterable[RowQuestion],
-    stop: int,
+    rows: int,
     count: Callable[[Request], tuple[int, bool]],
 ) -> RunEstimate:
     """Estimate what rows would cost.
@@ -83,7 +83,7 @@ def estimate_run(
     Args:
         questions: The questions of the table.
         sample: Some of the rows that would be asked.
-        stop: How many rows would be asked.
+        rows: How many rows would be asked.
         count: Returns the input tokens of a request, and whether they are exact.
     """
     requests = [each.question.request for each in sample if each.question is not None]
@@ -91,9 +91,9 @@ def estimate_run(
     tokens = [number for number, _ in counted] or [0]
     average = mean(tokens)
     # Of a sample that is all rows nothing is left to chance.
-    rest = max(0.0, 1 - len(tokens) / stop) if stop else 0.0
+    rest = max(0.0, 1 - len(tokens) / rows) if rows else 0.0
     error = _SPREAD * stdev(tokens) * math.sqrt(rest / len(tokens)) if len(tokens) > 1 else 0.0
-    whole = round(average * stop)
+    whole = round(average * rows)
     first = questions.first
     output = first.request.body.get("max_tokens") if first is not None else 0
     longest = output if isinstance(output, int) else 0
@@ -104,14 +104,14 @@ def estimate_run(
             return None
         usage = Usage(input_tokens=round(average), output_tokens=output_tokens)
         each = cost(row, _batch_location(region) if batch else region, usage, batch=batch)
-        return None if each is None else each * stop
+        return None if each is None else each * rows
 
     return RunEstimate(
-        rows=stop,
+        rows=rows,
         sample=len(requests),
         exact=all(exact for _, exact in counted),
         tokens=whole,
-        spread=round(error * stop),
+        spread=round(error * rows),
         least=usd(0),
         most=usd(longest),
         max_tokens=longest,

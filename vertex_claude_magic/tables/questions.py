@@ -158,12 +158,7 @@ def row_questions(
         attach=target.attach,
         opening=opening,
         literal=target.literal,
-        limits=value_limits(
-            target.catalog,
-            row,
-            tokens=target.value_tokens,
-            present=scope.present if scope is not None else None,
-        ),
+        limits=value_limits(target.catalog, row, tokens=target.value_tokens, scope=scope),
         cache_from=0 if target.cache else least,
         system_tokens=system_tokens,
     )

@@ -292,9 +292,8 @@ class TableRun:
         try:
             return RowCall(Exchange(self._session, "", self._target, part=part, budget=self._budget))
         except errors.CostLimitExceeded as error:
-            if self._pool is not None and self._pool.running:
-                return None
-            self.stopped_by = error
+            if self._pool is None or not self._pool.running:
+                self.stopped_by = error
             return None
 
     def _fits_limit(self, request: Request) -> bool:

@@ -92,12 +92,7 @@ def tools_of(
     return FunctionTools(
         list(functions.values()),
         services=list(services.values()),
-        limits=value_limits(
-            target.catalog,
-            target.row,
-            tokens=target.value_tokens,
-            present=scope.present if scope is not None else None,
-        ),
+        limits=value_limits(target.catalog, target.row, tokens=target.value_tokens, scope=scope),
         max_rounds=target.max_rounds,
         confirm=(ask or ask_on_the_line) if confirm is True else confirm or None,
         target=target,

@@ -37,7 +37,7 @@ def run_chat(host: Host, line: str) -> None:
 
     Raises:
         OptionError: the line does not say what to do, or it cannot be done; nothing was changed.
-        ClaudeError: the summary was not answered.
+        ClaudeError: Claude was not reached for the summary, or wrote none.
     """
     parsed = parse_words(line, CHAT_OPTIONS)
     options, name = dict(parsed.options), parsed.prompt.strip()
@@ -69,7 +69,7 @@ def run_chat(host: Host, line: str) -> None:
         if actions != ["fork"]:
             raise OptionError(
                 "--all takes a name with --fork only.",
-                cure=f"Use %claude_chat --all, or %claude_chat {name} --all --fork NEW.",
+                cure=f"Use %claude_chat --all, or %claude_chat {on_line(name)} --all --fork NEW.",
             )
         owner = next(iter(_owners_elsewhere(host, name)), "")
         if not owner:
@@ -94,10 +94,11 @@ def _nothing(host: Host, name: str) -> OptionError:
     session = host.session()
     known = [row.name for row in store_of(session, session.target()).listed(home())]
     near = nearest(name, known)
-    cure = f"Did you mean {near}?" if near else f"%%claude -c {name} starts one."
+    cure = f"Did you mean {near}?" if near else f"%%claude -c {on_line(name)} starts one."
     if owners := _owners_elsewhere(host, name):
         # Such as this notebook under its former name.
-        cure = f"{quote(owners[0], 120)} has one; take it over with %claude_chat {name} --all --fork {name}"
+        named = on_line(name)
+        cure = f"{quote(owners[0], 120)} has one; take it over with %claude_chat {named} --all --fork {named}"
     return OptionError(f"No conversation named {quote(name, 40)!r} in this notebook.", cure=cure)
 
 
@@ -118,8 +119,9 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     if not chat.turns:
         raise _nothing(host, chat.name)
     if action == "rename":
+        former = on_line(chat.name)
         chat.rename(value)
-        return f"{name} is now {quote(value, 40)}. Cells with -c {name} start a new conversation."
+        return f"{name} is now {quote(value, 40)}. Cells with -c {former} start a new conversation."
     if action == "fork" and summary:
         return _fork_with_summary(host, chat, value)
     if action == "fork":
@@ -172,7 +174,7 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
     if not sent:
         raise OptionError(
             f"{quote(chat.name, 40)} has no turn that is sent, so there is nothing to summarise.",
-            cure=f"Run its cells again, or use %claude_chat {chat.name} --keep N.",
+            cure=f"Run its cells again, or use %claude_chat {on_line(chat.name)} --keep N.",
         )
     # Asked after the last turn, of its model, and no turn of the old conversation.
     last = sent[-1].reply
@@ -180,8 +182,8 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
     if last.lineage is not None and last.lineage.requested_model:
         options["model"] = last.lineage.requested_model
     reply = ask_prepared(host, ParsedLine(options=options), SUMMARY, scope=host.scope())
-    if reply is not None:
-        chat.fork_with_summary(new, SUMMARY, reply)
+    assert reply is not None  # noqa: S101 - only a dry run has none
+    chat.fork_with_summary(new, SUMMARY, reply)
     return f"{quote(new, 40)} starts with this summary."
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced
 from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.display.footer import folded
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.request import (
     block_rows,
@@ -104,8 +105,8 @@ def show_dry_run(
     markdown = [
         *map(as_text, lines),
         blocks_html(rows),
-        _folded("The request as JSON", fenced(head), fenced(body, "json"), opened=len(body) <= _SHORT),
-        _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
+        folded("The request as JSON", fenced(head), fenced(body, "json"), opened=len(body) <= _SHORT),
+        folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
     ]
     plain = [*lines, blocks_plain(rows), head, body, *hint, curl]
     show_dry_run_page(host.shell, markdown, plain)
@@ -156,7 +157,7 @@ def show_compare_dry_run(
         together = f"All columns together: between {low} and {high} (an estimate)."
     said = [together, *lines]
     markdown = [table.markdown(), *map(as_text, said)]
-    markdown += [_folded(literal(title), fenced(head), fenced(body, "json")) for title, head, body in shown]
+    markdown += [folded(literal(title), fenced(head), fenced(body, "json")) for title, head, body in shown]
     plain = [table.plain(), *said, *("\n".join(parts) for parts in shown)]
     show_dry_run_page(host.shell, markdown, plain)
 
@@ -210,12 +211,6 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     asks = target.replay in {"off", "refresh"}
     how = "--replay auto would use it" if asks else "it would be used"
     return [f"A saved answer from {found.stored.recorded[:10]} exists: {how}, free of charge."]
-
-
-def _folded(title: str, *parts: str, opened: bool = False) -> str:
-    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
-    tag = "<details open>" if opened else "<details>"
-    return "\n\n".join([f"{tag}<summary>{title}</summary>", *parts, "</details>"])
 
 
 def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bool) -> Estimate:

@@ -118,8 +118,9 @@ def final_bundle(columns: Sequence[ComparedColumn], notes: Sequence[str] = ()) -
     head, rows, same = differences(columns)
     if rows:
         html.append(table_html(head, rows))
-        markdown.append("\n".join(["| " + " | ".join(map(as_text, row)) + " |" for row in
-                                   (head, ["---"] * len(head), *rows)]).replace("\\---", "---"))  # fmt: skip
+        table = [[*map(as_text, row)] for row in (head, *rows)]
+        table.insert(1, ["---"] * len(head))
+        markdown.append("\n".join(f"| {' | '.join(row)} |" for row in table))
         plain += [" | ".join(row) for row in (head, *rows)]
     below = [*([same] if same else []), *notes]
     if below:

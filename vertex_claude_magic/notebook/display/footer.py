@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
-from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
 from vertex_claude_magic.notebook.display.segments import OutputBody, paragraphs
+from vertex_claude_magic.settings.target import present_catalog
 from vertex_claude_magic.text import on_line
 from vertex_claude_magic.vertex.provenance import who_answered
 from vertex_claude_magic.vertex.reply import answerer_of
@@ -29,6 +29,7 @@ __all__ = [
     "details",
     "ending",
     "folded",
+    "folded_thinking",
     "footer",
     "in_html",
     "replayed",
@@ -87,7 +88,7 @@ def footer(reply: Reply) -> str:
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
     tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
-    row = Catalog.load().find(reply.model) if reply.model else None
+    row = present_catalog().find(reply.model) if reply.model else None
     place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
         replayed(reply),
@@ -185,7 +186,11 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
         further = f", or continue with {follow_up}" if alone else ""
         line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
     elif reason == "model_context_window_exceeded":
-        name = f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
+        name = (
+            f"%claude_chat {on_line(reply.chat)} --remove N removes a turn"
+            if reply.chat
+            else "Shorten the prompt"
+        )
         line = f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
@@ -221,11 +226,7 @@ def ending(reply: Reply, notes: Sequence[str] = ()) -> OutputBody:
     marks, line = warnings(reply), footer(reply)
     shown = [note for note in notes if not isinstance(note, Repeated)]
     behind = [note for note in notes if isinstance(note, Repeated)]
-    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
-    fold = (
-        f"<details><summary><small>{in_html(line)}</small></summary>\n\n"
-        f"{small(details(reply), *behind)}\n\n</details>"
-    )
+    fold = folded(f"<small>{in_html(line)}</small>", small(details(reply), *behind))
     warned = [f"⚠ {_literally(mark)}" for mark in marks]
     markdown = paragraphs(*warned, fold, small(*shown) if shown else "")
     lines = (*[f"⚠ {mark}" for mark in marks], line, *shown)
@@ -241,17 +242,22 @@ def small(*lines: str) -> str:
     return f"<small>{'<br>'.join([_literally(line) for line in lines])}</small>"
 
 
-def folded(thinking: str, *, opened: bool = False) -> str:
-    r"""Return thinking as Markdown that is folded away, or unfolded while nothing else is there yet.
+def folded(summary: str, *parts: str, opened: bool = False) -> str:
+    r"""Return Markdown behind a line that a click opens; both as they go to the page.
 
     The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2,
     HTML blocks, kind 6).
 
-    >>> folded("First, count.")
+    >>> folded("Thinking", "First, count.")
     '<details><summary>Thinking</summary>\n\nFirst, count.\n\n</details>'
     """
     tag = "<details open>" if opened else "<details>"
-    return f"{tag}<summary>Thinking</summary>\n\n{safe_markdown(thinking)}\n\n</details>"
+    return "\n\n".join([f"{tag}<summary>{summary}</summary>", *parts, "</details>"])
+
+
+def folded_thinking(thinking: str, *, opened: bool = False) -> str:
+    """Return thinking that is folded away, or unfolded while nothing else is there yet."""
+    return folded("Thinking", safe_markdown(thinking), opened=opened)
 
 
 # The line of what is waited for is drawn again and again, and each line of an ending is shown in two forms.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -155,7 +155,7 @@ def _inserted_code(host: Host) -> InsertedCode | None:
         file=cache(lambda: read_notebook(notebook_file(shell))),
         marked=cells.seen.marked,
         deleted=cells.seen.deleted,
-        now=lambda: datetime.now(timezone.utc),
+        now=time.time,
     )
 
 

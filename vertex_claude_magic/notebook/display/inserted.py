@@ -18,7 +18,6 @@ from vertex_claude_magic.records.provenance import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from vertex_claude_magic.session.status import Notes
@@ -169,7 +168,7 @@ class InsertedCode:
     file: Callable[[], File | None]
     marked: Mapping[str, str]
     deleted: Collection[str]
-    now: Callable[[], datetime]
+    now: Callable[[], float]
 
     def mark(self, code: str) -> str:
         """Return the code as it goes into the new cell."""
@@ -202,7 +201,7 @@ class InsertedCode:
             if file is None or place is None
             else "".join(cell.id for cell in file.cells[place + 1 : place + 2])
         )
-        self._store({"code": _digits(code), "cell": "", "below": below, "at": self.now().timestamp()})
+        self._store({"code": _digits(code), "cell": "", "below": below, "at": self.now()})
 
     def _in_file(
         self, file: File, record: Mapping[str, Any] | None, known: str | None, code: str
@@ -259,7 +258,7 @@ class InsertedCode:
 
     def _store(self, record: Mapping[str, Any]) -> None:
         if self.asker.cell:
-            full = {"below": None, "at": self.now().timestamp(), **record, "notebook": self.asker.notebook}
+            full = {"below": None, "at": self.now(), **record, "notebook": self.asker.notebook}
             self.notes.note(NOTE_KIND, self.asker.key, full)
 
 

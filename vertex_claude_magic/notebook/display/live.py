@@ -190,7 +190,7 @@ class LiveAnswer:
         if not self._has_text:
             self._has_text = self._urgent = True
             if self._thinking:
-                self._above = around.folded(self._thinking_tail())
+                self._above = around.folded_thinking(self._thinking_tail())
                 self._segments.reserve(cost(self._above))
 
     def _insert(self, body: OutputBody) -> None:
@@ -312,7 +312,7 @@ class LiveAnswer:
     def _waiting(self) -> OutputBody:
         line = self._waiting_line(self._status, seconds=int(self._clock() - self._started))
         tail = self._thinking_tail() if self._thinking else ""
-        thinking = around.folded(tail, opened=True) if tail else ""
+        thinking = around.folded_thinking(tail, opened=True) if tail else ""
         if sum(map(cost, (thinking, tail, *self._below))) > _WAITING:
             # A long call that waits for a yes is shown alone.
             thinking = tail = ""
@@ -351,7 +351,9 @@ class LiveAnswer:
 
             body = with_calls(reply, body)
         body = with_sources(reply, body)
-        above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        above = (
+            around.folded_thinking(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        )
         bundle = self._bundle(
             joined([OutputBody(markdown=above, plain=""), body, around.ending(reply, lines)])
         )

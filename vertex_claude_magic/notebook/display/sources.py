@@ -49,7 +49,7 @@ def sources(reply: Reply) -> OutputBody:
             f"{number}. [{named}](<{address}>) · {as_text(host)}" if address else f"{number}. {named}"
         )
         plain.append(f"[{number}] {quote(title, _LONGEST_TITLE)}{f' · {quote(url, 400)}' if address else ''}")
-    if more := len(titles) - _MOST:
-        rest = [f"… and {more:,} more in `Reply.citations`"] if more > 0 else []
-        markdown, plain = [*markdown, *(["", *rest] if rest else [])], [*plain, *rest]
+    if (more := len(titles) - _MOST) > 0:
+        rest = f"… and {more:,} more in `Reply.citations`"
+        markdown, plain = [*markdown, "", rest], [*plain, rest]
     return OutputBody(markdown="\n".join([HEADING, "", *markdown]), plain="\n".join(["Sources:", *plain]))

@@ -153,7 +153,7 @@ def _cost(batch: BatchJob, jobs: Sequence[StoredJob]) -> str:
     return f"at most {usd_estimate(sum(each or 0.0 for each in costs))} (an estimate, at half price)"
 
 
-def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
+def requests_page(source: str, model: str, found: Requests) -> tuple[str, str]:
     """Return the dry run of a table of requests, as HTML and as text."""
     goal = f"{quote(model, 60)} in {quote(found.place, 40)}"
     lines = [
@@ -161,7 +161,6 @@ def requests_page(source: str, model: str, found: Requests, notes: Sequence[str]
         f"{number_of(found.rows, 'row')} in {quote(source, 120)}, requests for {goal}.",
         f"At most {usd_estimate(found.cost)} (an estimate, at half price).",
         *found.notices,
-        *notes,
     ]
     return "".join(f"<p>{literal(line)}</p>" for line in lines), "\n".join(lines)
 

@@ -15,7 +15,7 @@ from vertex_claude_magic.notebook.display.sources import sources
 from vertex_claude_magic.notebook.display.tool_calls import call_line, call_texts, with_calls
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.text import number_of, on_line, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
         else []
     )
     notes += (
-        [f"%claude_chat {name} --keep N sends a turn too that is not sent."]
+        [f"%claude_chat {on_line(name)} --keep N sends a turn too that is not sent."]
         if any(t.state == "interrupted" and not t.kept for t in turns)
         else []
     )

@@ -149,7 +149,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         try:
             if self.counting:
                 raise OptionError("Tokens are being counted.", cure="Stop that first.")
-            found = find_prompt(typed, host.shell.user_ns)
+            found = find_prompt(typed, host.shell.user_ns, host.shell.history_manager.input_hist_raw)
             session = host.session()
             target = session.target()
         except ClaudeError as error:

@@ -12,7 +12,7 @@ from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["FoundPrompt", "find_prompt"]
 
@@ -28,18 +28,25 @@ class FoundPrompt:
     origin: str
 
 
-def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
+def find_prompt(typed: str, namespace: Mapping[str, Any], cells: Sequence[str]) -> FoundPrompt:
     """Return the prompt for what was typed.
 
     A name that the namespace has gives that variable, `In[3]` that cell's prompt, everything else is text.
 
+    Args:
+        typed: What was typed.
+        namespace: The user's variables.
+        cells: The cells that ran, as they were written. `In` itself has the Python that IPython makes of them.
+
     Raises:
         OptionError: nothing was typed, or the variable or cell holds no text.
 
-    >>> find_prompt("notes", {"notes": "Summarize this."}).origin
+    >>> find_prompt("notes", {"notes": "Summarize this."}, []).origin
     'the variable notes'
-    >>> find_prompt("notes", {}).origin
+    >>> find_prompt("notes", {}, []).origin
     'the text as typed'
+    >>> find_prompt("In[1]", {}, ["", "%claude What is a mean?"]).text
+    'What is a mean?'
     """
     text = typed.strip()
     if not text:
@@ -48,9 +55,9 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
             cure="Enter a prompt, the name of a variable, or a cell such as In[3].",
         )
     if cell := _CELL.fullmatch(text):
-        number, cells = int(cell[1]), namespace.get("In")
-        source = cells[number] if isinstance(cells, list) and -len(cells) <= number < len(cells) else None
-        if not isinstance(source, str) or not source.strip():
+        number = int(cell[1])
+        source = cells[number] if -len(cells) <= number < len(cells) else ""
+        if not source.strip():
             raise OptionError(
                 f"There is no cell In[{number}].", cure="Use the number of a cell that has run."
             )

@@ -22,8 +22,8 @@ _CAN_BE_GIVEN = (
 # Library, classes, and what to give; {x} is how the user calls the value. Their reprs may look whole and tell nothing,
 # or hold what differs from process to process.
 _KINDS: tuple[tuple[str, str, str], ...] = (
-    ("requests", "Response", "Use {{{{ {x}.text }}}}, or Assign {x}.json() to a variable and use that."),
-    ("httpx", "Response", "Use {{{{ {x}.text }}}}, or Assign {x}.json() to a variable and use that."),
+    ("requests", "Response", "Use {{{{ {x}.text }}}}, or assign {x}.json() to a variable and use that."),
+    ("httpx", "Response", "Use {{{{ {x}.text }}}}, or assign {x}.json() to a variable and use that."),
     ("urllib3", "BaseHTTPResponse HTTPResponse", "Use {{{{ {x}.data }}}}."),
     ("http", "HTTPResponse", "Assign {x}.read() to a variable and use that."),
     ("pandas", "Styler StylerRenderer", "Use {{{{ {x}.data }}}}, the frame that it shows."),

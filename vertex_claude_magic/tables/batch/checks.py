@@ -83,9 +83,9 @@ class BatchOptions:
         return self.via or self.to
 
     @property
-    def to_table(self) -> bool:
-        """Whether the results go to BigQuery."""
-        return self.to.startswith("bq://")
+    def to_table(self) -> str:
+        """The table of BigQuery that the results go to; empty where they go to files."""
+        return self.to if self.to.startswith("bq://") else ""
 
 
 def batch_options(

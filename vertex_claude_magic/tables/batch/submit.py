@@ -124,7 +124,7 @@ def submit(
             "copies": [[first, *rows] for first, rows in lines.copies.items()],
             "table": table_name,
             "files": options.files,
-            "to": options.to if options.to_table else "",
+            "to": options.to_table,
             "rows_per_job": options.rows_per_job,
             "labels": dict(target.label),
         }
@@ -176,7 +176,7 @@ def _submit_requests(
         "columns": [[column.name, column.kind, column.field] for column in added],
         "source": options.source,
         "files": options.files,
-        "to": options.to if options.to_table else "",
+        "to": options.to_table,
         "labels": dict(target.label),
     }
     batch = _begun(context, found.place, number, name=name, rows=found.rows, plan=plan)
@@ -186,7 +186,7 @@ def _submit_requests(
         number=1,
         owner=this_process(),
         input=options.source,
-        output=options.to if options.to_table else str(folder.below("results-0001")),
+        output=options.to_table or str(folder.below("results-0001")),
         rows=found.rows,
         cost_most=found.cost,
     )
