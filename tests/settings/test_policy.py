@@ -94,6 +94,17 @@ BROKEN = {
     "hint true": ("[hints]\nhighest = true\n", "p.toml, line 2: highest is not 1 to 4."),
     "hint text": ("[hints]\nhighest = '2'\n", "p.toml, line 2: highest is not 1 to 4."),
     "wrong kind": ("[locks]\nmodel = 5\n", "p.toml, line 2: model is 5."),
+    "wrong kind below another section": (
+        "[defaults]\nmodel = 'haiku'\n\n[limits]\n[locks]\nmodel = 5\n", "p.toml, line 6: model is 5."),
+    "wrong kind in a section of two": (
+        "[defaults]\nstop = ['x']\n[locks.label]\nweek = 3\n", "p.toml, line 3: label has a key or a value"),
+    "wrong kind, indented": ("\n  [ locks ] \n  model = 5\n", "p.toml, line 3: model is 5."),
+    "wrong kind behind a dot": ("# Ours.\nlocks.model = 5\nlocks.region = 'eu'\n", "p.toml, line 2: model is 5."),
+    "wrong kind on the line of its section": ("# Ours.\nlocks = { model = 5 }\n", "p.toml, line 2: model is 5."),
+    "wrong kind in a name that is written otherwise": (
+        "# Ours.\n[locks]\n\"mod\\u0065l\" = 5\n", "p.toml, line 2: model is 5."),
+    "wrong kind in a section that is written otherwise": (
+        "# Ours.\n[\"lock\\u0073\"]\nmodel = 5\n", "p.toml, line 1: model is 5."),
     "wrong kind in a list": ("[locks]\nmodel = ['haiku', 5]\n", "p.toml, line 2: model is 5."),
     "no value": ("[locks]\nmodel = []\n", "p.toml, line 2: model allows no value."),
     "a flag as text": ("[defaults]\ncache = 'yes'\n", "p.toml, line 2: cache is 'yes'."),
