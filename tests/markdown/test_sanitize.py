@@ -90,11 +90,17 @@ LANGUAGES = {
     "vega-lite": "text",
     "svgRender": "text",
     "html-preview": "text",
+    # Others that some front end draws.
+    **dict.fromkeys([
+        "topojson", "stl", "katex", "latexmath", "asciimath", "dot", "graphviz", "viz", "plantuml", "puml", "kroki", "d2", "vegalite",
+        "wavedrom", "echarts", "plotly", "nomnoml", "svgbob", "ditaa", "flowchart", "sequence", "flow", "abc", "markmap", "drawio",
+        "excalidraw", "bokeh", "smiles", "svg-render", "htmlpreview", "iframe", "jupyter", "eval-rst", "raw", "include",
+    ], "text"),
     "dots": "dots",
     "d3": "d3",
     "{raw} html": "text",
     "": "",
-}
+}  # fmt: skip
 
 CODE = {
     "tabs-and-trailing-spaces": "\tx  \n  y\t\n",

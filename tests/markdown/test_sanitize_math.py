@@ -134,10 +134,11 @@ def test_a_formula_that_could_act_is_not_typeset(tex: str, frame: str) -> None:
 
 
 # Those of amsmath that JupyterLab typesets.
-TYPESET_ENVIRONMENTS = """
-align align* alignat alignat* equation equation* eqnarray eqnarray* flalign flalign* gather gather* multline multline*
-matrix bmatrix Bmatrix pmatrix vmatrix Vmatrix smallmatrix aligned alignedat array cases dcases rcases gathered split
-""".split()
+TYPESET_ENVIRONMENTS = [
+    "align", "align*", "alignat", "alignat*", "equation", "equation*", "eqnarray", "eqnarray*", "flalign", "flalign*", "gather",
+    "gather*", "multline", "multline*", "matrix", "bmatrix", "Bmatrix", "pmatrix", "vmatrix", "Vmatrix", "smallmatrix", "aligned",
+    "alignedat", "array", "cases", "dcases", "rcases", "gathered", "split",
+]  # fmt: skip
 # What stands between delimiters, and how it may be typeset; None where it may not.
 ONE_LINE = [
     ("", None),
