@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from vertex_claude_magic.markdown.inline import safe_url
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_blocks, safe_markdown
 
 SOURCE_READER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -43,10 +44,36 @@ EXACT = {
     "tasks-after-blanks": ("- &#32;[x] a\n- <br> [X] b", "- &#91;x] a\n- &#91;X] b"),
     "item-after-blanks": ("a<br> * x", "a\\\n\\* x"),
     "line-break": ("a<br>b", "a\\\nb"),
+    "line-breaks": ("a<br><br>b", "a\\\nb"),
+    "line-break-before-a-line-end": ("a<br>\n<br>b", "a\\\nb"),
+    "letter-without-width": ("ab\u3164cd", "abcd"),
     "line-break-in-table": ("| a<BR/>b |\n|---|", "| a<br>b |\n| --- |"),
     "footnote": ("x[^1]", "x&#91;^1&#93;"),
     "pipe-in-code": ("| `a\\|b` |\n|---|", "| <code>a&#124;b</code> |\n| --- |"),
 }
+
+LONG = "https://a.example/" + "x" * 3982
+# An address, how it may be written in a link, and the host that is named; nothing where it leads nowhere.
+ADDRESSES = [
+    ("https://a.example", "https://a.example", "a.example"),
+    ("HTTPS://A.Example:8443/?q=<b>&c#d", "https://A.Example:8443/?q=%3Cb%3E&amp;c#d", "A.Example"),
+    ("https://a.example/a b\"'<>`", "https://a.example/a%20b%22%27%3C%3E%60", "a.example"),
+    ("https://a.example/@@x~y", "https://a.example/%40%40x%7Ey", "a.example"),
+    ("https://a.example?x", "https://a.example?x", "a.example"),
+    # A Cyrillic letter that looks like one of a well-known host, and a dot of another script.
+    ("https://\u0440\u0430ypal.example/", "https://xn--ypal-43d9g.example/", "xn--ypal-43d9g.example"),
+    ("https://a\u3002example/", "https://a.example/", "a.example"),
+    ("mailto:a@b.example", "mailto:a@b.example", "a@b.example"),
+    (LONG, LONG, "a.example"),
+    *[(address, "", "") for address in (
+        LONG + "x", "https://" + "ü" * 70 + ".example/", "https://" + "a" * 254, "https://exa!mple.example/x", "https://a&b.example",
+        "https://a%2eb.example", "https://-a.example", "https://.example", "https://a b.example", "https:///x", "https:/a.example",
+        "https://a.example:123456/", "https://a.example:/", "https://a.example:x/", "https://a.example\\b", "http://[::1]/",
+        "https://a@b.example", "https://a.example/\u200bx", "https://a.example/\u202ex", "https://a.example/\n", " https://a.example",
+        "//a.example", "a.example", "", "javascript:alert(1)", "vbscript:x", "data:text/html,x", "file:///etc/passwd", "ftp://a.example",
+        "mailto:a@b.example?cc=c@d.example", "mailto:a@b@c.example", "mailto:" + "a" * 65 + "@b.example", "mailto:a@" + "b" * 254,
+    )],
+]  # fmt: skip
 
 # Info string, and the language that is left of it.
 LANGUAGES = {
@@ -63,11 +90,17 @@ LANGUAGES = {
     "vega-lite": "text",
     "svgRender": "text",
     "html-preview": "text",
+    # Others that some front end draws.
+    **dict.fromkeys([
+        "topojson", "stl", "katex", "latexmath", "asciimath", "dot", "graphviz", "viz", "plantuml", "puml", "kroki", "d2", "vegalite",
+        "wavedrom", "echarts", "plotly", "nomnoml", "svgbob", "ditaa", "flowchart", "sequence", "flow", "abc", "markmap", "drawio",
+        "excalidraw", "bokeh", "smiles", "svg-render", "htmlpreview", "iframe", "jupyter", "eval-rst", "raw", "include",
+    ], "text"),
     "dots": "dots",
     "d3": "d3",
     "{raw} html": "text",
     "": "",
-}
+}  # fmt: skip
 
 CODE = {
     "tabs-and-trailing-spaces": "\tx  \n  y\t\n",
@@ -129,6 +162,14 @@ def test_what_could_act_becomes_text_or_a_plain_link(name: str) -> None:
     """Cases 51 to 54: HTML is text, links lead to the web or by mail, images are links that name their host."""
     source, expected = EXACT[name]
     assert safe_markdown(source) == expected
+
+
+@pytest.mark.parametrize(("address", "url", "host"), ADDRESSES)
+def test_a_link_leads_to_the_web_or_by_mail_and_its_host_can_be_told(
+    address: str, url: str, host: str
+) -> None:
+    """Case 54: nothing that readers take differently, deceives, or is long enough to be data."""
+    assert safe_url(address) == (url, host)
 
 
 @pytest.mark.parametrize("name", BENIGN)

@@ -42,6 +42,7 @@ FORMULAS = {
     "$f\\\\$": "$f$",
     "$[a](b)$": "$[a] (b)$",
     '$\\text{"a"}$': "$\\text{''a''}$",
+    "$|x|$": "$|x|$",
     "| $\\|x\\|$ |\n|---|": "| $\\vert x\\vert$ |\n| --- |",
     "- a\n- $$x$$": "- a\n- $$x$$",
     "$a % comment\nb$": "$a b$",
@@ -130,6 +131,48 @@ def test_a_formula_that_could_act_is_not_typeset(tex: str, frame: str) -> None:
     shown = safe_markdown(frame.format(tex))
     outside_code = re.sub(r"(`+).+?\1|<code>.*?</code>|<span>\\\$</span>", "", shown)
     assert "$" not in outside_code.replace("\\$", "")
+
+
+# Those of amsmath that JupyterLab typesets.
+TYPESET_ENVIRONMENTS = [
+    "align", "align*", "alignat", "alignat*", "equation", "equation*", "eqnarray", "eqnarray*", "flalign", "flalign*", "gather",
+    "gather*", "multline", "multline*", "matrix", "bmatrix", "Bmatrix", "pmatrix", "vmatrix", "Vmatrix", "smallmatrix", "aligned",
+    "alignedat", "array", "cases", "dcases", "rcases", "gathered", "split",
+]  # fmt: skip
+# What stands between delimiters, and how it may be typeset; None where it may not.
+ONE_LINE = [
+    ("", None),
+    (" ", None),
+    ("% only a comment", None),
+    ("x\\", None),  # a backslash would escape the closing dollar
+    ("x\\\\\\", None),
+    ("a$b", None),
+    ("|x|", "|x|"),
+    ("x % c `\n y", None),
+    (r"5\% x", r"5\% x"),
+    (r"\{x", r"\{x"),
+    (r"\label{a}x", "x"),
+    (r"\label{a", None),
+    # A comment parts a command from what it acts on, and one line joins them.
+    ("url%\n(x)", None),
+    ("cancel%\n[x]", None),
+    ("\\href%\n{x}", None),
+    (r"\begin x", None),
+    (r"\begin{align} x", None),
+    (r"\end{align} x", None),
+    (r"\begin{align}\begin{cases}x\end{align}\end{cases}", None),
+    *[(rf"\begin{{{name}}}x\end{{{name}}}", rf"\begin{{{name}}}x\end{{{name}}}") for name in TYPESET_ENVIRONMENTS],
+    ("{" * 40 + "x" + "}" * 40, "{" * 40 + "x" + "}" * 40),
+    ("{" * 41 + "x" + "}" * 41, None),
+    ("x" * 4000, "x" * 4000),
+    ("x" * 4001, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tex", "line"), ONE_LINE)
+def test_a_formula_is_one_line_that_ends_where_its_delimiter_is(tex: str, line: str | None) -> None:
+    """Case 56: whole, balanced, and short enough to be typeset at once."""
+    assert canonical_formula(tex) == line
 
 
 # Numbers that are no lengths, and lengths as people write them.

@@ -40,9 +40,12 @@ def shell(shell):
 # A lifecycle in words
 
 ACTIVE = {"lifecycle": "active", "not_sooner_than": "2027-09-28", "api_retired_on": "2027-01-01"}
+# Only Google's dates say how long Vertex AI serves it.
+NO_FLOOR = {"lifecycle": "active", "api_retired_on": "2027-01-01"}
 DEPRECATED = {
     "lifecycle": "deprecated",
     "deprecated_on": "2026-05-01",
+    "api_retired_on": "2026-06-15",
     "not_sooner_than": "2026-12-01",
     "successor": "new",
 }
@@ -60,6 +63,7 @@ LIMITED = {"lifecycle": "limited"}
 WORDS = [
     (ACTIVE, "active, no end before 2027-09-28", "active|at least until 2027-09-28",
      "Available until at least 28 Sep 2027", "active"),
+    (NO_FLOOR, "active", "active", "active", "active"),
     (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|at least until 2026-12-01|use new",
      "deprecated 2026-05-01, available until at least 2026-12-01, use new", "deprecated"),
     (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
@@ -130,6 +134,25 @@ def test_it_begins_sixty_days_before_the_date(day, told):
     assert (lifecycle_notice(CATALOG, "claude-sonnet-5", "global", day) is not None) == told
 
 
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (date(2026, 11, 29), "ends on the Claude API on 2026-11-30"),
+        (date(2026, 11, 30), "ended on the Claude API on 2026-11-30"),
+    ],
+)
+def test_a_date_of_the_claude_api_is_past_from_that_day_on(day, said):
+    """As that of a retired model is."""
+    assert said in lifecycle_notice(CATALOG, "claude-sonnet-4-5@20250929", "global", day)
+
+
+def test_a_deprecated_model_is_told_with_the_day_since_when_it_is():
+    """Where the table has one."""
+    row = CATALOG.find("claude-opus-4-8")._replace(lifecycle="deprecated", deprecated_on="2026-05-01")
+    notice = lifecycle_notice(replace(CATALOG, _spellings={row.id: row}), row.id, "global", TODAY)
+    assert notice.startswith("Claude Opus 4.8 is deprecated since 2026-05-01. ")
+
+
 CHANGES = [
     ("claude-sonnet-4-5@20250929", "global", "no temperature, top_p or top_k"),
     ("claude-sonnet-4-5@20250929", "global", "no thinking budget"),
@@ -166,6 +189,10 @@ def test_only_what_the_successor_refuses_is_called_lost(old, new):
     assert ("no forced tool call" in said) == (
         old.rules.forced_tool_choice and not new.rules.forced_tool_choice
     )
+    levels = [level for level in old.rules.effort if level not in new.rules.effort]
+    assert [line for line in said if "effort" in line] == (
+        [f"no effort {' or '.join(levels)}"] if levels else []
+    )
     assert not list(lost_features(new, new))
 
 
@@ -175,6 +202,49 @@ def test_a_date_of_another_form_is_passed_over(day):
     row = CATALOG.find("claude-opus-4-8")._replace(not_sooner_than=day, api_retired_on=day)
     table = replace(CATALOG, _spellings={row.id: row})
     assert lifecycle_notice(table, row.id, "global", TODAY) is None
+    assert day in status_details(row, TODAY)
+
+
+SUCCESSORS = [
+    ("claude-opus-5-5", "global", "Claude Opus 5.5 would take its place"),
+    # A table of the user's own may name one that it does not have: then the newest that this location serves.
+    ("claude-opus-99", "asia-southeast1", "Claude Opus 5 would take its place"),
+    (
+        "claude-opus-99",
+        "antarctica-south1",
+        "Claude Opus 5.5 (served in global, us, eu) would take its place",
+    ),
+    # One that is no better than the model itself helps nobody.
+    ("claude-opus-4@20250514", "global", None),
+    ("claude-3-opus@20240229", "global", None),
+    ("claude-mythos-5-2", "global", None),
+    ("claude-opus-4-8", "global", None),
+]
+
+
+@pytest.mark.parametrize(("successor", "location", "said"), SUCCESSORS)
+def test_only_an_active_successor_is_named(successor, location, said):
+    """Another than the model itself, with the places that serve it where this one does not."""
+    row = CATALOG.find("claude-opus-4-8")._replace(not_sooner_than="2026-12-01", successor=successor)
+    table = replace(CATALOG, _spellings={**CATALOG._spellings, row.id: row})
+    notice = lifecycle_notice(table, row.id, location, TODAY)
+    assert said in notice if said else notice.endswith("(a floor, no date is set).")
+
+
+@pytest.mark.parametrize("unknown", [{"input": None}, {"output": None}])
+@pytest.mark.parametrize("which", ["claude-opus-4-8", "claude-opus-5-5"])
+def test_no_change_of_price_is_claimed_where_a_price_is_unknown(which, unknown):
+    """Of the model or of its successor."""
+    rows = {name: CATALOG.find(name) for name in ("claude-opus-4-8", "claude-opus-5-5")}
+    old = rows["claude-opus-4-8"]
+    rows["claude-opus-4-8"] = old._replace(not_sooner_than="2026-12-01", successor="claude-opus-5-5")
+    prices = rows[which].prices
+    for tiers in ((), (prices.tiers[0]._replace(**unknown),)):
+        rows[which] = rows[which]._replace(prices=prices._replace(tiers=tiers))
+        notice = lifecycle_notice(replace(CATALOG, _spellings=rows), "claude-opus-4-8", "eu", TODAY)
+        assert "would take its place" in notice
+        assert "price" not in notice
+        assert "$" not in notice
 
 
 # Once a session
@@ -188,6 +258,14 @@ def test_a_cell_says_it_below_its_answer_and_once(shell):
     assert "may end" not in shell.page.text
     shell.ok("%%claude -m haiku-4.5\nHi")
     assert "Claude Haiku 4.5 may end" in shell.page.text
+
+
+def test_a_session_that_runs_for_days_says_it_when_the_date_comes_near():
+    """That there was nothing to say before does not use it up."""
+    days = iter([date(2026, 10, 24), date(2026, 10, 25), date(2026, 10, 26)])
+    reminder = Reminder(today=lambda: next(days))
+    told = [reminder.tell(CATALOG, "claude-sonnet-5", "global") is not None for _ in range(3)]
+    assert told == [False, True, False]
 
 
 def test_a_quiet_cell_does_not_use_it_up(shell):

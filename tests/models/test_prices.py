@@ -11,7 +11,7 @@ import pytest
 import vertex_claude_magic
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
-from vertex_claude_magic.models.prices import rate, usd, usd_estimate, usd_limit
+from vertex_claude_magic.models.prices import rate, usd, usd_estimate, usd_limit, usd_words
 from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage, cost, usage_from
 
 CATALOG = Catalog.load()
@@ -180,8 +180,9 @@ def test_rates_have_the_premium_in(model, location, tokens, expected):
 
 
 def test_a_model_without_prices_has_no_rate():
-    """None, and not zero."""
-    assert rate(row("claude-mythos-preview")._replace(prices=Prices()), "global") is None
+    """None, and not zero, also where a premium would be added."""
+    unpriced = row("claude-mythos-preview")._replace(prices=Prices(endpoint_premium=0.1))
+    assert [rate(unpriced, place) for place in ("global", "eu")] == [None, None]
 
 
 # USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.
@@ -214,6 +215,15 @@ def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, est
 def test_a_limit_has_the_digits_that_the_user_gave_and_cents_with_two(limit, written):
     """And no power of ten."""
     assert usd_limit(limit) == written
+
+
+@pytest.mark.parametrize(("amount", "words"), [
+    (-0.01, "free"), (0.0, "free"), (1e-9, "under 1 ¢"), (0.00999, "under 1 ¢"), (0.01, "about 1 ¢"), (0.994, "about 99 ¢"),
+    (0.996, "about $1.00"), (1.2, "about $1.20"), (None, "cost unknown"), (float("inf"), "cost unknown"), (float("nan"), "cost unknown"),
+])  # fmt: skip
+def test_a_line_that_is_glanced_at_has_words_for_an_amount(amount, words):
+    """Cents as long as they are fewer than a hundred, and nothing that costs is free."""
+    assert usd_words(amount) == words
 
 
 def test_in_a_sentence_an_amount_has_its_sign():

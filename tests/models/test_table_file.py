@@ -25,20 +25,47 @@ BROKEN = [
     ('{"models": [{"id": "a", "price": {}}]}', 'models[0] has a field "price"'),
     ('{"models": [{"id": "a", "lifecycle": "dead"}]}', "models[0].lifecycle must be one of"),
     ('{"models": [{"id": "a", "released": "2026-13"}]}', "models[0].released must be a date"),
+    ('{"models": [{"id": "a", "released": 2026}]}', "models[0].released must be a date"),
+    ('{"models": [{"id": "a", "released": "20260101"}]}', "models[0].released must be a date"),
+    ('{"models": [{"id": "a", "deprecated_on": "soon"}]}', "models[0].deprecated_on must be a date"),
+    ('{"models": [{"id": "a", "retired_on": "soon"}]}', "models[0].retired_on must be a date"),
+    ('{"models": [{"id": "a", "not_sooner_than": "soon"}]}', "models[0].not_sooner_than must be a date"),
+    ('{"models": [{"id": "a", "api_retired_on": "soon"}]}', "models[0].api_retired_on must be a date"),
     ('{"models": [{"id": "a", "context_tokens": true}]}', "models[0].context_tokens must be a whole number"),
     ('{"models": [{"id": "a", "max_output_tokens": 0}]}', "models[0].max_output_tokens"),
     ('{"models": [{"id": "a", "locations": "us"}]}', "models[0].locations must be a list of strings or null"),
+    ('{"models": [{"id": "a", "locations": [5]}]}', "models[0].locations must be a list of strings or null"),
+    ('{"models": [{"id": "a", "aliases": [""]}]}', "models[0].aliases must be a list of strings"),
     ('{"models": [{"id": "a", "rules": "opus-9"}]}', 'models[0].rules names "opus-9"'),
     ('{"models": [{"id": "a", "rules": ["x"]}]}', "models[0].rules must be a text or null"),
     ('{"models": [{"id": "a", "prices": null}]}', "models[0].prices must be an object"),
     ('{"models": [{"id": "a", "prices": {"tiers": [{"input": -1}]}}]}', "models[0].prices.tiers[0].input"),
     ('{"models": [{"id": "a", "prices": {"tiers": [{"input": NaN}]}}]}', "models[0].prices.tiers[0].input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"input": Infinity}]}}]}', "prices.tiers[0].input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"input": true}]}}]}', "models[0].prices.tiers[0].input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"over_input_tokens": -1}]}}]}', "tiers[0].over_input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"over_input_tokens": 1.5}]}}]}', "tiers[0].over_input"),
     ('{"models": [{"id": "a", "prices": {"tiers": [2]}}]}', "models[0].prices.tiers[0] must be an object"),
     ('{"models": [{"id": "a", "prices": {"endpoint_premium": "10%"}}]}', "models[0].prices.endpoint_premium"),
     ('{"rule_sets": {"x": {"effort": ["huge"]}}}', 'rule_sets["x"].effort must be a list out of'),
+    ('{"rule_sets": {"x": {"effort": [["high"]]}}}', 'rule_sets["x"].effort must be a list out of'),
+    ('{"rule_sets": {"x": {"default_effort": "huge"}}}', 'rule_sets["x"].default_effort must be one of'),
+    ('{"rule_sets": {"x": {"disabled_max_effort": "huge"}}}', "disabled_max_effort must be one of"),
+    ('{"rule_sets": {"x": {"thinking": ["on"]}}}', 'rule_sets["x"].thinking must be a list out of'),
+    ('{"rule_sets": {"x": {"thinking_default": "on"}}}', 'rule_sets["x"].thinking_default must be one of'),
+    ('{"rule_sets": {"x": {"system_messages": "kept"}}}', 'rule_sets["x"].system_messages must be one of'),
+    ('{"rule_sets": {"x": {"preserved_thinking": "all"}}}', "preserved_thinking must be one of"),
     ('{"rule_sets": {"x": {"sampling": 1}}}', 'rule_sets["x"].sampling must be true or false'),
     ('{"rule_sets": {"x": 1}}', 'rule_sets["x"] must be an object'),
     ('{"sources": {"mine": {"title": "A page"}}}', 'sources["mine"] needs the field date'),
+    ('{"locations": {"mine": {"note": "here"}}}', 'locations["mine"] needs the field members'),
+    ('{"api_versions": {"2027-01-01": {"note": "new"}}}', "needs the field refuses"),
+    ('{"limits": {"image": {"by_model": {"a": 0}}}}', "by_model must be an object of whole numbers"),
+    (
+        '{"limits": {"image": {"by_model": {"a": 5, "b": "5"}}}}',
+        "by_model must be an object of whole numbers",
+    ),
+    ('{"limits": {"image": {"by_model": [5]}}}', "by_model must be an object of whole numbers"),
     ('{"limits": {"request": {"bytes": "30 MB"}}}', 'limits["request"].bytes must be a whole number'),
     ('{"services": {"web_search": {"usd_per_1000": "ten"}}}', "usd_per_1000 must be a number"),
 ]
@@ -72,6 +99,42 @@ def test_an_added_row_takes_part_in_families(load):
     assert catalog.model_id("sonnet", "us-west8") == "claude-sonnet-9"
     assert catalog.model_id("sonnet", "global") == "claude-sonnet-5-5"
     assert catalog.locations()[-1] == "us-west8"
+
+
+SONNETS = [
+    ({"released": "2027-01-01", "lifecycle": "deprecated"}, "claude-sonnet-5-5"),
+    ({"released": "2027-01-01", "lifecycle": "limited"}, "claude-sonnet-5-5"),
+    ({"released": "2027-01-01", "locations": None}, "claude-sonnet-5-5"),
+    ({"released": "2025-01-01"}, "claude-sonnet-5-5"),
+    ({"released": None}, "claude-sonnet-5-5"),
+    ({"released": "2027-01-01"}, "claude-sonnet-9"),
+]
+
+
+@pytest.mark.parametrize(("fields", "meant"), SONNETS)
+@pytest.mark.parametrize("location", ["global", "antarctica-south1"])
+def test_a_family_means_its_newest_active_row_whose_locations_are_known(load, fields, meant, location):
+    """By the date of its release, wherever it stands in the file, and also where nobody knows the location."""
+    row = {"id": "claude-sonnet-9", "family": "sonnet", "locations": ["global"], **fields}
+    assert load({"models": [row]}).model_id("sonnet", location) == meant
+
+
+def test_only_places_of_its_active_models_are_named_for_a_family_that_a_location_does_not_serve(load):
+    """The others would be refused next."""
+    rows = [
+        {"id": "claude-nova-1", "family": "nova", "locations": ["us-east5"], "lifecycle": "deprecated"},
+        {"id": "claude-nova-2", "family": "nova", "locations": ["eu"]},
+        {"id": "claude-nova-3", "family": "nova"},
+    ]
+    with pytest.raises(OptionError, match="No active model of the family nova") as refused:
+        load({"models": rows}).model_id("nova", "global")
+    assert "Choose a region that does: eu; or" in refused.value.cure
+
+
+def test_the_id_of_a_model_wins_over_an_alias_of_another(load):
+    """Also where that one stands first."""
+    rows = [{"id": "claude-a", "aliases": ["claude-b"]}, {"id": "claude-b"}]
+    assert load({"models": rows}).find("claude-b").id == "claude-b"
 
 
 def test_a_row_with_a_known_id_overrides_the_fields_that_it_names(load):
@@ -110,6 +173,13 @@ def test_limits_keep_what_the_user_leaves_out(load):
     limits = load({"limits": {"request": {"labels": 64}}}).limits["request"]
     assert limits["labels"] == 64
     assert limits["bytes"] == Catalog.load().limits["request"]["bytes"]
+
+
+def test_an_entry_of_the_package_need_not_be_given_in_full(load):
+    """What a new entry must have, this one has."""
+    catalog = load({"locations": {"region": {"note": "Ours."}}})
+    assert catalog.location_note("us-east5") == "Ours."
+    assert catalog.locations() == Catalog.load().locations()
 
 
 def test_the_packaged_table_is_left_alone(load):

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.prompts.secrets import find_secret, searchable
+from vertex_claude_magic.secret_forms import without_secrets
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -33,6 +34,7 @@ SECRETS = {
     "an Anthropic key": "sk-" + "ant-api03-" + WORD,
     "an OpenAI key": "sk-" + "proj-" + WORD,
     "an AWS access key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "an AWS access key of a session": "ASIA" + "IOSFODNN7EXAMPLE",
     "a GitHub token": "gh" + "p_" + WORD + "abcd",
     "a GitHub token of one repository": "github" + "_pat_" + WORD + WORD,
     "a GitLab token": "glpat" + "-" + WORD[:20],
@@ -50,6 +52,7 @@ SECRETS = {
     + "0123456789abcdef" * 4,
     "a password in a URL": "postgres" + "://bob:" + WORD + "@db.example/x",
     "an Authorization header": "Authorization" + ": Bearer " + WORD,
+    "an Authorization header in capitals": "AUTHORIZATION" + ": BASIC " + WORD,
 }
 HARMLESS = [
     "sk-learn and sk-something are libraries", "sklearn.ensemble", "AKIA is how the keys of AWS begin", "ghp_ is short",
@@ -85,6 +88,43 @@ def test_a_secret_of_a_known_form_is_found(kind):
 def test_what_only_looks_like_one_passes(text):
     """A false alarm would teach people to switch it off."""
     assert find_secret(text) is None
+
+
+@pytest.mark.parametrize("kind", list(SECRETS))
+def test_an_error_that_quotes_a_secret_names_its_kind_instead(kind):
+    """Whole, and with the sentence around it; behind the head of a private key all is taken for its lines."""
+    quoted = without_secrets(f"{SECRETS[kind]!r} is not a name.")
+    assert SECRETS[kind][-20:] not in quoted
+    assert "not shown]" in quoted
+    assert quoted.endswith(" is not a name.") == ("PRIVATE KEY" not in SECRETS[kind])
+
+
+# What is too short or too cut for the form of a key; put together here as above.
+CUT = [
+    ("-----BEGIN " + "SECRET\nMIIE\n'x'", "[a private key, not shown]"),
+    ("'ya29" + ".a0AfH6SM'!", "'[a Google access token, not shown]'!"),
+    ("1/" + "/0gabcdefgh, etc.", "[a Google refresh token, not shown] etc."),
+    ("AIza" + "SyD4iE2x", "[a Google API key, not shown]"),
+    ('"GOCSPX' + '-aB3dE6gH"', '"[a Google client secret, not shown]"'),
+    ("\\nsk-" + "ant-api03-aB", "\\n[an Anthropic key, not shown]"),
+    ("eyJ" + "hbGciOiJ", "[a signed web token, not shown]"),
+    ("Bearer " + "aB3dE6gH9", "[an access token, not shown]"),
+    # What ends so early is the word itself.
+    ("Bearer of bad news, ya29.short and eyJ", "Bearer of bad news, ya29.short and eyJ"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), CUT)
+def test_what_begins_like_a_key_is_not_shown_either(text, shown):
+    """An error may quote the beginning of a value."""
+    assert without_secrets(text) == shown
+
+
+def test_the_first_of_several_secrets_is_told():
+    """Whatever kinds they are of."""
+    first, second = SECRETS["a Stripe key"], SECRETS["a Google API key"]
+    assert find_secret(f"\n{first}\n{second}") == ("a Stripe key", 2)
+    assert find_secret(f"\n\n{second}\n{first}") == ("a Google API key", 3)
 
 
 # Where it stands

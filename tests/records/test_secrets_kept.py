@@ -18,6 +18,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.vertex.digest import without_secret_fields
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,6 +215,39 @@ def test_the_value_of_a_secret_field_is_sent_and_neither_kept_nor_shown(
     shown = repr(asking.request("Hello", **given)) + repr(asking._session.target(given))
     assert OF_USER not in shown + ("" if failed is None else repr(failed) + repr(vars(failed)))
     assert "[not shown]" in shown
+
+
+NAMED_AS_SECRETS = [
+    "authorization", "Authorization", "set-cookie", "session_cookie", "credential", "passphrase", "Password", "dbPasswd",
+    "client_secret", "token", "refresh_token", "apiKey", "X-Api-Key", "AWS_ACCESS_KEY", "auth-key", "private_key", "SecretKey",
+]  # fmt: skip
+OTHER_NAMES = [
+    "key",
+    "sort_key",
+    "token_type",
+    "tokenizer",
+    "secretary",
+    "password_hint",
+    "cookie_policy",
+    "model",
+]
+
+
+@pytest.mark.parametrize("name", NAMED_AS_SECRETS)
+def test_the_names_of_fields_whose_value_is_a_secret(name):
+    """By how they end, however they are written and however deep; an empty value and one that is no text are none."""
+    for value in (OF_USER, [OF_USER], ({"x": {name: OF_USER}},)):
+        assert OF_USER not in repr(without_secret_fields({"x": {name: value}}))
+    for value in ("", 9, True, None):
+        assert without_secret_fields({name: value}) == {name: value}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_other_fields_and_messages_are_kept(name):
+    """What a message says is content, which another check looks through."""
+    assert without_secret_fields({name: OF_USER}) == {name: OF_USER}
+    messages = [{"role": "user", "content": [{"type": "tool_use", "input": {"password": OF_USER}}]}]
+    assert without_secret_fields({"messages": messages}) == {"messages": messages}
 
 
 def test_a_question_is_found_again_whatever_its_token_is_now(claude_emulator, recording):

@@ -33,6 +33,8 @@ from vertex_claude_magic.vertex.request import RequestOptions, build_request
 CATALOG = Catalog.load()
 K = 1_000
 SEARCH = [{"type": "web_search_20250305", "name": "web_search"}]
+# Tools that run where the user is, of which the service takes only the tokens.
+USERS_TOOLS = ["custom", "bash_20250124", "computer_20251124", "memory_20250818", "text_editor_20250728"]
 CACHED = {"cache_control": {"type": "ephemeral"}}
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 
@@ -60,7 +62,13 @@ WORST = [
     ({"model": "claude-opus-4-1@20250805", "region": "us-east5"}, 10 * K, 0.225),  # .15 + .075, no premium then
     ({"set": {"tools": [{"name": "f", "input_schema": {}}]}}, 500, 0.011),
     ({"set": {"tools": [{"type": "custom", "name": "f", "input_schema": {}}]}}, 500, 0.011),
-    ({"set": {"tools": [{"type": "bash_20250124", "name": "bash"}]}}, 500, 0.011),
+    ({"set": {"tools": [{"type": kind, "name": "x"} for kind in USERS_TOOLS]}}, 500, 0.011),
+    ({"set": {"tools": ["x", {"name": "f", "input_schema": {}}]}}, 500, 0.011),
+    ({"set": {"max_tokens": 0}}, 500, 0.001),  # only the cache is filled
+    ({"model": "claude-fable-5-2", "set": {"speed": "fast"}}, 1 * K, 0.096),  # twice .008 + .04
+    ({"model": "claude-fable-5-2", "set": {"speed": "fast", **CACHED}}, 1 * K, 0.1),  # twice .01 + .04
+    ({"model": "claude-fable-5-2", "set": {"speed": "standard"}}, 1 * K, 0.048),
+    ({"model": "claude-opus-5", "set": {"speed": "fast"}}, 1 * K, None),
     # What is not known before.
     ({"set": {"tools": SEARCH}}, 500, None),
     ({"set": {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}}, 500, None),
@@ -69,6 +77,7 @@ WORST = [
     ({"set": {"mcp_servers": [{"type": "url", "url": "https://mcp.example", "name": "x"}]}}, 500, None),
     ({"set": {"context_management": {"edits": [{"type": "compact_20260112"}]}}}, 500, None),
     ({"set": {"compaction": {"type": "summarize"}}}, 500, None),
+    ({"set": {"fallback_credit_token": "x"}}, 500, None),
     ({"set": {"fallbacks": [{"model": "claude-opus-5-5"}]}}, 500, None),
     ({"set": {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}}, 500, 0.011),
     ({"content": 'What does {"type": "compact_20260112"} do?'}, 500, 0.011),
@@ -76,7 +85,7 @@ WORST = [
     ({"model": "claude-of-tomorrow"}, 500, None),
     ({"set": {"max_tokens": "many"}}, 500, None),
     ({"set": {"max_tokens": 1e9}}, 500, None),
-    ({"set": {"max_tokens": -5}}, 500, None),
+    ({"set": {"max_tokens": -1}}, 500, None),
     ({"set": {"max_tokens": True}}, 500, None),
     ({"set": {"max_tokens": None}}, 500, None),
     ({"model": "claude-3-sonnet@20240229", "set": CACHED}, 500, None),  # no source tells the price of writes
@@ -90,10 +99,18 @@ def test_the_worst_case_is_what_the_arithmetic_says(options, tokens, usd):
     assert found is None if usd is None else found == pytest.approx(usd, rel=1e-9)
 
 
+def picture(data):
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+
 BOUNDS = [
     ({}, 2 * K, 3 * K),
     ({"content": "ü" * 50_000}, 102 * K, 103 * K),  # a token has at least one byte
-    ({"content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}]}, 6 * K, 8 * K),
+    ({"content": [picture("aGk=")]}, 6 * K, 8 * K),
+    # Its bytes are no text, and the text beside it is counted in bytes as well.
+    ({"content": [picture("aGkh" * 500_000)]}, 6 * K, 8 * K),
+    ({"content": [picture("aGk="), {"type": "text", "text": "ü" * 50_000}]}, 106 * K, 108 * K),
+    ({"content": [picture("aGk="), picture("aGkh")]}, 11 * K, 13 * K),
     ({"content": [{"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="}}]},
      1000 * K, 1000 * K),  # a small file may have many pages
     ({"content": [{"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}]}, 1000 * K, 1000 * K),
@@ -101,6 +118,7 @@ BOUNDS = [
     ({"content": "x" * 3_000_000}, 1000 * K, 1000 * K),  # never more than the window
     ({"content": "x" * 3_000_000, "model": "claude-sonnet-4-5@20250929"}, 200 * K, 200 * K),
     ({"content": "x" * 3_000_000, "model": "claude-sonnet-4-5@20250929", "beta": ["context-1m-2025-08-07"]}, 1000 * K, 1000 * K),
+    ({"content": "x" * 3_000_000, "model": "claude-sonnet-4-5@20250929", "beta": ["files-api-2025-04-14"]}, 200 * K, 200 * K),
     ({"content": "x" * 3_000_000, "model": "claude-of-tomorrow"}, 1000 * K, 1000 * K),
 ]  # fmt: skip
 
@@ -651,6 +669,96 @@ def test_a_tally_never_holds_more_than_its_limit(calls, limit):
             key, worst, part = held.pop(0)
             budget.commit(key, None if part is None else part * worst)
         assert budget.spent(local=False) <= limit + 1e-9
+
+
+def test_a_limit_may_be_reached_and_not_crossed():
+    """By calls under way and calls that are over alike; what Google and this machine answer is apart."""
+    budget = Budget()
+    budget.commit(budget.reserve(0.5, local=False, limit=1.0), 0.25)
+    budget.reserve(0.25, local=False, limit=1.0)
+    budget.reserve(1.0, local=True, limit=1.0)
+    with pytest.raises(errors.CostLimitExceeded):
+        budget.reserve(0.625, local=False, limit=1.0)
+    budget.reserve(0.5, local=False, limit=1.0)
+    assert (budget.sums(local=False), budget.sums(local=True)) == ((0.25, 0.75), (0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("usd", "known", "sums"),
+    [
+        (0.25, True, (0.25, 0.0)),
+        (0.25, False, (0.0, 0.25)),
+        (None, True, (0.0, 0.5)),
+        (None, False, (0.0, 0.5)),
+    ],
+)
+def test_a_call_that_is_over_counts_for_its_cost_or_for_the_most_that_it_may_have_cost(usd, known, sums):
+    """Once, however often it is told that it is over."""
+    session = Budget()
+    run = RunBudget(session, limit=None)
+    held = run.reserve(0.5, local=False)
+    for _ in range(2):
+        run.commit(held, usd, known=known)
+    assert session.sums(local=False) == run.sums(local=False) == sums
+    assert (run.cost, run.open_cost) == (sum(sums), sums[1])
+
+
+# A run of questions with two rounds and a limit of 1 USD: what calls that are over have cost, what one that is under
+# way may cost, whether a question or a later round of one is next, and the most that this may cost.
+FITS = [
+    # Alone it is asked as long as its first round fits.
+    (0.0, None, True, 1.0, 1.125),
+    (0.5, None, True, 0.5, 0.625),
+    # Beside others each is set aside with all its rounds.
+    (0.0, 0.125, True, 0.375, 0.5),
+    (0.25, 0.125, True, 0.25, 0.375),
+    # A later round was set aside with its question.
+    (0.0, 0.125, False, 0.75, 0.875),
+    (0.0, None, False, 1.0, 1.125),
+]
+
+
+@pytest.mark.parametrize(("over", "under_way", "first", "fits", "crosses"), FITS)
+def test_what_is_under_way_in_a_run_leaves_room_for_its_repairs(over, under_way, first, fits, crosses):
+    """Without its repair an answer would be paid for nothing."""
+    run = RunBudget(Budget(), limit=1.0, rounds=2)
+    run.commit(run.reserve(over, local=False), over)
+    if under_way is not None:
+        run.reserve(under_way, local=False)
+    assert (run.fits(fits, first=first), run.fits(crosses, first=first)) == (True, False)
+    if not first:
+        with pytest.raises(errors.CostLimitExceeded):
+            run.reserve(crosses, local=False)
+        run.reserve(fits, local=False)
+
+
+def test_what_is_not_known_fits_into_no_limit_of_a_run():
+    """And into a run without one, whose cost is then not known either."""
+    assert not RunBudget(Budget(), limit=1_000_000.0).fits(None)
+    run = RunBudget(Budget(), limit=None)
+    assert run.fits(None)
+    run.commit(run.reserve(None, local=False), None)
+    assert run.cost is None
+    with pytest.raises(errors.CostLimitExceeded, match="cost of this session is not known"):
+        RunBudget(run._session, limit=None).reserve(0.25, local=False, limit=1_000_000.0)
+
+
+def test_a_run_holds_the_limit_of_its_session_too():
+    """A call that it refuses is set aside nowhere."""
+    session = Budget()
+    session.commit(session.reserve(0.5, local=False), 0.5)
+    run = RunBudget(session, limit=10.0)
+    with pytest.raises(errors.CostLimitExceeded, match=r"exceeds the session limit of \$1 "):
+        run.reserve(0.75, local=False, limit=1.0)
+    assert (run.spent(local=False), session.spent(local=False)) == (0.0, 0.5)
+
+
+def test_a_run_refuses_what_is_not_known_without_naming_a_sum():
+    with pytest.raises(errors.CostLimitExceeded) as refused:
+        RunBudget(Budget(), limit=0.0, name="chat").reserve(None, local=False)
+    assert refused.value.message == (
+        "The next request of this chat could exceed the limit of $0: $0 is spent (estimates)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,18 @@ def test_no_more_start_than_are_under_way_when_one_is_refused():
     assert level.allowed <= 4
 
 
+def test_many_refusals_are_many_of_the_last_ones():
+    """However long a run has gone well before."""
+    level = Level(64, clock=lambda: 0.0)
+    for _ in range(400):
+        level.answered()
+    for _ in range(8):
+        level.refused(20)
+    assert level.allowed == 32
+    level.refused(20)
+    assert level.allowed == 20
+
+
 def test_each_answer_lets_one_more_start_up_to_the_bound():
     """So that a level that was halved by a refusal now and then is back after as many answers as it lost."""
     level = Level(64, clock=lambda: 0.0)

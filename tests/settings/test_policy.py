@@ -96,6 +96,17 @@ BROKEN = {
     "hint true": ("[hints]\nhighest = true\n", "p.toml, line 2: highest is not 1 to 4."),
     "hint text": ("[hints]\nhighest = '2'\n", "p.toml, line 2: highest is not 1 to 4."),
     "wrong kind": ("[locks]\nmodel = 5\n", "p.toml, line 2: model is 5."),
+    "wrong kind below another section": (
+        "[defaults]\nmodel = 'haiku'\n\n[limits]\n[locks]\nmodel = 5\n", "p.toml, line 6: model is 5."),
+    "wrong kind in a section of two": (
+        "[defaults]\nstop = ['x']\n[locks.label]\nweek = 3\n", "p.toml, line 3: label has a key or a value"),
+    "wrong kind, indented": ("\n  [ locks ] \n  model = 5\n", "p.toml, line 3: model is 5."),
+    "wrong kind behind a dot": ("# Ours.\nlocks.model = 5\nlocks.region = 'eu'\n", "p.toml, line 2: model is 5."),
+    "wrong kind on the line of its section": ("# Ours.\nlocks = { model = 5 }\n", "p.toml, line 2: model is 5."),
+    "wrong kind in a name that is written otherwise": (
+        "# Ours.\n[locks]\n\"mod\\u0065l\" = 5\n", "p.toml, line 2: model is 5."),
+    "wrong kind in a section that is written otherwise": (
+        "# Ours.\n[\"lock\\u0073\"]\nmodel = 5\n", "p.toml, line 1: model is 5."),
     "wrong kind in a list": ("[locks]\nmodel = ['haiku', 5]\n", "p.toml, line 2: model is 5."),
     "no value": ("[locks]\nmodel = []\n", "p.toml, line 2: model allows no value."),
     "a flag as text": ("[defaults]\ncache = 'yes'\n", "p.toml, line 2: cache is 'yes'."),
@@ -327,6 +338,15 @@ def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
     assert "invented" not in str(caught.value)
 
 
+def test_a_name_that_no_file_can_have_closes_everything_too(tmp_path, monkeypatch):
+    """The system says so by an error of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", "a" * 5_000)
+    with pytest.raises(OptionError, match="The policy cannot be read: File name too long") as caught:
+        resolve_target(AskOptions())
+    assert "aaa" not in str(caught.value)
+
+
 def test_a_file_below_the_home_of_a_user_who_does_not_exist_is_one_that_is_not_there(tmp_path, monkeypatch):
     """The tilde is then a name like any other, as everywhere."""
     monkeypatch.chdir(tmp_path)
@@ -554,6 +574,110 @@ def test_the_ceiling_of_max_tokens_lowers_the_default(most, model, sent):
     """And leaves it alone where it is lower already."""
     policy = parse_policy(f"[limits]\nmax_tokens = {most}\n", "p", Path())
     assert resolve_target(AskOptions(model=model), policy=policy).max_tokens == sent
+
+
+# An option that is fixed, and the fields and headers that say the same as it by hand.
+BY_HAND = [
+    ("model", {"model": "opus"}, {}),
+    ("beta", {"anthropic_beta": ["a-1"]}, {}),
+    ("beta", {}, {" Anthropic-Beta ": "a-1"}),
+    ("anthropic_version", {"anthropic_version": "x"}, {}),
+    ("anthropic_version", {}, {"anthropic-version": "x"}),
+    ("label", {}, {"X-Vertex-AI-Labels": "team=a"}),
+    ("stop", {"stop_sequences": ["END"]}, {}),
+    ("no_stream", {"stream": False}, {}),
+    ("effort", {"output_config": {"effort": "max"}}, {}),
+    ("as_", {"output_config": {"format": {}}}, {}),
+    ("as_", {"output_format": {}}, {}),
+    ("as_", {"tools": []}, {}),
+    ("as_", {"tool_choice": {"type": "auto"}}, {}),
+    ("thinking", {"thinking": {"type": "adaptive"}}, {}),
+    ("show_thinking", {"thinking": {"type": "adaptive"}}, {}),
+    ("tools", {"tools": []}, {}),
+    ("tools", {"tool_choice": {"type": "any"}}, {}),
+    ("tools", {"mcp_servers": []}, {}),
+    ("context", {"messages": []}, {}),
+    ("attachments", {"messages": []}, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "headers"), BY_HAND)
+def test_a_field_or_a_header_by_hand_does_not_get_around_an_option(name, fields, headers):
+    """Whether a lock, a ceiling or a switch fixes it; under a policy that fixes something else it is the user's."""
+    for policy in (
+        Policy(locks={name: ("x",)}, origin="the course"),
+        Policy(ceilings={name: 1}, origin="the course"),
+        Policy(forbids=frozenset({name}), origin="the course"),
+    ):
+        with pytest.raises(OptionError, match=f"{name} is fixed by the course"):
+            policy.check_by_hand(fields, headers)
+    Policy(locks={"region": ("eu",)}, ceilings={"max_cost": 1}).check_by_hand(fields, headers)
+
+
+@pytest.mark.parametrize("kind", ["container_upload", "document", "file", "image"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_where_attachments_are_off_no_field_may_contain_one(kind, nested):
+    """However deep; where they are on it may."""
+    block = {"type": kind, "source": {}}
+    fields = {"system": [{"type": "text", "text": "x", "more": ({"content": [block]},)} if nested else block]}
+    with pytest.raises(OptionError, match="attachments is fixed by the course"):
+        Policy(forbids=frozenset({"attachments"}), origin="the course").check_by_hand(fields, {})
+    Policy(forbids=frozenset({"tools"})).check_by_hand(fields, {})
+    Policy(forbids=frozenset({"attachments"})).check_by_hand({"metadata": {"type": [kind], "x": kind}}, {})
+
+
+# What is locked or limited, and the option of the user's own that could undo it.
+UNDONE = [
+    ({"locks": {"model": ("haiku",)}}, "models_file", "mine.json", "model"),
+    ({"ceilings": {"max_cost": 1.0}}, "models_file", "mine.json", "max_cost"),
+    ({"ceilings": {"max_session_cost": 1.0}}, "models_file", "mine.json", "max_session_cost"),
+    ({"locks": {"max_daily_cost": (1.0,)}}, "models_file", "mine.json", "max_daily_cost"),
+    ({"ceilings": {"max_daily_cost": 1.0}}, "journal", "mine.sqlite3", "max_daily_cost"),
+    # A journal that is off refuses every question; a table of the name is a table.
+    ({"ceilings": {"max_daily_cost": 1.0}}, "journal", " OFF ", None),
+    ({"locks": {"model": ("haiku",)}}, "models_file", "off", "model"),
+    ({"ceilings": {"max_daily_cost": 1.0}}, "journal", "", None),
+    ({"ceilings": {"max_cost": 1.0}}, "journal", "mine.sqlite3", None),
+    ({"locks": {"region": ("eu",)}}, "models_file", "mine.json", None),
+]
+
+
+@pytest.mark.parametrize(("fixed", "name", "value", "undoes"), UNDONE)
+def test_an_option_that_could_undo_a_lock_or_a_limit_is_locked_with_it(fixed, name, value, undoes):
+    """As the user's own choice it is refused, from a variable it is passed over; the policy may give it itself."""
+    policy = Policy(**fixed, origin="the course")
+    assert policy.admit(name, value, "policy") == (value, "")
+    assert policy.admit(name, value, "default") == (value, "")
+    if undoes is None:
+        assert policy.admit(name, value, "setting") == (value, "")
+        return
+    said = f"{name} is locked by the course, because it could undo {undoes}"
+    with pytest.raises(OptionError, match=said):
+        policy.admit(name, value, "setting")
+    assert policy.admit(name, value, "A_VARIABLE") == (None, f"A_VARIABLE is overruled: {said}.")
+
+
+def test_a_ceiling_may_be_reached():
+    """And not crossed by the user; what another place gives is lowered to it."""
+    policy = Policy(ceilings={"max_cost": 0.5}, origin="the course")
+    assert policy.admit("max_cost", 0.5, "option") == (0.5, "")
+    for origin in ("option", "setting", "saved prompt"):
+        with pytest.raises(OptionError, match=r"max_cost is limited to \$0\.50 by the course"):
+            policy.admit("max_cost", 0.51, origin)
+    assert policy.admit("max_cost", 9.0, "policy") == (0.5, "")
+    assert policy.admit("max_cost", 9.0, "A_VARIABLE")[0] == 0.5
+
+
+@pytest.mark.parametrize(("highest", "allowed"), [(4, [1, 2, 3, 4]), (2, [1, 2]), (1, [1])])
+def test_hints_end_with_the_highest_level_that_is_allowed(highest, allowed):
+    """Without a policy there are four."""
+    policy = OPEN if highest == 4 else Policy(hints=highest)
+    for level in range(1, 6):
+        if level in allowed:
+            policy.check_hint(level)
+        else:
+            with pytest.raises(OptionError, match=f"Hints end at level {highest}"):
+                policy.check_hint(level)
 
 
 def test_a_limit_of_cost_holds_where_nobody_sets_one():

@@ -264,8 +264,12 @@ def test_identical_rows_share_an_answer_that_was_cut_off(client, claude_emulator
     )
     assert [error.partition(":")[0] for error in column(out, "error")] == ["AnswerTruncated"] * 3
     assert len(set(column(out, "answer"))) == 1
-    assert (seen[-1].failures, seen[-1].done) == (3, 3)
+    assert (seen[-1].failed, seen[-1].done) == ({"AnswerTruncated": 3}, 3)
     assert len(asked(claude_emulator)) == 1
+    # It was paid once.
+    assert column(out, "output_tokens") == [5, None, None]
+    assert [tokens is None for tokens in column(out, "input_tokens")] == [False, True, True]
+    assert [cost is None for cost in column(out, "cost")] == [False, True, True]
 
 
 def test_one_poison_row_hurts_only_itself(client, claude_emulator, make_table):
@@ -457,6 +461,34 @@ def test_a_run_has_cost_what_its_session_has_spent(client, claude_emulator, endi
     (cost,) = column(out, "cost")
     # A row has the cost of the call that answered it.
     assert cost is None or cost <= spent * 1.000001
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "stop_reason", "counted"),
+    [
+        ("not repaired", "AnswerInvalid", "end_turn", True),
+        # The service has not said how many tokens it wrote.
+        ("cut off", "StreamInterrupted", None, False),
+    ],
+)
+def test_a_row_that_failed_with_an_answer_says_what_that_took(
+    claude_emulator, tmp_path, ending, error, stop_reason, counted
+):
+    """It is paid all the same."""
+    claude_emulator.answer(*ENDINGS[ending])
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
+        journal=str(tmp_path / "j.sqlite3"), model="claude-haiku-4-5", policy=RetryPolicy(retries=0),
+    )  # fmt: skip
+    seen: list[Progress] = []
+    out = client.map(texts_frame(1), "Repeat {{ text }}", as_=Label, progress=seen.append, max_tokens=4000)
+    assert column(out, "error")[0].startswith(f"{error}: ")
+    assert column(out, "stop_reason") == [stop_reason]
+    assert column(out, "input_tokens")[0] > 0
+    assert [value is not None for name in ("output_tokens", "cost") for value in column(out, name)] == [
+        counted
+    ] * 2
+    assert (seen[-1].failed, seen[-1].input_tokens) == ({error: 1}, column(out, "input_tokens")[0])
 
 
 def test_a_row_that_broke_off_leaves_the_others_their_limit(claude_emulator, tmp_path):

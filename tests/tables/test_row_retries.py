@@ -33,6 +33,7 @@ RULES = [
     (refused(retry_after=7.0), 0, Delay(7.0, **ALL)),
     (refused(retry_after=7.0), 29, Delay(7.0, **ALL)),
     (refused(retry_after=7.0), 30, None),
+    (refused(retry_after=60.0), 0, Delay(60.0, **ALL)),
     (refused(retry_after=61.0), 0, None),
     (refused(errors.QuotaExceeded, retry_after=3.0), 0, Delay(3.0, **ALL)),
     (refused(errors.ServerError, retry_after=0.0), 0, Delay(0.0, **ALL)),
@@ -72,6 +73,12 @@ def test_where_nothing_gets_through_all_rows_wait_longer_each_time():
     assert waits == [Delay(0.5, **ONE), Delay(2.0, **ALL), Delay(4.0, **ALL), Delay(8.0, **ALL)]
     retries.answered()
     assert retries.delay(refused(), 0, alone=True) == Delay(0.5, **ONE)
+
+
+def test_of_rows_that_are_under_way_together_each_waits_for_itself():
+    """However many are refused: the level falls instead."""
+    retries = made()
+    assert [retries.delay(refused(), 0, alone=False) for _ in range(4)] == [Delay(0.5, **ONE)] * 4
 
 
 def test_refusals_are_waited_out_for_five_minutes_without_an_answer():

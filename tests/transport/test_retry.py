@@ -77,8 +77,9 @@ def test_the_backoff_doubles_up_to_a_limit_and_varies_by_a_quarter(attempt, chan
 PLAIN = errors.APIError("x", cure="y")
 SPENT = errors.QuotaExceeded("x", cure="y")
 RULES = [
-    *[(status, {}, PLAIN, True) for status in (408, 409, 429, 500, 502, 503, 504, 529, 599)],
-    *[(status, {}, PLAIN, False) for status in (400, 401, 402, 403, 404, 405, 410, 413, 422)],
+    *[(status, {}, PLAIN, True) for status in (408, 409, 429, 500, 502, 503, 504, 510, 512, 529, 599)],
+    *[(status, {}, PLAIN, False) for status in (400, 401, 402, 403, 404, 405, 410, 413, 422, 499)],
+    (511, {}, PLAIN, False),  # a portal that wants a login, and not the service
     (503, {"x-should-retry": "false"}, PLAIN, False),
     (400, {"x-should-retry": "true"}, PLAIN, True),
     (400, {"x-should-retry": " TRUE "}, PLAIN, True),

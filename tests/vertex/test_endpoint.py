@@ -116,6 +116,10 @@ STRANGERS = [
     "https://xn--googleaps-p7a.com/v1",
     "https://[aiplatform.googleapis.com]/v1",
     "https://[::1",
+    "https://[::1].evil.example/v1",
+    "https://[::1]evil.example/v1",
+    "https://evil.example[::1]/v1",
+    "https://evil.example[::1].googleapis.com/v1",
     "ftp://aiplatform.googleapis.com/v1",
     "file:///etc/passwd",
     "//aiplatform.googleapis.com/v1",
@@ -251,6 +255,22 @@ def test_an_unreadable_address_is_not_quoted(url):
 def test_a_gateway_that_the_user_names_is_trusted(url, name):
     """Case 41: over https, by the exact host name, whatever its port."""
     check_token_host(url, ["other.example", name])
+
+
+def test_a_gateway_may_be_trusted_by_its_address():
+    """Case 41: of either kind, without the brackets of a URL."""
+    trusted = ["10.0.0.1", "2001:db8::1"]
+    for url in ("https://10.0.0.1/v1", "https://[2001:db8::1]/v1", "https://[2001:DB8::1]:8443/v1"):
+        check_token_host(url, trusted)
+    for url in (
+        "https://10.0.0.2/v1",
+        "https://[2001:db8::2]/v1",
+        "http://[2001:db8::1]/v1",
+        "https://[2001:db8::1].evil.example/v1",
+        "https://evil.example[2001:db8::1]/v1",
+    ):
+        with pytest.raises(UntrustedHost):
+            check_token_host(url, trusted)
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,7 @@ USAGE = {
     "no usage at the end": ({"input_tokens": 5, "output_tokens": 1}, None, (5, 1)),
     "no usage at the start": (None, {"input_tokens": 5, "output_tokens": 9}, (5, 9)),
     "zero counts": ({"input_tokens": 5, "output_tokens": 1}, {"input_tokens": 0, "output_tokens": 0}, (0, 0)),
+    "no numbers of an answer": ({"input_tokens": -1, "output_tokens": 10**12}, {}, (0, 0)),
     "no numbers": ({"input_tokens": "5", "output_tokens": True}, [1], (0, 0)),
 }
 

@@ -30,14 +30,16 @@ __all__ = [
 ]
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens
-# (or an IPv6 address) without user name and without a trailing dot.
+# A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens, or an
+# IPv6 address in brackets (most versions of Python let more stand beside those), without user name and trailing dot.
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
+_PLAIN_NETLOC = re.compile(
+    r"(?:[a-z0-9.-]*[a-z0-9-]|\[[0-9a-f.]*:[0-9a-f:.]*\])(?::[0-9]*)?", re.ASCII | re.IGNORECASE
+)
 # What a trusted host may be written as: a name, or an address.
 _TRUSTED_HOST = re.compile(
     r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE
 )
-_PLAIN_HOST = re.compile(r"[a-z0-9.-]*[a-z0-9-]|[0-9a-f:.]+")
 _MULTI_REGIONS = ("us", "eu")
 # Wider than Google's rule for an id ("Creating and managing projects", Google Cloud docs, 2026), because a gateway may
 # have its own; the name of a project may have blanks and quotes.
@@ -196,7 +198,7 @@ def _trusted(url: str, trusted_hosts: frozenset[str]) -> tuple[str, bool]:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        plain = _PLAIN_URL.fullmatch(url) and _PLAIN_HOST.fullmatch(host) and "@" not in parts.netloc
+        plain = _PLAIN_URL.fullmatch(url) and _PLAIN_NETLOC.fullmatch(parts.netloc)
         return host, bool(plain and parts.port != 0 and _may_see_token(parts, host, trusted_hosts))
     except ValueError:
         # The address itself is not quoted: it may hold a password.
@@ -207,9 +209,6 @@ def _may_see_token(parts: SplitResult, host: str, trusted_hosts: Collection[str]
     # Nothing leaves this machine, so TLS is not asked for.
     if is_loopback(f"//{parts.netloc}"):
         return parts.scheme in {"http", "https"}
-    if "[" in parts.netloc:
-        # Brackets hold an IPv6 address; Python 3.10 does not check that.
-        return False
     return parts.scheme == "https" and (
         is_google(parts.geturl()) or host in {name.lower() for name in trusted_hosts}
     )
