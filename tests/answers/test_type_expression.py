@@ -230,7 +230,12 @@ def test_what_names_no_type_is_an_error_of_one_line(text, capsys):
         ("Citty", "Did you mean City?"),
         ("list[Colur]", "Did you mean Colour?"),
         ("Litteral['a']", "Did you mean Literal?"),
-        ("zzzzzz", "Run the cell that defines it first."),
+        ("lsit[int]", "Did you mean list?"),
+        # A type of the user's that is a little like one of Python's: time, Pattern, OrderedDict.
+        *(
+            (name, "Run the cell that defines it first.")
+            for name in ("zzzzzz", "Sentiment", "Person", "Order")
+        ),
         ("number", "not a type"),
         *(
             (name, f"{name} cannot be used as an answer type. Use a pydantic model, a data class")

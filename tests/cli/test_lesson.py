@@ -98,12 +98,18 @@ def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
     assert "Colab and Binder are not in it; for them, build again with --github OWNER/REPOSITORY." in said
 
 
-@pytest.mark.parametrize("action", ["build", "check"])
-def test_the_help_says_what_it_does_and_how_it_ends(action, capsys):
+@pytest.mark.parametrize(
+    ("action", "what"),
+    [
+        ("build", "Make a folder for a computer, Colab, Binder and the browser alone."),
+        ("check", "List what must be recorded again, or must not be handed out."),
+    ],
+)
+def test_the_help_says_what_it_does_and_how_it_ends(action, what, capsys):
     with pytest.raises(SystemExit):
         main(["lesson", action, "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "The notebooks run from their recordings; nothing is sent." in said
+    assert f"{what} The notebooks run from their recordings; nothing is sent." in said
     assert "exit codes: 0 nothing to mend, 1 something keeps it from being handed out, 2 wrong usage" in said
     assert "a name, an e-mail address or a project that may be in it; repeatable" in said
 

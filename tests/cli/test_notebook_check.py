@@ -95,6 +95,20 @@ def test_what_only_the_journal_of_this_machine_has_is_not_recorded(claude_emulat
     assert len(claude_emulator.requests) == sent
 
 
+def test_the_questions_of_a_cell_that_are_alike_are_one_line(lesson, capsys):
+    """A table has as many as rows; each other outcome is a line of its own."""
+    several = (
+        f"{PYTHON}\nfor n in 'three', 'three', 'ten':\n    Claude().ask(f'Name {{n}} rivers of Norway.')"
+    )
+    write(lesson, LOAD, several)
+    assert main(["notebook", "check", str(lesson)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  cell 2: recorded, 3 questions",
+        "  cell 2: missing",
+        "  3 recorded, 1 missing, 0 stale",
+    ]
+
+
 def test_cells_with_the_same_source_are_told_apart(lesson, capsys):
     """Such as the hints of an exercise: each question is that of the cell that ran, also where one before asked nothing."""
     hint = "if ready:\n    %claude Name three rivers of Norway.\nready = True"

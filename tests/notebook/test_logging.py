@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from page_html import QUIET_HTML, Elements
 from shells import Page, interrupt_while_waiting
@@ -12,6 +14,7 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.logging import JournalFacts, Status, html, limits, plain
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 from vertex_claude_magic.transport.resources import ModelPlace
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 MODEL = "claude-sonnet-5-5"
 TABLE = "bq://my-project.claude_logs.requests"
@@ -42,16 +45,30 @@ def test_on_off_and_status_as_a_user_runs_them(shell):
         "samplingRate": 0.1,
         "bigqueryDestination": {"outputUri": TABLE},
     }
-    assert "Logging is on, as confirmed by Google." in shell.page.text
+    assert "Logging is on, as read back." in shell.page.text
     assert "10 % of calls to this model through this location" in shell.page.text
     shell.ok("%claude_logging status")
     assert "Google: on" in shell.page.text
     assert TABLE in shell.page.text
     shell.ok("%claude_logging off")
     assert config(shell)["loggingConfig"]["enabled"] is False
-    assert "Logging is off, as confirmed by Google." in shell.page.text
+    assert "Logging is off, as read back." in shell.page.text
     shell.ok("%claude_logging off")
     assert "Logging was already off." in shell.page.text
+
+
+@pytest.mark.parametrize(
+    "cell", [ON, "%claude_logging", "%claude_models haiku --check", "%claude_models --live"]
+)
+def test_what_the_emulator_of_the_demo_says_of_google_is_marked_as_its_own(shell, cell):
+    """Nobody takes the demo's logging, or its list of models, for those of a project."""
+    shell.ok(cell)
+    assert ANSWERED_BY_DEMO not in shell.page.text
+    shell.ok("%claude_demo")
+    shell.ok(cell)
+    assert ANSWERED_BY_DEMO in shell.page.text
+    assert ANSWERED_BY_DEMO in unescape(shell.page.outputs[0]["text/html"])
+    shell.ok("%claude_demo stop")
 
 
 @pytest.mark.parametrize("cell", [ON, "%claude_logging off", "%claude_logging status"])
@@ -279,9 +296,7 @@ def test_a_terminal_prints_what_is_waited_for(claude_emulator, monkeypatch, caps
     shell.run_line_magic("load_ext", "vertex_claude_magic")
     shell.run_cell(ON).raise_error()
     printed = capsys.readouterr().out
-    assert printed.index("reading the configuration …") < printed.index(
-        "Logging is on, as confirmed by Google."
-    )
+    assert printed.index("reading the configuration …") < printed.index("Logging is on, as read back.")
 
 
 def test_a_look_that_fails_leaves_no_page(shell):

@@ -682,6 +682,10 @@ def test_where_only_other_sums_are_limited_the_journal_is_the_users(under):
 
 
 def test_without_a_journal_a_limit_of_the_day_names_who_set_it(under):
+    """And the line that switches the journal on, which works as it stands there."""
     shell = under("[limits]\nmax_daily_cost = 1\n")
     shell.ok("%config ClaudeMagics.journal = 'off'")
-    assert shell.error("%%claude\nHi").cure == "Switch the journal on: claude-policy.toml sets a limit."
+    cure = shell.error("%%claude\nHi").cure
+    line, _, why = cure.removeprefix("Switch it on with ").partition(": ")
+    assert why == "claude-policy.toml sets a limit."
+    shell.ok(f"{line}\n%claude Hi")

@@ -462,7 +462,7 @@ def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
     claude = client(claude_emulator, journal="off")
     with pytest.raises(errors.CostLimitExceeded, match="the journal is off") as caught:
         claude.ask("Hello", max_daily_cost=1)
-    assert "journal" in caught.value.cure
+    assert caught.value.cure == 'Switch it on with journal="", or clear max_daily_cost.'
     (tmp_path / "j").write_text("Dear diary")
     with pytest.raises(errors.CostLimitExceeded, match="is not a journal"):
         client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)

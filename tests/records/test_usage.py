@@ -329,7 +329,7 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
 def test_a_journal_switched_off_by_a_setting_is_switched_on_by_the_line_that_is_said(shell):
     """As it stands there."""
     shell.ok('%config ClaudeMagics.journal = "off"\n%claude_usage')
-    (line,) = re.findall(r"Switch it on: (%config .*)$", shell.page.text, re.MULTILINE)
+    (line,) = re.findall(r"Switch it on with (%config .*)$", shell.page.text, re.MULTILINE)
     shell.ok(f"{line}\n%claude_usage")
     assert "off" not in shell.page.text.partition("Switch it off")[0]
 

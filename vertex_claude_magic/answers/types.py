@@ -179,7 +179,8 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
         )
     if hasattr(builtins, name):
         raise _no_type(name)
-    near = nearest(name, [*own_names(names), *_KNOWN, *typing.__all__])
+    # Closer than elsewhere: mostly a cell did not run, and many a type is a little like one of Python's.
+    near = nearest(name, [*own_names(names), *_KNOWN, *typing.__all__], cutoff=0.75)
     hint = f"Did you mean {quote(near, 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
         spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from importlib.util import find_spec
@@ -136,10 +137,12 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
         texts = []
         for path, run in found.items():
             lines = [quote(str(path))]
-            lines += [
+            # A table is a question for each row.
+            alike = Counter(
                 f"  cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}"
                 for each in run.questions
-            ]
+            )
+            lines += [line if count == 1 else f"{line}, {count:,} questions" for line, count in alike.items()]
             lines += [f"  cell {number} failed: {why}" for number, why in run.failed.items()]
             lines += [f"  {cure}" for cure in [tag_cure([run])] if cure]
             states = [each.state for each in run.questions]

@@ -233,7 +233,7 @@ class SessionRecords:
                 most, local=call.source in LOCAL, limit=limits.session, held=recorder.held
             )
             if limits.day is not None:
-                _begin_within(recorder, limits.day)
+                _begin_within(recorder, limits.day, target)
             return recorder  # noqa: TRY300 - also where stop is pressed at the end
         except errors.ClaudeError:
             recorder.budget.commit(recorder.held, 0.0)
@@ -294,7 +294,7 @@ class SessionRecords:
         )
 
 
-def _begin_within(recorder: CallRecorder, day_limit: float) -> None:
+def _begin_within(recorder: CallRecorder, day_limit: float, target: Target) -> None:
     """Add a call to the journal, if the limit of the day allows it.
 
     Raises:
@@ -304,7 +304,7 @@ def _begin_within(recorder: CallRecorder, day_limit: float) -> None:
         if recorder.sources.journal is not None:
             recorder.begin(day_limit=day_limit)
             return
-        why, cure = "the journal is off.", "Switch the journal on"
+        why, cure = "the journal is off.", target.journal_cure
     except errors.JournalError as error:
         why, cure = error.message, error.cure.removesuffix(".")
     from vertex_claude_magic.settings.limit_cures import spending_unknown

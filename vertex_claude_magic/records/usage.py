@@ -174,12 +174,8 @@ def usage_of(
     )
     journal = journal_of(target, stores)
     if journal is None:
-        place = target.origins["journal"]
-        on = 'Switch it on: %config ClaudeMagics.journal = ""'
-        cure = on if place == "setting" else f"Unset {place}."
-        return replace(
-            usage, problem=f"The journal is off, so only this session's own sums are known. {cure}"
-        )
+        why = "The journal is off, so only this session's own sums are known."
+        return replace(usage, problem=f"{why} {target.journal_cure}")
     state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=target.journal_days)
     rows: list[UsageRow] = []
     try:

@@ -66,8 +66,8 @@ def spending_unknown(why: str, cure: str, limit: float) -> CostLimitExceeded:
         cure: What makes it known, without a full stop; to clear the limit is added where the user can.
         limit: The limit in USD.
 
-    >>> spending_unknown("the journal is off.", "Switch the journal on", 5.0).cure
-    'Switch the journal on, or clear max_daily_cost.'
+    >>> spending_unknown("the journal is off.", "Unset VERTEX_CLAUDE_JOURNAL", 5.0).cure
+    'Unset VERTEX_CLAUDE_JOURNAL, or clear max_daily_cost.'
     """
     holder = present_policy().holder("max_daily_cost", limit)
     end = f": {holder} sets a limit." if holder else ", or clear max_daily_cost."

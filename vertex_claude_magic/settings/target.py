@@ -117,6 +117,14 @@ class Target(AskOptions):
         return f"replay is locked to only by {by}; only recorded answers are available here."
 
     @property
+    def journal_cure(self) -> str:
+        """How a journal that is off is switched on, without a full stop: where it was switched off."""
+        place = self.origins["journal"]
+        if place.isupper():
+            return spelled("Unset {}", place)
+        return spelled("Switch it on with {}", Spelling('%config ClaudeMagics.journal = ""', 'journal=""'))
+
+    @property
     def is_standalone(self) -> bool:
         """Whether the question is neither a turn of a conversation nor has tools."""
         return not (self.in_conversation or self.tools)

@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     build, check = (
         actions.add_parser(
             name, allow_abbrev=False, help=text, epilog=_STATUS,
-            description=f"{text.capitalize()}. The notebooks run from their recordings; nothing is sent.",
+            description=f"{text[:1].upper()}{text[1:]}. The notebooks run from their recordings; nothing is sent.",
         )
         for name, text in about.items()
     )  # fmt: skip

@@ -13,6 +13,7 @@ from vertex_claude_magic.notebook.pages import availability as pages
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +44,13 @@ def show_check(
     wanted = locations or (target.region,)
     check = AvailabilityCheck(session, target, locations=wanted, family=family, probe=probe)
     catalog, view = target.catalog, LivePage(host.shell)
+    notes = [ANSWERED_BY_DEMO] if session.demo else []
 
     def draw() -> None:
         grid = check.grid
-        view.draw(lambda: (pages.html(grid, catalog), pages.plain(grid, catalog)), done=not grid.going)
+        view.draw(
+            lambda: (pages.html(grid, catalog, notes), pages.plain(grid, catalog, notes)), done=not grid.going
+        )
 
     try:
         check.run(draw)
@@ -73,6 +77,7 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
         f"Google lists {found.listed} Anthropic models; our table is from {catalog.as_of}. The list does not "
         "show which models your project may call (use --check)."
     )
+    head += f" {ANSWERED_BY_DEMO}" if session.demo else ""
     lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
     groups = {
         "In Google's list, not in the table": lacking,

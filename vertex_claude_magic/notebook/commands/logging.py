@@ -18,6 +18,7 @@ from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.text import quote, without_home
 from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
@@ -90,11 +91,7 @@ def logging_status(
     outcome = ""
     if wanted is not None:
         state = "on" if wanted.enabled else "off"
-        outcome = (
-            f"Logging is {state}, as confirmed by Google."
-            if change.written
-            else f"Logging was already {state}."
-        )
+        outcome = f"Logging is {state}, as read back." if change.written else f"Logging was already {state}."
         if change.changed_meanwhile:
             names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
             outcome += f" Somebody else changed {names} at the same time; that change was left alone."
@@ -113,4 +110,5 @@ def logging_status(
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=outcome,
         journal=facts,
+        notes=(ANSWERED_BY_DEMO,) if host.session().demo else (),
     )

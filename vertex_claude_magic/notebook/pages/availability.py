@@ -15,6 +15,8 @@ from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row,
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.health.check import Grid
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.observed import Sighting
@@ -37,19 +39,19 @@ _LEGEND = {
 _INPUT_TOKENS = 10  # of the fixed text, at most
 
 
-def html(grid: Grid, catalog: Catalog) -> str:
-    """Return the grid as one HTML table."""
-    return _table(grid, catalog).html()
+def html(grid: Grid, catalog: Catalog, notes: Sequence[str] = ()) -> str:
+    """Return the grid as one HTML table, with the notes in its caption."""
+    return _table(grid, catalog, notes).html()
 
 
-def plain(grid: Grid, catalog: Catalog) -> str:
+def plain(grid: Grid, catalog: Catalog, notes: Sequence[str] = ()) -> str:
     """Return the grid as aligned text, and below it the reason of each state."""
     groups: dict[tuple[str, str], list[str]] = {}
     for cell in grid.cells.values():
         if cell.state != "usable" and cell.reason:
             place = f" in {cell.location}" if len(grid.locations) > 1 else ""
             groups.setdefault((cell.state, cell.reason), []).append(f"{_name(catalog, cell.model)}{place}")
-    lines = [_table(grid, catalog).plain()]
+    lines = [_table(grid, catalog, notes).plain()]
     for (state, reason), names in groups.items():
         lines.append(f"{_MARKS[state]} {state}: {quote(reason)}")
         lines += wrap(", ".join(names), 110, initial_indent="    ", subsequent_indent="    ")
@@ -65,7 +67,7 @@ def state_of(cell: Sighting) -> str:
     return f"{_MARKS[cell.state]} {cell.state}{star}"
 
 
-def _table(grid: Grid, catalog: Catalog) -> Table:
+def _table(grid: Grid, catalog: Catalog, notes: Sequence[str]) -> Table:
     rows = []
     for model in grid.models:
         found = [grid.cells[GridCell(model, place)] for place in grid.locations]
@@ -83,7 +85,7 @@ def _table(grid: Grid, catalog: Catalog) -> Table:
         columns=(Column("Model"), *map(Column, grid.locations)),
         rows=rows,
         caption=_caption(grid, catalog),
-        notes=[text for proof, text in _LEGEND.items() if proof in proofs],
+        notes=[*(text for proof, text in _LEGEND.items() if proof in proofs), *notes],
     )
 
 

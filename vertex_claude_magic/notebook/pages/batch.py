@@ -36,7 +36,7 @@ _LISTED_JOBS = 20
 
 
 def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
-    """Return a table of batches as they were when Google was last asked, as HTML and as text."""
+    """Return a table of batches as last reported, as HTML and as text."""
     if not batches:
         none = "The journal has no batches. %%claude_batch sends one."
         return f"<p>{literal(none)}</p>", none
@@ -67,7 +67,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
             )
         )
     columns = [column for column in _LISTED if several or column.head != "Jobs"]
-    caption = "Batches, as they were when Google was last asked."
+    caption = "Batches, as last reported."
     table = Table(columns=columns, rows=rows, caption=caption, notes=["%claude_batch NAME asks now."])
     return table.html(), table.plain()
 

@@ -48,6 +48,7 @@ class Status:
         others: Names of the other settings of the same configuration.
         outcome: What was done, if anything.
         journal: What the local journal keeps, None if there is none.
+        notes: What else to say below.
     """
 
     place: ModelPlace
@@ -57,6 +58,7 @@ class Status:
     others: tuple[str, ...] = ()
     outcome: str = ""
     journal: JournalFacts | None = None
+    notes: tuple[str, ...] = ()
 
 
 def html(status: Status) -> str:
@@ -126,6 +128,7 @@ def limits(status: Status) -> list[str]:
         "Rows contain prompts and answers in full. BigQuery has no location called global.",
         'A reported "on" proves little; only rows that arrive prove it.',
         "Anthropic recommends keeping at least 30 days of activity.",
+        *status.notes,
     ]
 
 
