@@ -14,7 +14,7 @@ from vertex_claude_magic.markdown.columns import cell_html, column_html, lines_a
 ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span", "code"}
 COLUMN = (
     "display: inline-table; table-layout: {}; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em; "
-    "overflow-wrap: break-word"
+    "margin-top: 0; overflow-wrap: break-word"
 )
 STYLES = {
     COLUMN.format("fixed"),

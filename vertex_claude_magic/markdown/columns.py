@@ -36,7 +36,8 @@ _SIGNS = "*_`[]!<>$\\~&|"
 # A long address is broken, so that it does not cover the column beside it; a table keeps its words, and gets room.
 _COLUMN = (
     "display: inline-table; table-layout: {}; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em; "
-    "overflow-wrap: break-word"
+    # The classic template of nbconvert gives every table but the first a margin.
+    "margin-top: 0; overflow-wrap: break-word"
 )
 _MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
