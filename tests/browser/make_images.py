@@ -66,8 +66,8 @@ class Picture:
     cells: int = 1
 
 
-def press(panel: Locator, name: str) -> None:
-    panel.get_by_role("button", name=name, exact=True).click()
+def press(panel: Locator, name: str, *, role: str = "button") -> None:
+    panel.get_by_role(role, name=name, exact=True).click()
 
 
 def show_all(page: LabPage, panel: Locator) -> None:
@@ -90,7 +90,7 @@ def compare(page: LabPage, panel: Locator) -> None:
 def count(page: LabPage, panel: Locator) -> None:
     """Open the tab of prices, and count a prompt."""
     show_all(page, panel)
-    press(panel, "Cost")
+    press(panel, "Cost", role="tab")
     panel.get_by_label("Count what", exact=True).fill("Why is the sky blue?")
     press(panel, "Count tokens")
     page.page.wait_for_function("() => /(\\d+) of \\1 models counted/.test(document.body.innerText)")
@@ -98,7 +98,7 @@ def count(page: LabPage, panel: Locator) -> None:
 
 def check(page: LabPage, panel: Locator) -> None:
     """Open the tab of the status, check, and read the logging."""
-    press(panel, "Status")
+    press(panel, "Status", role="tab")
     press(panel, "Check")
     panel.get_by_text("Checked.").first.wait_for()
     press(panel, "Read logging")

@@ -67,7 +67,7 @@ def test_an_edited_first_cell_and_restart_and_run_all(lesson, tmp_path):
         assert "stale" not in shown(lesson, 4)
         assert [("replayed" in shown(lesson, n)) for n in (2, 3)] == [free] * 2
     panel = lesson.page.locator(".jp-Cell").nth(5)
-    panel.get_by_role("button", name="Conversations", exact=True).click()
+    panel.get_by_role("tab", name="Conversations", exact=True).click()
     panel.get_by_text("%%claude -c penguins continues the latest one").wait_for()
     assert lesson.screenshot(tmp_path / "chats-again.png").stat().st_size > 10_000
     lesson.page.locator(".jp-Cell").nth(5).screenshot(path=str(tmp_path / "chats-panel.png"))

@@ -67,7 +67,8 @@ def anew(front):
 
 
 def button(front, name) -> Locator:
-    return views(front)[0].get_by_role("button", name=name, exact=True)
+    """A button, or the tab of that name."""
+    return views(front)[0].get_by_role("tab" if name in TABS else "button", name=name, exact=True)
 
 
 def views(front) -> list[Locator]:
@@ -388,6 +389,35 @@ def test_the_rows_are_one_stop_of_the_tab_key(front):
         page.keyboard.press("ArrowUp")
         eventually(front, "magics.model", "sonnet")
         front.wait_idle()
+
+
+def test_the_tabs_are_one_stop_of_the_tab_key(front):
+    """Arrows open the one beside, in a circle; what is open is said, and a screen reader has the name of its panel."""
+    panel, page = views(front)[0], front.page
+    button(front, "Settings").focus()
+    for key, title in (("ArrowRight", "Try"), ("ArrowLeft", "Settings"), ("ArrowLeft", "Status")):
+        page.keyboard.press(key)
+        chosen = panel.get_by_role("tab", name=title, exact=True, selected=True)
+        chosen.wait_for()
+        assert chosen.evaluate("element => element === document.activeElement")
+        assert panel.get_by_role("tab", selected=True).count() == 1
+        panel.get_by_role("tabpanel", name=title, exact=True).wait_for()
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.matches('[role=tab]')")
+    # Wherever it was opened, the one that is open is the stop.
+    button(front, "Try it").click()
+    panel.get_by_role("tab", name="Try", exact=True, selected=True).wait_for()
+    page.keyboard.press("Tab")
+    tab_to(page, button(front, "Try"), most=40)
+
+
+def test_a_screen_reader_hears_what_is_pressed_and_what_the_rows_are(front):
+    """By itself ipywidgets only colours a button that is down, and its radio buttons are no group."""
+    panel = views(front)[0]
+    for pressed in (False, True, False):
+        panel.get_by_role("button", name="Images", exact=True, pressed=pressed).click()
+    models = panel.get_by_role("radiogroup", name="Model", exact=True)
+    assert models.get_by_role("radio").count() > 10
 
 
 def test_tabs_work_by_keyboard_alone(front):

@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from vertex_claude_magic.markdown.columns import cell_html, column_html, lines_and_tables, table_html
 
 ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span", "code"}
+COLUMN = (
+    "display: inline-table; table-layout: {}; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em; "
+    "margin-top: 0; overflow-wrap: break-word"
+)
 STYLES = {
-    "display: inline-table; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em",
+    COLUMN.format("fixed"),
+    COLUMN.format("auto"),
     "text-align: left; vertical-align: top",
 }
 HOSTILE = {name: text for group in hostile.GROUPS for name, text in group.items()}
@@ -138,6 +143,14 @@ def test_the_lines_are_the_text_that_markdown_means(text, lines):
 def test_columns_share_the_width_of_the_page(of, share):
     """At most four are beside each other."""
     assert f"width: {share};" in column_html("haiku", "Four.", of=of)
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"), [("https://example.org/" + "long" * 30, "fixed"), ("| a |\n|---|\n| 1 |", "auto")]
+)
+def test_a_column_of_text_keeps_its_width_and_one_with_a_table_has_room_for_its_words(text, layout):
+    """What sticks out would cover the column beside it."""
+    assert f'<table style="{COLUMN.format(layout)}">' in column_html("haiku", text, of=2)
 
 
 def test_a_table_is_a_table_in_its_column():

@@ -240,6 +240,17 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
     assert entry.unfinished
 
 
+def test_a_draft_of_a_long_comparison_says_what_will_hold_it():
+    """A page that is loaded again meanwhile keeps that draft, and nothing that comes reaches it."""
+    page, now = Page(), [0.0]
+    column = ComparedColumn(ColumnQuestion("haiku", "Hi", resolve_target(AskOptions(model="haiku"))))
+    shell = SimpleNamespace(kernel=object(), user_ns={}, display_pub=page)
+    view = ColumnsView(shell, kept_in="replies", clock=lambda: now[0])
+    for now[0] in (1.0, 4.0):
+        view.draw([column])
+    assert ["in replies when complete" in str(each) for each in page.drawn] == [False, True]
+
+
 # Lines that are refused, and why.
 REFUSED = {
     "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1. Give -m haiku,sonnet, or --vary effort=low,high, for example.",

@@ -228,6 +228,15 @@ def test_the_help_page_is_short_and_names_the_long_one(shell, cell, capsys):
     assert all(f"{OPTIONS[name].long} " in page for name in MOST_USED)
 
 
+@pytest.mark.parametrize("cell", ["%%claude --help\n", "%%claude --help all\n", "%%claude_map --help\n"])
+def test_a_help_page_is_broken_between_words_and_has_no_marks_of_the_documentation(shell, cell):
+    """JupyterLab breaks the lines of outputs inside of words; two colons are for Sphinx."""
+    shell.ok(cell)
+    (page,) = [data["text/html"] for data in shell.page.outputs]
+    assert page.startswith('<pre style="margin: 0; font-size: 90%; word-break: normal; ')
+    assert "::" not in page
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_magic_shows_its_page_behind_help(shell, name, option):

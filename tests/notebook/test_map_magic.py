@@ -431,6 +431,18 @@ def test_the_page_is_one_output_that_does_not_grow_with_the_rows(shell, monkeypa
         assert element not in html
 
 
+def test_the_page_of_a_long_run_says_what_will_hold_the_table(shell):
+    """A page that is loaded again meanwhile keeps that draft, and nothing that comes reaches it."""
+    page, clock = Page(), Moved()
+    shell.ip.display_pub = page
+    view, line = TableRunView(shell.ip, kept_in="labels", clock=clock), "in labels when complete"
+    for clock.now in (1.0, 4.0):
+        view.draw(Progress(rows=2, answered=1, seconds=clock.now, allowed=16))
+    assert [line in str(each) for each in page.drawn] == [False, True]
+    view.finish(Progress(rows=2, answered=2, seconds=5.0), ())
+    assert line not in str(page.outputs)
+
+
 PROGRESS = Progress(
     rows=1000, answered=400, asked=307, earlier=100, failed={"BadRequest": 7}, input_tokens=9000, output_tokens=4000, cost=0.5,
     active=12, allowed=16, pause=7.2, seconds=60.0, paused=7.0, median=0.5,

@@ -33,7 +33,12 @@ _BLANKS = re.compile(r"^ +|(?<= ) +")
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
 _SIGNS = "*_`[]!<>$\\~&|"
 # On a wide page the columns share its width; where less than 16em would be left for each, the last ones go below.
-_COLUMN = "display: inline-table; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em"
+# A long address is broken, so that it does not cover the column beside it; a table keeps its words, and gets room.
+_COLUMN = (
+    "display: inline-table; table-layout: {}; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em; "
+    # The classic template of nbconvert gives every table but the first a margin.
+    "margin-top: 0; overflow-wrap: break-word"
+)
 _MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
 
@@ -51,10 +56,11 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     >>> column_html("haiku", "**Four.**", of=2).count("<td")
     1
     """
-    body = cell_html(text)
+    body, layout = cell_html(text), "fixed"
     if rendered:
         body = ""
         for of_tables, parts in groupby(lines_and_tables(text), lambda part: isinstance(part, list)):
+            layout = "auto" if of_tables else layout
             body += (
                 "".join(_table(rows[0], rows[1:]) for rows in cast("Iterator[list[list[str]]]", parts))
                 if of_tables
@@ -64,7 +70,7 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     rows = [*([body] if body else []), *map(cell_html, lines)]
     cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
-    style = _COLUMN.format(100 // min(of, _MOST_BESIDE) - 1)
+    style = _COLUMN.format(layout, 100 // min(of, _MOST_BESIDE) - 1)
     return f'<table style="{style}"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 

@@ -74,10 +74,12 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     quiet = parsed.shows("quiet")
     if not quiet:
         host.cells.check_may_draw("%%claude_compare", "Claude().compare(prompt)")
-    view = ColumnsView(host.shell, quiet=quiet)
     names, variable = host.shell.user_ns, parsed.name
     source = host.cells.source or ""
     whole = source if source.lstrip().startswith("%%claude_compare") else None
+    # The value of a cell that only asks is what its magic returns.
+    output = f"Out[{host.shell.displayhook.prompt_count}]" if whole is not None else ""
+    view = ColumnsView(host.shell, quiet=quiet, kept_in=variable or output)
     try:
         replies = comparison.run(lambda: view.draw(comparison.columns))
     except ClaudeInterrupt:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["full_page", "groups", "show_help"]
 
+# JupyterLab would break lines inside of words, and leave the letters less room.
+_LOOK = "margin: 0; font-size: 90%; word-break: normal; overflow-wrap: break-word"
 _EXAMPLES = """\
 %%claude ANSWER [options]        the prompt is in the lines below; ANSWER is the variable for the reply
 %claude [options] PROMPT         the prompt is the rest of the line
@@ -63,7 +65,9 @@ Interrupting the kernel stops an answer; the text that has arrived stays on the 
 def show_help(host: Host, name: str = "claude", *, whole: bool = False) -> None:
     """Show the help page of a magic; `whole` shows all options of `%%claude`."""
     text = full_page() if whole and name == "claude" else getdoc(getattr(type(host), name)) or ""
-    show_page(host.shell, f"<pre>{verbatim(text)}</pre>", text)
+    # The documentation's builder wants two colons where one is read.
+    text = text.replace("::\n", ":\n")
+    show_page(host.shell, f'<pre style="{_LOOK}">{verbatim(text)}</pre>', text)
 
 
 def full_page() -> str:

@@ -40,7 +40,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
     quiet = parsed.shows("quiet")
     if not quiet:
         host.cells.check_may_draw(_WRITTEN, "Claude().map(table, prompt)")
-    view = TableRunView(host.shell, quiet=quiet)
+    view = TableRunView(host.shell, quiet=quiet, kept_in=parsed.name or "")
     asked = read_table_cell(host, parsed, table, cell, _WRITTEN)
     questions = questions_of(
         session,

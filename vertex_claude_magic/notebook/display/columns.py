@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.columns import column_html, table_html
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.notebook.display.footer import details, replayed, warnings
+from vertex_claude_magic.notebook.display.footer import details, replayed, warnings, when_complete
 from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
@@ -33,15 +33,22 @@ class ColumnsView:
     Args:
         shell: The IPython shell.
         quiet: Whether nothing is shown.
+        kept_in: What will hold the replies, such as their variable; empty where nothing does.
         clock: Seconds that never run backwards.
     """
 
     def __init__(
-        self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        shell: Shell,
+        *,
+        quiet: bool = False,
+        kept_in: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prints, live, self._output = Surface.of(shell, clock)
         self._quiet = quiet
         self._live = live and not quiet
+        self._kept_in = kept_in
         self._clock = clock
         self._started = clock()
 
@@ -72,16 +79,19 @@ class ColumnsView:
     def _draft(self, columns: Sequence[ComparedColumn]) -> dict[str, str]:
         # An ampersand and a blank take several bytes as HTML.
         most = _DRAFT_BYTES // max(1, len(columns)) // 2
-        seconds = int(self._clock() - self._started)
+        seconds = self._clock() - self._started
         html, plain = [], []
         for column in columns:
-            state = _failure(column) or ("" if column.over else column.waits or f"… {seconds} s")
+            state = _failure(column) or ("" if column.over else column.waits or f"… {int(seconds)} s")
             # What is before the end of a text that grows is shown when it is whole.
             tail = column.text if len(column.text) <= most else f"…{column.text[-most:]}"
             html.append(
                 column_html(column.label, tail, [state] if state else [], of=len(columns), rendered=False)
             )
             plain.append(f"{column.label}: {len(column.text):,} characters {state}".rstrip())
+        if line := when_complete(self._kept_in, seconds):
+            html.append(table_html([], [[line]]))
+            plain.append(line)
         return {"text/html": "".join(html), "text/plain": safe_plain("\n".join(plain))}
 
 

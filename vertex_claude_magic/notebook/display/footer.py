@@ -46,6 +46,9 @@ _CURES = {
 _PLAIN = frozenset(" .,:;-/()%+=?\"'")
 _ENDS = frozenset({"end_turn", "stop_sequence"})
 
+# Seconds after which a draft says what will hold all of it.
+LONG = 3.0
+
 
 def waiting(label: str, status: str = "", seconds: int = 0, kept_in: str = "") -> str:
     """Return the line that shows that an answer is on its way.
@@ -65,9 +68,21 @@ def waiting(label: str, status: str = "", seconds: int = 0, kept_in: str = "") -
         label,
         status,
         f"{seconds} s" if seconds else "",
-        f"in {kept_in} when complete" if kept_in else "",
+        when_complete(kept_in),
     ]
     return "◌ " + " · ".join([part for part in parts if part])
+
+
+def when_complete(kept_in: str, seconds: float = LONG) -> str:
+    """Return what a draft says of the variable that will hold all of it; nothing in the first seconds.
+
+    A page that is closed or loaded again keeps the last draft that was saved, and front ends drop what comes for it
+    (JupyterLab 4.6.6); few do so before.
+
+    >>> when_complete("labels", 3.5), when_complete("labels", 1.0)
+    ('in labels when complete', '')
+    """
+    return f"in {kept_in} when complete" if kept_in and seconds >= LONG else ""
 
 
 class Repeated(str):

@@ -46,9 +46,6 @@ _RATE = 2_000
 _GROWING_RATE = 48_000
 _STEPS = 12
 _THINKING_LINES = 6
-# Seconds after which a draft says what will hold the answer. A page that is closed or loaded again keeps the last draft
-# that was saved, and front ends drop what comes for it (JupyterLab 4.6.6); few do so before.
-_LONG = 3.0
 _THINKING_CHARACTERS = 500
 # A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
 _DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
@@ -322,7 +319,7 @@ class LiveAnswer:
         )
 
     def _waiting_line(self, status: str = "", *, seconds: int = 0) -> str:
-        kept_in = self._kept_in if self._clock() - self._started >= _LONG else ""
+        kept_in = self._kept_in if self._clock() - self._started >= around.LONG else ""
         return around.waiting(self._label, status, seconds, kept_in)
 
     def _thinking_tail(self) -> str:

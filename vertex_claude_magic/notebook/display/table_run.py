@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.notebook.display.footer import when_complete
 from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.tables.progress import Bar, Progress
@@ -26,13 +27,20 @@ class TableRunView:
     Args:
         shell: The IPython shell.
         quiet: Whether nothing is shown.
+        kept_in: The variable that will hold the table.
         clock: Seconds that never run backwards.
     """
 
     def __init__(
-        self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        shell: Shell,
+        *,
+        quiet: bool = False,
+        kept_in: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._quiet = quiet
+        self._kept_in = kept_in
         self._terminal, self._live, self._output = Surface.of(shell, clock)
         self._bar = Bar(sys.stderr) if self._terminal else None
 
@@ -48,7 +56,7 @@ class TableRunView:
         if self._bar is not None:
             self._bar(progress)
         elif self._live and self._output.is_due():
-            line = progress.line()
+            line = " · ".join(filter(None, [progress.line(), when_complete(self._kept_in, progress.seconds)]))
             full = round(_CELLS * progress.done / max(progress.rows, 1))
             self._show(
                 f'<div><progress value="{progress.done}" max="{max(progress.rows, 1)}"></progress><br>'

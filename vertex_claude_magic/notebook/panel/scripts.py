@@ -48,6 +48,9 @@ const mark = () => {
     radio.style.height = radio.parentElement.style.lineHeight = '24px';
     radio.parentElement.style.display = 'flex';
     radio.style.order = '-1';
+    const list = radio.closest('.widget-radio-box');
+    list.role = 'radiogroup';
+    list.ariaLabel = 'Model';
   });
   // Where a row has two lines, its icon is below its box, under the list of boxes.
   panel.querySelectorAll('.{rows} .widget-checkbox').forEach(box => {
@@ -95,8 +98,31 @@ const settle = () => {
 };
 settle();
 new MutationObserver(settle).observe(panel, {childList: true, subtree: true});"""
+# ipywidgets only colours a button that is down. The tabs are one stop of the Tab key, and arrows open the one beside.
+_TABS = """
+const tabs = () => [...panel.querySelectorAll('.widget-toggle-buttons button')];
+const tell = () => panel.querySelectorAll('.widget-toggle-button').forEach(button => {
+  const down = button.classList.contains('mod-active'), row = button.closest('.widget-toggle-buttons');
+  button[row ? 'ariaSelected' : 'ariaPressed'] = down;
+  if (!row) return;
+  const below = row.nextElementSibling;
+  [button.role, button.parentElement.role, below.role] = ['tab', 'tablist', 'tabpanel'];
+  button.tabIndex = down ? 0 : -1;
+  if (down) below.ariaLabel = button.textContent.trim();
+});
+panel.addEventListener('keydown', event => {
+  const all = tabs(), at = all.indexOf(event.target);
+  const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+  if (at < 0 || !step) return;
+  event.preventDefault();
+  const next = all[(at + step + all.length) % all.length];
+  next.focus();
+  next.click();
+});
+tell();
+new MutationObserver(tell).observe(panel, {childList: true, subtree: true, attributeFilter: ['class']});"""
 
-_EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _ROWS, _COPY, _ROVE))
+_EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _ROWS, _COPY, _ROVE, _TABS))
 _BEGIN = """
 const begin = () => document.querySelectorAll('.{panel}').forEach(panel => {
   if (panel.dataset.vertexClaude || !panel.querySelector('.{rows}')) return;
@@ -120,8 +146,8 @@ class Scripts:
         self.widget = output
         # Once a panel, and again when a view that is being made has come.
         code = _BEGIN.replace("{each}", _EACH).replace("{panel}", panel).replace("{rows}", rows)
-        # Without the indentation, because a notebook saves it.
-        code = re.sub(r"\s*\n\s*", "\n", code)
+        # Without indentation and comments, because a notebook saves it.
+        code = re.sub(r"\s*\n\s*(?://.*\n\s*)?", "\n", code)
         self._always = (_script(code),)
         self.widget.outputs = self._always
 
