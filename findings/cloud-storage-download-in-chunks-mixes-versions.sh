@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# google-cloud-storage 3.17.1: if an object is replaced while it is downloaded in chunks, the download is the beginning of
-# the old content and the end of the new, without an error.
+# google-cloud-storage 3.17.1: if an object is replaced while it is downloaded in chunks, the download is the beginning
+# of the old content and the end of the new, without an error.
 #
 # Expected: the content is that of one version. The docstring of `download_to_file` says only that with a `chunk_size`
 # each request downloads so many bytes. The change that made downloads resume after a lost connection asks for the

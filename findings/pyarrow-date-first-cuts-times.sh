@@ -3,8 +3,8 @@
 # day on the way into Arrow, and so in the Parquet file that `to_parquet` writes, without an error.
 #
 # Expected: the time stays, or an error. The documentation of `pyarrow.array` says that the type is inferred from the
-# data, and of `safe`, which is True if nothing else is said, that it checks for unsafe conversions. Of whole numbers and
-# fractions, in either order, the inferred type holds both. DuckDB makes date-times of the same column.
+# data, and of `safe`, which is True if nothing else is said, that it checks for unsafe conversions. Of whole numbers
+# and fractions the inferred type holds both. DuckDB makes date-times of the same column.
 #
 # Happens: the type becomes `date32`, and 1 July, 10:30, is 1 July. If a date-time comes first, the same values are an
 # ArrowTypeError, so whether it is noticed depends on which row is the first. Missing values before it change nothing.
