@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# anthropic 2.14.0 with pydantic 2.14.4: an answer with `output_format` that was cut off at `max_tokens`, or refused, is a
-# validation error of pydantic, and the message with its text, its stop reason and its usage is lost.
+# anthropic 2.14.0 with pydantic 2.14.4: an answer with `output_format` that was cut off at `max_tokens`, or refused,
+# is a validation error of pydantic, and the message with its text, its stop reason and its usage is lost.
 #
-# Expected: the message, with `stop_reason` "max_tokens" or "refusal" and without data. The page "Structured outputs" of
-# the API says of both that the status is 200, the tokens are billed and the text may not match the schema, and to look
-# at `stop_reason`. `parsed_output` of a message may be None by its type.
+# Expected: the message, with `stop_reason` "max_tokens" or "refusal" and without data. The page "Structured outputs"
+# of the API says of both that the status is 200, the tokens are billed and the text may not match the schema, and to
+# look at `stop_reason`. `parsed_output` of a message may be None by its type.
 #
 # Happens: `messages.parse` reads the text as JSON before it returns, whatever the stop reason is. The error says that
-# JSON ends in column 19, or that an ident was expected, and holds no message: neither the reason, nor the text that was
-# paid for, nor what it cost. `messages.stream` raises at the end of the block of text, before the event that has the
-# stop reason and the final usage has been read, so the snapshot that remains counts one output token of 4,000. The
-# asynchronous client does the same.
+# JSON ends in column 19, or that an ident was expected, and holds no message: neither the reason, nor the text that
+# was paid for, nor what it cost. `messages.stream` raises at the end of the block of text, before the event that has
+# the stop reason and the final usage has been read, so the snapshot that remains counts one output token of 4,000.
+# The asynchronous client does the same.
 #
-# Concerns: whoever extracts data from long documents. A retry with the same limit is paid again and cut off again, and
-# sums of the usage are too low. A way out is `messages.create` with a schema in `output_config`, and to validate
+# Concerns: whoever extracts data from long documents. A retry with the same limit is paid again and cut off again,
+# and sums of the usage are too low. A way out is `messages.create` with a schema in `output_config`, and to validate
 # the text if the stop reason is "end_turn".
 #
 # Known? Yes: https://github.com/anthropics/anthropic-sdk-python/pull/1850 (open when searched in 2026-11); not of the
