@@ -201,6 +201,41 @@ def test_a_docstring_of_arguments_alone_describes_them(arguments, more):
     assert documented(written) == ("", ["Its name.", "How many rows."])
 
 
+# Below the arguments stands a rule that the model has to know, in each style as its documentation has it.
+BELOW = {
+    "Google, a paragraph": (f"{ARGUMENTS['google']}\n\nNever of dates.", "Never of dates."),
+    "Google, a section": (
+        f"{ARGUMENTS['google']}\n\nNote:\n    Never of dates.\n\nReturns:\n    The mean.",
+        "Note:\n    Never of dates.",
+    ),
+    "Google, no line between": (f"{ARGUMENTS['google']}\nNote: Never of dates.", "Note: Never of dates."),
+    "Google, behind the result": (
+        f"{ARGUMENTS['google']}\n\nReturns:\n    The mean.\n\nNever of dates.\n\n    Or of names.",
+        "Never of dates.\n\n    Or of names.",
+    ),
+    "reST, a paragraph": (f"{ARGUMENTS['rest']}\n\nNever of dates.", "Never of dates."),
+    "reST, a directive": (
+        f"{ARGUMENTS['rest']}\n:returns: The mean.\n\n.. note:: Never of dates.",
+        ".. note:: Never of dates.",
+    ),
+    "numpy": (
+        f"{ARGUMENTS['numpy']}\n\nNotes\n-----\nNever of dates.\n\nWarnings\n--------\nNor of names.",
+        "Never of dates.\n\nNor of names.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "told"), BELOW.values(), ids=BELOW)
+def test_what_a_docstring_says_below_the_arguments_describes_the_tool(written, told):
+    """docstring_parser 0.18 drops it, or takes it for a part of the last argument."""
+    assert documented(f"Mean.\n\n{written}") == (f"Mean.\n\n{told}", ["Its name.", "How many rows."])
+
+
+def test_a_line_of_a_field_without_indentation_stays_with_its_argument():
+    fields = ":param column: Its\nname.\n:param n: How many rows."
+    assert documented(f"Mean.\n\n{fields}") == ("Mean.", ["Its\nname.", "How many rows."])
+
+
 def unit(unit: Unit = Unit.GRAM): ...
 def choice(kind: Literal["mean", "median"]): ...
 def union(when: dt.date | None = None): ...

@@ -33,8 +33,15 @@ __all__ = ["ArgumentsInvalid", "FunctionTool", "function_tool"]
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 # A role of reST where a line begins, such as :class:`Table`.
 _ROLE = re.compile(r"^(?=:[\w.+:-]+:`)", re.MULTILINE)
-# Arguments in the style of Google, without a line before them.
-_ARGUMENTS = re.compile(r"(?:Args|Arguments|Parameters|Params):\n")
+# Arguments in the style of Google.
+_ARGUMENTS = re.compile(r"^(?:Args|Arguments|Parameters|Params):[^\S\n]*\n", re.MULTILINE)
+# What else docstring_parser reads in this style, and a field of reST.
+_SECTION = re.compile(
+    r"(?:Args|Arguments|Parameters|Params|Raises|Except(?:ions)?|Attributes|Examples?|Returns|Yields):\s*"
+)
+_FIELD = re.compile(r":[^:]+:(?:\s.*)?")
+# Sections of numpy's style that are about the function and not about what goes in or comes out.
+_REMARKS = {"notes", "warnings"}
 # Hides from the parser that a line, or a docstring, begins here.
 _PAD = "\0"
 
@@ -150,6 +157,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     # An object with `__call__` is described there, unless only its class says something.
     documented = plain if inspect.isroutine(plain) else type(plain).__call__
     doc = parse(_parsable(inspect.getdoc(documented) or inspect.getdoc(plain) or ""))
+    remarks = [each.description for each in doc.meta if each.args[0] in _REMARKS]
     # A description may be of several: `x, y : float`.
     about = {
         each_name.strip().lstrip("*"): _unpadded(each.description)
@@ -180,7 +188,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
         ) from None
     return FunctionTool(
         name=own,
-        description=_unpadded(doc.description),
+        description="\n\n".join(filter(None, map(_unpadded, [doc.description, *remarks]))),
         schema=_untitled(schema),
         function=function,
         model=model,
@@ -192,7 +200,8 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
 def _parsable(text: str) -> str:
     """Return a docstring as docstring_parser reads it without a loss (0.18).
 
-    It takes a role for a field such as `:param x:`, and drops the text from there on.
+    It takes a role for a field such as `:param x:`, and drops the text from there on. Other text below the arguments it
+    drops too, or takes for a part of the last one.
     """
     text = _ROLE.sub(_PAD, text)
     if title := _ARGUMENTS.match(text):
@@ -200,7 +209,20 @@ def _parsable(text: str) -> str:
         # `inspect.getdoc` takes the first line for text, and the indentation of the arguments for that of the function.
         lines = lines if lines.startswith(" ") else textwrap.indent(lines, "    ")
         text = f"{_PAD}\n\n{title[0]}{lines}"
-    return text
+    # What is no section and no field goes above them.
+    google = _ARGUMENTS.search(text) is not None
+    begins = _SECTION if google else _FIELD
+    above, below = list[str](), list[str]()
+    part = above
+    for line in text.split("\n"):
+        if begins.fullmatch(line):
+            part = below
+        # A field of reST may go on at the margin, up to a blank line.
+        elif part is below and line[:1].strip() and (google or not below[-1].strip()):
+            part = above
+            above.append("")
+        part.append(line)
+    return "\n".join([*above, "", *below] if below else above)
 
 
 def _unpadded(text: str | None) -> str:
