@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recorded_reply import RecordedReply
     from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["RecordedAnswer", "ReplaySources"]
@@ -60,10 +61,12 @@ class ReplaySources(NamedTuple):
         return self.mode in {"auto", "only"}
 
     @property
-    def _journal(self) -> Journal | None:
-        """The journal, where an answer may come from it."""
+    def _stores(self) -> list[Store]:
+        """Where an answer may be, in the order in which it is looked for."""
         # What the journal of this machine knows would hide what the recording lacks on every other one.
-        return None if self.mode == "only" and self.recording is not None else self.journal
+        recording_alone = self.mode == "only" and self.recording is not None
+        journal = None if recording_alone else self.journal
+        return [store for store in (self.recording, journal) if store is not None]
 
     def look(self, request: Request, *, take: bool = False) -> RecordedAnswer | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
@@ -71,27 +74,22 @@ class ReplaySources(NamedTuple):
         Raises:
             JournalError: the recording cannot be read, or in the mode "only" the journal.
         """
-        if self.recording is not None:
-            stored = self.recording.find(request.digest, errors=self.errors, take=take)
-            if stored is not None:
-                return RecordedAnswer(stored, read_recorded_reply(stored.answer), in_recording=True)
-        journal = self._journal
-        if journal is None:
-            return None
         # A question to Google must not get the answer of an emulator as Claude's.
         local = self.mode == "only" or is_loopback(request.url)
-        try:
-            stored = journal.find(
-                request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
-            )
-            if stored is None:
-                return None
-            return RecordedAnswer(stored, read_recorded_reply(stored.answer), in_recording=False)
-        except JournalError as error:
-            if self.mode == "only":
-                raise
-            journal.tell(str(error))
-            return None
+        for store in self._stores:
+            try:
+                stored = store.find(
+                    request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
+                )
+                if stored is not None:
+                    recorded = read_recorded_reply(stored.answer)
+                    return RecordedAnswer(stored, recorded, in_recording=store is self.recording)
+            except JournalError as error:  # noqa: PERF203 - there are two at most
+                # A question can be sent without the journal of this machine, but a recording was named.
+                if self.mode == "only" or store is not self.journal:
+                    raise
+                self.journal.tell(str(error))
+        return None
 
     def counted(self, request: Request) -> int | None:
         """Return the input tokens of a request if the recording knows them, None if they may be asked for.
@@ -157,16 +155,10 @@ class ReplaySources(NamedTuple):
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
         from vertex_claude_magic.records.recording.difference import differences, nearest
 
-        searched: list[str] = []
-        records: list[StoredCall] = []
-        if self.recording is not None:
-            searched.append(f"in {quote_path(self.recording.named)}")
-            records += self.recording.all()
-        if self._journal is not None:
-            searched.append("in the journal")
-            records += self._journal.recent()
-        stored = nearest(request.canonical, records)
+        stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
         if stored is None:
+            searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
+            searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
             return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=self.cure)
         parts = differences(request.canonical, stored.canonical)

@@ -148,7 +148,7 @@ _ROWS = (
                help="mark system prompt, tools and attachments for the prompt cache"),
         Option("literal", "flag", places=_QUESTION, help="send the prompt unchanged, {{ }} included"),
         Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
-               help="also send the last N cells that ran: source, text output, error"),
+               fields=("messages",), help="also send the last N cells that ran: source, text output, error"),
         Option("prompt", places=_LINE, value="NAME", candidates="prompts",
                help="a saved prompt: prompts/NAME.md beside the notebook"),
         Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",

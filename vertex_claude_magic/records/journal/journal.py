@@ -336,20 +336,7 @@ class Journal:
         local: bool = True,
         take: bool = False,
     ) -> StoredCall | None:
-        """Return the answer to give again for a request, or None.
-
-        The answers of the last session that asked come in their order, and then from the first again.
-
-        Args:
-            key: The digest of the request.
-            former: Works out the digest under which versions before the chain have the request.
-            errors: Whether an error counts as an answer.
-            local: Whether answers of a server on this machine count.
-            take: Whether the next look-up gets the next answer.
-
-        Raises:
-            JournalError: the journal cannot be read.
-        """
+        """Return the answer to give again for a request, or None; as `Store.find`."""
         if not is_there(self.path):
             return None
         with self._lock:

@@ -86,16 +86,16 @@ class Recording:
         self._lock = threading.RLock()
         self._forget()
 
-    def find(self, key: str, *, errors: bool = False, take: bool = False) -> StoredCall | None:
-        """Return the answer to give again for a request, or None; those of a server on this machine count too.
-
-        The answers come in the order of the file, and then from the first again.
-
-        Args:
-            key: The digest of the request.
-            errors: Whether an error counts as an answer.
-            take: Whether the next look-up gets the next answer.
-        """
+    def find(
+        self,
+        key: str,
+        *,
+        former: Callable[[], str] | None = None,  # noqa: ARG002 - requests are read, and hashed as they are now
+        errors: bool = False,
+        local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
+        take: bool = False,
+    ) -> StoredCall | None:
+        """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
             found = [
@@ -111,6 +111,10 @@ class Recording:
         with self._lock:
             self._load()
             return [stored for records in self._records.values() for stored in records]
+
+    def recent(self) -> list[StoredCall]:
+        """Return all records; there are none that are too old."""
+        return self.all()
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
