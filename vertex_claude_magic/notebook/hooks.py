@@ -167,11 +167,11 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
 
     def markdown(reply: Reply) -> tuple[str, dict[str, Any]]:
         from vertex_claude_magic.markdown.sanitize import safe_markdown
-        from vertex_claude_magic.notebook.display.footer import answered_notes, ending
+        from vertex_claude_magic.notebook.display.footer import ending_without_cell
         from vertex_claude_magic.notebook.display.table_answer import shown_text
         from vertex_claude_magic.records.provenance import provenance, stamped
 
-        text = f"{safe_markdown(shown_text(reply))}\n\n{ending(reply, answered_notes(reply)).markdown}"
+        text = f"{safe_markdown(shown_text(reply))}\n\n{ending_without_cell(reply).markdown}"
         # As the shell shows it, whatever is set for plain text.
         plain = shell.display_formatter.formatters["text/plain"](reply)
         return text, stamped(provenance(reply), {"text/markdown": text, "text/plain": plain})
@@ -231,15 +231,13 @@ def _formatters(shell: InteractiveShell) -> tuple[BaseFormatter, BaseFormatter, 
 
 def _pretty(reply: Reply, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
     from vertex_claude_magic.markdown.sanitize import safe_plain
-    from vertex_claude_magic.notebook.display.footer import answered_notes, ending
+    from vertex_claude_magic.notebook.display.footer import ending_without_cell
     from vertex_claude_magic.notebook.display.table_answer import shown_text
 
     # Inside a list, a reply is one of many: there its fields say more than its text.
     alone = len(printer.stack) <= 1
     printer.text(
-        f"{safe_plain(shown_text(reply))}\n\n{ending(reply, answered_notes(reply)).plain}"
-        if alone
-        else repr(reply)
+        f"{safe_plain(shown_text(reply))}\n\n{ending_without_cell(reply).plain}" if alone else repr(reply)
     )
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Repeated",
-    "answered_notes",
     "details",
     "ending",
+    "ending_without_cell",
     "folded",
     "folded_thinking",
     "footer",
@@ -219,19 +219,6 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
     return (_line(line),)
 
 
-def answered_notes(reply: Reply) -> list[str]:
-    """Return who answered, where it was not Claude on Vertex AI; for a reply that is shown without its cell.
-
-    >>> from vertex_claude_magic.vertex.provenance import Lineage
-    >>> from vertex_claude_magic.vertex.reply import Reply
-    >>> answered_notes(Reply(lineage=Lineage(answered_by="emulator")))
-    ['Answered by the emulator, not by Claude.']
-    """
-    by = answerer_of(reply)
-    line = who_answered(by)
-    return [line] if line else []
-
-
 def ending(reply: Reply, notes: Sequence[str] = ()) -> OutputBody:
     """Return what stands below an answer: warnings, footer and notes.
 
@@ -246,6 +233,18 @@ def ending(reply: Reply, notes: Sequence[str] = ()) -> OutputBody:
     markdown = paragraphs(*warned, fold, small(*shown) if shown else "")
     lines = (*[f"⚠ {mark}" for mark in marks], line, *shown)
     return OutputBody(markdown=markdown, plain="\n".join(map(_line, lines)))
+
+
+def ending_without_cell(reply: Reply) -> OutputBody:
+    """Return what stands below an answer that is shown apart from its cell; it names who answered if not Claude.
+
+    >>> from vertex_claude_magic.vertex.provenance import Lineage
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> ending_without_cell(Reply(lineage=Lineage(answered_by="emulator"))).plain.splitlines()[-1]
+    'Answered by the emulator, not by Claude.'
+    """
+    line = who_answered(answerer_of(reply))
+    return ending(reply, [line] if line else [])
 
 
 def small(*lines: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_markdown
-from vertex_claude_magic.notebook.display.footer import answered_notes, ending
+from vertex_claude_magic.notebook.display.footer import ending_without_cell
 from vertex_claude_magic.notebook.display.live import with_sources
 from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.notebook.display.sources import sources
@@ -128,7 +128,7 @@ def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
             f"## Turn {turn.number}{_mark(turn)}",
             fenced(safe_plain(turn.prompt)),
             with_sources(whole, body).markdown,
-            ending(turn.reply, answered_notes(turn.reply)).markdown,
+            ending_without_cell(turn.reply).markdown,
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -151,7 +151,7 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
 
     parts = [f"<h1>{verbatim(name)}</h1>"]
     for turn in turns:
-        below = ending(turn.reply, answered_notes(turn.reply)).plain
+        below = ending_without_cell(turn.reply).plain
         parts += [
             f"<h2>Turn {turn.number}{_mark(turn)}</h2>",
             f"<pre>{verbatim(turn.prompt)}</pre>",
