@@ -199,17 +199,6 @@ def test_warnings_footer_and_notes_come_in_this_order():
     assert [line[:8] for line in lines] == ["⚠ Stoppe", "m · 0.0 ", "first no", "second n"]
 
 
-def test_a_model_has_the_name_that_the_table_of_the_user_gives_it(shell, tmp_path):
-    """The setting `models_file`; until then the name is that of the package."""
-    file = tmp_path / "models.json"
-    file.write_text('{"models": [{"id": "claude-haiku-5-5", "name": "Claude Haiku for Class 7"}]}')
-    shell.ok("%%claude -m haiku\nHi")
-    assert "Haiku 5.5 · " in shell.page.text
-    shell.ok(f"%config ClaudeMagics.models_file = {str(file)!r}")
-    shell.ok("%%claude -m haiku\nHi")
-    assert "Haiku for Class 7 · " in shell.page.text
-
-
 def test_the_waiting_line_says_what_for_and_how_long():
     """Seconds are left out before the first one is over."""
     assert waiting("m · global") == "◌ m · global"

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
 from vertex_claude_magic.notebook.python_calls import open_argument
 from vertex_claude_magic.prompts.scope import own_names
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
-from vertex_claude_magic.settings.target import present_catalog
 from vertex_claude_magic.text import on_line, with_home
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
@@ -338,9 +339,20 @@ def _files(word: str) -> list[Candidate]:
     ]
 
 
+def _catalog() -> Catalog:
+    """Return the model table that the settings name; that of the package where they cannot be used."""
+    from vertex_claude_magic.session.session import open_session
+
+    try:
+        return open_session().target().catalog
+    except ClaudeError:
+        # Tab is not the place for an error; the question says what is wrong.
+        return Catalog.load()
+
+
 def _models() -> list[Candidate]:
     """Aliases first, then ids; JupyterLab shows only the type beside a text, so the price is part of it."""
-    catalog = present_catalog()
+    catalog = _catalog()
     aliases = [alias for alias in catalog.families() if alias in catalog.aliases()]
     by_alias = {alias: catalog.newest(alias) for alias in aliases}
     by_alias |= {alias: catalog.find(alias) for alias in catalog.aliases() if alias not in by_alias}
@@ -379,13 +391,13 @@ _UNKNOWN = Command("")
 _WORDS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], list[Candidate]]] = {
     "chats": lambda _words, _names: _chats_on_line(),
     "families": lambda _words, _names: _typed(
-        "family", dict.fromkeys(model.family for model in present_catalog().models)
+        "family", dict.fromkeys(model.family for model in _catalog().models)
     ),
     "tables": _tables,
 }
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
-    "regions": lambda: _typed("region", present_catalog().locations()),
+    "regions": lambda: _typed("region", _catalog().locations()),
     "efforts": lambda: _typed("effort", allowed_efforts(None)),
     "chats": _chats,
     "thinking": lambda: _typed("thinking", (word for word in THINKING_TYPES if word != "budget")),

@@ -16,7 +16,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.prompts.secrets import check_headers
 from vertex_claude_magic.settings.environment import environment_notices, is_rehearsal, with_version
-from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
+from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, check_value, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted, refuse_word
 from vertex_claude_magic.settings.policy import OPEN
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.settings.policy import Policy
 
-__all__ = ["Target", "present_catalog", "resolve_target"]
+__all__ = ["Target", "resolve_target"]
 
 _NOTHING = MappingProxyType[str, Any]({})
 
@@ -279,14 +279,3 @@ def _under_policy(
         return target
     values["max_tokens"], origins["max_tokens"] = int(most), "policy"
     return Target(origins=origins, notices=notices, forbids=forbids, **values)
-
-
-def present_catalog() -> Catalog:
-    """Return the model table that the settings name now, for what offers or names models without a question.
-
-    Where the settings cannot be used, it is that of the package: the next question says what is wrong with them.
-    """
-    try:
-        return resolve_target(settings_of({})).catalog
-    except OptionError:
-        return Catalog.load()

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
 from vertex_claude_magic.notebook.display.segments import OutputBody, paragraphs
-from vertex_claude_magic.settings.target import present_catalog
 from vertex_claude_magic.text import on_line
 from vertex_claude_magic.vertex.provenance import who_answered
 from vertex_claude_magic.vertex.reply import answerer_of
@@ -103,7 +103,7 @@ def footer(reply: Reply) -> str:
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
     tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
-    row = present_catalog().find(reply.model) if reply.model else None
+    row = Catalog.load().find(reply.model) if reply.model else None
     place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
         replayed(reply),
