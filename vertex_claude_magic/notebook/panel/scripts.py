@@ -147,8 +147,8 @@ class Scripts:
         self.widget = output
         # Once a panel, and again when a view that is being made has come.
         code = _BEGIN.replace("{each}", _EACH).replace("{panel}", panel).replace("{rows}", rows)
-        # Without indentation and comments, because a notebook saves it.
-        code = re.sub(r"\s*\n\s*(?://.*\n\s*)?", "\n", code)
+        # Without indentation and comments, on few lines, because a notebook saves it.
+        code = re.sub(r"\s*\n\s*(?://.*\n\s*)?", "\n", code).replace(";\n", ";").replace("{\n", "{")
         self._always = (_script(code),)
         self.widget.outputs = self._always
 
