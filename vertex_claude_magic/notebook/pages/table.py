@@ -220,7 +220,11 @@ def span(element: Literal["code", "small", "strong"], text: str) -> Inline:
 _TABLES: dict[Look, tuple[str, str]] = {
     "page": ("", ""),
     "panel": (
-        ' rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0; line-height: 1.4"',
+        # Rules of the colour of the text would stand out.
+        (
+            ' rules="rows" cellpadding="3" style="width: 100%; border: gray; border-collapse: collapse; '
+            'margin: 0; line-height: 1.4"'
+        ),
         "text-align: left; overflow-wrap: anywhere",
     ),
     "facts": (' style="width: 100%; border-collapse: collapse; border: 0; margin: 4px 0 0 0"', ""),

@@ -62,8 +62,7 @@ const mark = () => {
     if (!button.textContent.trim()) button.setAttribute('aria-label', button.title);
   });
 };
-mark();
-new MutationObserver(mark).observe(panel, {childList: true, subtree: true});"""
+watch(mark);"""
 # The icon beside an id copies it, by click, Enter or Space; a check mark says so for a second.
 _COPY = """
 const copy = event => {
@@ -96,8 +95,7 @@ const settle = () => {
   if (all.length && all.filter(box => box.tabIndex === 0).length !== 1)
     rove(all.find(box => box === document.activeElement) || all[0]);
 };
-settle();
-new MutationObserver(settle).observe(panel, {childList: true, subtree: true});"""
+watch(settle);"""
 # ipywidgets only colours a button that is down. The tabs are one stop of the Tab key, and arrows open the one beside.
 _TABS = """
 const tabs = () => [...panel.querySelectorAll('.widget-toggle-buttons button')];
@@ -119,14 +117,17 @@ panel.addEventListener('keydown', event => {
   next.focus();
   next.click();
 });
-tell();
-new MutationObserver(tell).observe(panel, {childList: true, subtree: true, attributeFilter: ['class']});"""
+watch(tell, {attributeFilter: ['class']});"""
 
 _EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _ROWS, _COPY, _ROVE, _TABS))
 _BEGIN = """
 const begin = () => document.querySelectorAll('.{panel}').forEach(panel => {
   if (panel.dataset.vertexClaude || !panel.querySelector('.{rows}')) return;
   panel.dataset.vertexClaude = 'ready';
+  const watch = (act, more) => {
+    act();
+    new MutationObserver(act).observe(panel, {childList: true, subtree: true, ...more});
+  };
   {each}
 });
 begin();
@@ -146,8 +147,8 @@ class Scripts:
         self.widget = output
         # Once a panel, and again when a view that is being made has come.
         code = _BEGIN.replace("{each}", _EACH).replace("{panel}", panel).replace("{rows}", rows)
-        # Without indentation and comments, because a notebook saves it.
-        code = re.sub(r"\s*\n\s*(?://.*\n\s*)?", "\n", code)
+        # Without indentation and comments, on few lines, because a notebook saves it.
+        code = re.sub(r"\s*\n\s*(?://.*\n\s*)?", "\n", code).replace(";\n", ";").replace("{\n", "{")
         self._always = (_script(code),)
         self.widget.outputs = self._always
 

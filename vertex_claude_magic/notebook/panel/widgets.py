@@ -200,7 +200,9 @@ class WidgetFactory:
     ) -> W:
         if short and short not in self._short:
             flex = f"1 1 {short}px"
-            self._short[short] = Layout(width="auto", min_width="0", margin="0", flex=flex, max_width="100%")
+            # One that has a line of its own is not as wide as the panel.
+            most = f"{2 * short}px"
+            self._short[short] = Layout(width="auto", min_width="0", margin="0", flex=flex, max_width=most)
         shared = layout or self._short.get(short, self._field)
         style = {"description_width": "initial" if short else _LABELS}
         return self._make(kind, style, description=label, layout=shared, **traits)
