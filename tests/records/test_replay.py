@@ -25,6 +25,7 @@ from vertex_claude_magic.records.recorded_reply import (
     read_recorded_reply,
     recorded_reply,
 )
+from vertex_claude_magic.records.repeats import Asker, is_repeat, of_last_session
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions
@@ -343,6 +344,35 @@ def test_a_miss_where_nothing_is_recorded_says_where_was_looked(claude_emulator,
     ):
         with pytest.raises(errors.ReplayMiss, match=where):
             offline(replay="only", **options).ask("Hello")
+
+
+# Who got an answer, who gets another one, and whether both are given again: usually, and if the later one was to replace.
+FIRST = Asker("s", "c1", "1")
+REPEATS = [
+    (FIRST, FIRST, True, True),
+    (FIRST, Asker("s", "c1", "2"), False, False),
+    (FIRST, Asker("s", "c2", "1"), True, False),
+    (FIRST, Asker("later", "c1", "1"), False, False),
+    (FIRST, Asker("s"), True, False),
+    # Outside of a cell nobody knows which run asked.
+    (Asker("s"), Asker("s"), True, False),
+    (Asker("s"), Asker("later"), False, False),
+]
+
+
+@pytest.mark.parametrize(("earlier", "later", "stays", "stays_if_replaced"), REPEATS)
+def test_answers_of_one_run_and_of_two_cells_are_repeats(earlier, later, stays, stays_if_replaced):
+    """What a cell was answered when it ran before is replaced, and so is all of another session."""
+    assert is_repeat(earlier, later) is stays
+    assert is_repeat(earlier, later, replaces=True) is stays_if_replaced
+
+
+@pytest.mark.parametrize(
+    ("sessions", "given"), [("", ""), ("m", "A"), ("mt", "B"), ("mtm", "AC"), ("mmt", "C"), ("tmm", "BC")]
+)
+def test_the_answers_of_the_last_session_that_asked_are_given_again(sessions, given):
+    """All of them, in their order."""
+    assert of_last_session([*zip(sessions, "ABC", strict=False)]) == [*given]
 
 
 def test_a_cell_that_runs_again_gets_what_it_got_and_repeats_their_order(claude_emulator, tmp_path):

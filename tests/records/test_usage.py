@@ -150,6 +150,18 @@ def test_of_many_notebooks_the_dearest_are_shown_and_the_rest_is_summed():
     assert sum(each.cost for each in found) == sum(range(100))
 
 
+def test_the_dearest_come_first_by_the_most_that_they_may_have_cost():
+    """What broke off counts, and of what costs the same the one with more calls comes first, then the name."""
+    rows = [
+        row(notebook="b", calls=1, cost=1.0),
+        row(notebook="a", calls=1, cost=1.0),
+        row(notebook="many", calls=5, cost=1.0),
+        row(notebook="broken off", calls=1, cost=0.25, open_cost=1.0),
+    ]
+    assert [each.name for each in sums(rows, "notebook")] == ["broken off", "many", "a", "b"]
+    assert [each.name for each in sums(rows, "notebook", most=4)] == ["broken off", "many", "a", "b"]
+
+
 def test_what_this_machine_answered_stands_apart(history):
     """The emulator's 8 USD cost nothing, and are in no sum of what may be billed."""
     text = plain(ask_usage())

@@ -283,11 +283,13 @@ def test_an_id_that_resembles_no_other_is_sent_with_a_notice_that_names_none():
 def test_counting_keeps_what_counts_and_nothing_else():
     """The fields that the counting endpoint takes, the betas, and the bare model id in the body."""
     extra = {"tools": [], "tool_choice": {"type": "auto"}, "metadata": {"user_id": "u"}, "service_tier": "auto",
-             "context_management": {"edits": []}}  # fmt: skip
+             "context_management": {"edits": []}, "cache_control": {"type": "ephemeral"}, "compaction": {"type": "summarize"},
+             "mcp_servers": [], "speed": "fast", "output_config": {"effort": "low"}}  # fmt: skip
     request = build(system="s", thinking=2048, stop=["x"], temperature=0.5, beta=["b"], set=extra)
     count = build_count_request(request, CATALOG)
     assert set(count.body) == {"anthropic_version", "messages", "system", "tools", "tool_choice", "thinking",
-                               "context_management", "model"}  # fmt: skip
+                               "context_management", "cache_control", "compaction", "mcp_servers", "speed",
+                               "output_config", "model"}  # fmt: skip
     assert count.body["model"] == "claude-haiku-4-5"
     assert count.headers == request.headers
     assert count.url.endswith(
@@ -344,6 +346,7 @@ def test_a_request_in_its_own_project_is_not_built_again():
     assert in_project(request, "p") is request
     other = in_project(request, "q")
     assert (other.url, other.payload) == (request.url.replace("/p/", "/q/"), request.payload)
+    assert (other.project, in_project(other, "q")) == ("q", other)
 
 
 def test_a_table_of_the_users_own_also_holds_for_headers(claude_emulator, tmp_path):

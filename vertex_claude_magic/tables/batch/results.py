@@ -155,7 +155,7 @@ class Results:
             return None
         builder = ReplyBuilder()
         builder.add_message(message)
-        reply = builder.reply(region=self.location)
+        reply = builder.reply()
         usage = reply.usage
         price = None
         if self.model is not None and usage.counted:
@@ -184,7 +184,7 @@ def _message(response: Json) -> Mapping[str, Json] | None:
     if isinstance(response, str):
         # BigQuery has it as a text.
         try:
-            response = json.loads(response) if response else None
+            response = json.loads(response)
         except (ValueError, RecursionError):
             return None
     if isinstance(response, Mapping) and isinstance(response.get("content"), list):
