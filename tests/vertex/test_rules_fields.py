@@ -1,4 +1,4 @@
-"""Rules for tools, which reach the check from conversations and from Python code; never from `set`."""
+"""Rules for tools and speed, which reach the check from Python code that builds requests; never from `set`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ def search(version: str) -> dict[str, str]:
     return {"type": f"web_search_{version}", "name": "web_search"}
 
 
-def build(model: str, fields: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-    request = build_request(HELLO, RequestOptions(**options), model=model, project="p", region="global",
+def build(
+    model: str, fields: dict[str, Any] | None = None, *, region: str = "global", **options: Any
+) -> dict[str, Any]:
+    request = build_request(HELLO, RequestOptions(**options), model=model, project="p", region=region,
                             catalog=CATALOG, fields=fields)  # fmt: skip
     return dict(request.body)
 
@@ -44,6 +46,9 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         (OPUS, {"tools": [{"type": kind, "name": "x"}]}, kind, "Leave it out")
         for kind in ("web_fetch_20250910", "web_fetch_20260318", "code_execution_20250825", "advisor_20260301", "mcp_toolset")
     ],
+    (OPUS, {"speed": "fast"}, "no fast mode", "Leave speed out"),
+    (FABLE_51, {"speed": "fast"}, "no fast mode", "Leave speed out"),
+    ("claude-opus-4-8", {"speed": "fast"}, "no fast mode", "Leave speed out"),
 ]  # fmt: skip
 
 
@@ -62,18 +67,26 @@ def test_what_is_set_by_hand_or_forced_is_sent_as_it_stands(model, fields, how):
     assert {name: body[name] for name in fields} == fields
 
 
-TAKEN: list[tuple[str, dict[str, Any]]] = [
-    *[(model, {"tools": [TOOLSET]}) for model in (FABLE, OPUS, SONNET, HAIKU)],
-    ("claude-opus-4-8", {"tools": [SCREEN]}),
-    (FABLE_51, {"tools": [SCREEN, CUSTOM]}),
-    (OPUS, {"tools": [search("20250305")]}),
+TAKEN: list[tuple[str, dict[str, Any], str]] = [
+    *[(model, {"tools": [TOOLSET]}, "global") for model in (FABLE, OPUS, SONNET, HAIKU)],
+    ("claude-opus-4-8", {"tools": [SCREEN]}, "global"),
+    (FABLE_51, {"tools": [SCREEN, CUSTOM]}, "global"),
+    (OPUS, {"tools": [search("20250305")]}, "global"),
+    *[(FABLE, {"speed": "fast"}, place) for place in ("global", "us", "eu")],
+    (OPUS, {"speed": "standard"}, "global"),
 ]
 
 
-@pytest.mark.parametrize(("model", "fields"), TAKEN)
-def test_what_vertex_takes_goes_out(model, fields):
-    body = build(model, fields)
+@pytest.mark.parametrize(("model", "fields", "region"), TAKEN)
+def test_what_vertex_takes_goes_out(model, fields, region):
+    body = build(model, fields, region=region)
     assert {name: body[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize("region", ["us-east5", "europe-west1", "asia-southeast1"])
+def test_fast_mode_is_refused_where_it_is_not_served(region):
+    with pytest.raises(ModelRuleError, match=f"not served in {region}"):
+        build(FABLE, {"speed": "fast"}, region=region)
 
 
 BY_HAND: list[tuple[str, dict[str, Any]]] = [

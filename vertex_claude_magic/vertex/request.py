@@ -229,7 +229,7 @@ def build_request(
     body = _body(messages, options, fields or {}, row, anthropic_version)
     # What the table does not know has no rules, and is sent with a notice.
     if row is not None and not options.force:
-        check_rules(body, model=row, catalog=catalog, given=options.set)
+        check_rules(body, model=row, region=region, catalog=catalog, given=options.set)
     if stream:
         body["stream"] = True
     else:

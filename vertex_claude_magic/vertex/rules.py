@@ -38,6 +38,7 @@ def check_rules(
     model: Model,
     catalog: Catalog,
     given: Collection[str],
+    region: str = "global",
 ) -> None:
     """Check a request body against the table's rules for its model and for its `anthropic_version`.
 
@@ -46,6 +47,7 @@ def check_rules(
         model: The row of the table.
         catalog: The table; it also holds the rules of the API versions.
         given: Names of body fields that the user set by hand; those are never second-guessed.
+        region: The location that the body would be sent to.
 
     Raises:
         ModelRuleError: the service would refuse the request.
@@ -55,8 +57,9 @@ def check_rules(
         _fields(checked, model, str(body.get("anthropic_version")), catalog),
         _effort(checked, model),
         _thinking(checked, body, model),
-        _messages(checked, model),
+        _messages(checked, body, model),
         _tools(checked, model, catalog),
+        _speed(checked, model, region, catalog),
     )
     for message, cure, name in broken:
         cure = spelled("{}, or add {} to send it anyway.", cure, flag("force"))  # noqa: PLW2901
@@ -146,14 +149,25 @@ def _budget(budget: int, max_tokens: Json, model: Model) -> _Broken:
         )
 
 
-def _messages(body: Mapping[str, Any], model: Model) -> _Broken:
-    last = (body.get("messages") or [{}])[-1]
+def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> _Broken:
+    last = (checked.get("messages") or [{}])[-1]
     content = last.get("content")
     # A turn that was paused ends with the call of a server tool; sending it back is not a prefill.
     end = content[-1] if isinstance(content, list) and content else {"type": "text"}
     begun = last.get("role") == "assistant" and isinstance(end, Mapping) and end.get("type") == "text"
     if begun and not model.rules.prefill:
         yield f"{model.name} does not support prefilled answers.", "End with a user message", ""
+    choice, thinking = checked.get("tool_choice"), body.get("thinking")
+    if not isinstance(choice, Mapping) or choice.get("type") not in {"any", "tool"}:
+        return
+    if not model.rules.forced_tool_choice:
+        yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto", ""
+    if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
+        yield (
+            "A forced tool and a thinking budget cannot be combined.",
+            spelled("Leave {} out", option("thinking")),
+            "thinking",
+        )
 
 
 def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> _Broken:
@@ -173,3 +187,13 @@ def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> _Broken:
                 f"Use {' or '.join(computer)}",
                 "",
             )
+
+
+def _speed(body: Mapping[str, Any], model: Model, region: str, catalog: Catalog) -> _Broken:
+    places = catalog.services["fast_mode"]["locations"]
+    if body.get("speed") != "fast":
+        return
+    if model.prices.fast_factor is None:
+        yield f"{model.name} has no fast mode on Vertex AI.", "Leave speed out", ""
+    elif region not in places:
+        yield f"Fast mode is not served in {region}.", spelled("Use {}", option("region", *places)), "region"
