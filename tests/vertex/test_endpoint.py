@@ -116,10 +116,8 @@ STRANGERS = [
     "https://xn--googleaps-p7a.com/v1",
     "https://[aiplatform.googleapis.com]/v1",
     "https://[::1",
-    "https://[::1].evil.example/v1",
-    "https://[::1]evil.example/v1",
-    "https://evil.example[::1]/v1",
-    "https://evil.example[::1].googleapis.com/v1",
+    "https://[::1]x/v1",
+    "https://x[::1]/v1",
     "ftp://aiplatform.googleapis.com/v1",
     "file:///etc/passwd",
     "//aiplatform.googleapis.com/v1",
@@ -266,8 +264,8 @@ def test_a_gateway_may_be_trusted_by_its_address():
         "https://10.0.0.2/v1",
         "https://[2001:db8::2]/v1",
         "http://[2001:db8::1]/v1",
-        "https://[2001:db8::1].evil.example/v1",
-        "https://evil.example[2001:db8::1]/v1",
+        "https://[2001:db8::1]x/v1",
+        "https://x[2001:db8::1]/v1",
     ):
         with pytest.raises(UntrustedHost):
             check_token_host(url, trusted)

@@ -31,7 +31,7 @@ __all__ = [
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens, or an
-# IPv6 address in brackets (most versions of Python let more stand beside those), without user name and trailing dot.
+# IPv6 address in brackets with nothing beside them, without user name and trailing dot.
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
 _PLAIN_NETLOC = re.compile(
     r"(?:[a-z0-9.-]*[a-z0-9-]|\[[0-9a-f.]*:[0-9a-f:.]*\])(?::[0-9]*)?", re.ASCII | re.IGNORECASE
