@@ -254,6 +254,24 @@ def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, wh
         ("complete", 1, "'complete' of an answer is not true or false."),
         ("usage", [], "'usage' of an answer is not an object."),
         ("error", "no", "'error' of an answer is not an object."),
+        ("model", None, "'model' of an answer is not a text."),
+        ("stop_details", [], "'stop_details' of an answer is not an object."),
+        ("pace", [[True, 1]], "'pace' of an answer is not lists of whole numbers."),
+        ("pace", [[0, 10**9 + 1]], "'pace' of an answer is not lists of whole numbers."),
+        ("seconds", True, "'seconds' of an answer is not a number of seconds."),
+        ("seconds", "1", "'seconds' of an answer is not a number of seconds."),
+        (
+            "first_token_seconds",
+            24 * 3600 + 1,
+            "'first_token_seconds' of an answer is not a number of seconds.",
+        ),
+        ("content", {}, "'content' of an answer is not a list of at most 10,000 objects."),
+        (
+            "content",
+            [{"type": "thinking", "thinking": 5}],
+            "is not a list of blocks whose thinking is a text.",
+        ),
+        ("tool_results", ["x"], "'tool_results' of an answer is not a list of objects with a type."),
     ],
 )
 def test_a_field_of_a_wrong_kind_is_told_its_kind(path, field, value, said):

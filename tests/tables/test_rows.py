@@ -46,12 +46,26 @@ class Mood(Enum):
     GOOD = "good"
 
 
+def levels(depth: int) -> list:
+    """An empty list inside of so many others."""
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 VALUES = (
     (None, None),
     (float("nan"), None),
     (pd.NA, None),
     (pd.NaT, None),
     (np.datetime64("NaT"), None),
+    (np.datetime64("2026-01-31T12:00:00.000000001"), "2026-01-31T12:00:00.000000001"),
+    (np.timedelta64(90, "s"), "90 seconds"),
+    (np.array([["2026-01-31"], ["NaT"]], dtype="datetime64[D]"), [["2026-01-31"], [None]]),
+    (np.array([90, "NaT"], dtype="timedelta64[s]"), ["90 seconds", None]),
+    (np.array("NaT", dtype="datetime64[s]"), None),
+    (pd.DatetimeIndex(["2026-01-31 12:00", None]), ["2026-01-31T12:00:00", None]),
     (float("inf"), "inf"),
     (np.int64(3), 3),
     (np.float32(0.5), 0.5),
@@ -74,6 +88,7 @@ VALUES = (
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (pd.Interval(0, 1), "(0, 1]"),
     (10**400, 10**400),
+    (levels(40), levels(40)),
 )
 
 
@@ -95,8 +110,20 @@ def test_a_value_has_one_form_in_json(value, wanted):
         Path("/home/ada/a.png"),
         PurePath("a.txt"),
         {"a": [Path("a")]},
+        levels(41),
+        levels(10_000),
     ],
-    ids=["bytes", "bytearray", "object", "nested", "path", "relative path", "nested path"],
+    ids=[
+        "bytes",
+        "bytearray",
+        "object",
+        "nested",
+        "path",
+        "relative path",
+        "nested path",
+        "too deep",
+        "without end",
+    ],
 )
 def test_a_value_without_a_form_is_refused_by_column(value):
     """It is the error of its row, with a cure."""

@@ -92,14 +92,17 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         return in_order(parts, len(parts)) if isinstance(value, AbstractSet) else parts
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         # Arrays and scalars of numpy and of what is like it.
-        if code := float_code(value.dtype):
-            several = getattr(value, "ndim", 0)
-            return [inner(each) for each in value] if several else inner(shortest_float(value.item(), code))
-        if getattr(value.dtype, "kind", "") not in {"m", "M"}:
+        code, several = float_code(value.dtype), getattr(value, "ndim", 0)
+        is_time = getattr(value.dtype, "kind", "") in {"m", "M"}
+        if several and (code or is_time):
+            return [inner(each) for each in value]
+        if code:
+            return inner(shortest_float(value.item(), code))
+        if not is_time:
             return inner(value.tolist())
-        # As texts, because times in nanoseconds would become plain numbers.
-        texts = value.astype(str).tolist()
-        return None if texts == "NaT" else inner(texts)
+        # As a text, because a time in nanoseconds would become a plain number.
+        text = value.astype(str).tolist()
+        return None if text == "NaT" else inner(text)
     return inner(value.value) if isinstance(value, Enum) else _scalar(value, where)
 
 
