@@ -257,6 +257,8 @@ def test_all_options_are_on_a_page_of_their_own(shell, cell):
     assert sorted(listed) == sorted({row.long for row in LINE_OPTIONS.values()})
     assert "Cost and re-runs" in shell.page.text
     assert "{{ name }}" in shell.page.text
+    # What a cell of JupyterLab shows in one line on a page of 1,000 pixels.
+    assert max(map(len, shell.page.text.splitlines())) <= 108
     assert not shell.emulator.requests
 
 
