@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import chromium
 from lab import CHROMIUM_FLAGS, LabPage, NotebookPage, write_notebook
-from tools import axe_problems, places, ring, tab_to, too_wide
+from tools import axe_problems, places, ring, ring_contrast, tab_to, too_wide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -373,6 +373,19 @@ def test_every_control_is_reached_and_worked_by_keyboard_alone(front):
     button(front, "Try it").focus()
     page.keyboard.press("Enter")
     tab_to(page, field(front, "Prompt"), most=60)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_ring_around_what_has_the_focus_stands_out(front, theme):
+    """At least 3 to 1 (WCAG 2.2, 1.4.11), around a button, a list and a field."""
+    front.theme(theme)
+    try:
+        button(front, "Try it").focus()
+        for control in (button(front, "Copy line"), field(front, "Region"), field(front, "Find")):
+            tab_to(front.page, control)
+            assert ring_contrast(control) >= 3
+    finally:
+        front.theme("JupyterLab Light")
 
 
 def test_the_rows_are_one_stop_of_the_tab_key(front):

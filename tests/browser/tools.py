@@ -46,6 +46,26 @@ def ring(element: Locator) -> Any:
     )
 
 
+def ring_contrast(element: Locator) -> float:
+    """How much the ring around an element that has the focus stands out from the page, by WCAG 2.2."""
+    return element.evaluate(
+        """element => {
+            const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+            const light = colour => rgb(colour).map(each => each / 255).map(
+                each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4
+            ).reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
+            const style = getComputedStyle(element);
+            const page = getComputedStyle(element.closest('.jp-Notebook')).getPropertyValue('--jp-layout-color0');
+            const probe = document.body.appendChild(document.createElement('i'));
+            probe.style.color = page;
+            const ring = light(style.outlineStyle === 'none' ? style.borderColor : style.outlineColor);
+            const around = light(getComputedStyle(probe).color);
+            probe.remove();
+            return (Math.max(ring, around) + 0.05) / (Math.min(ring, around) + 0.05);
+        }"""
+    )
+
+
 def too_wide(page: Page, selector: str, width: int) -> list[str]:
     """Elements that stick out when the panel gets so many pixels."""
     return list(

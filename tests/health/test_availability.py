@@ -314,6 +314,8 @@ def test_the_grid_reads_well_with_and_without_html():
     assert "\x1b" not in page + text
     assert "<img" not in page
     assert max(map(len, text.splitlines())) <= 170
+    # Beside long reasons the name of a model would be broken at its blank.
+    assert page.count("white-space: nowrap") >= len(grid.models)
 
 
 def test_a_probe_says_what_it_costs(shell):

@@ -257,6 +257,8 @@ def test_all_options_are_on_a_page_of_their_own(shell, cell):
     assert sorted(listed) == sorted({row.long for row in LINE_OPTIONS.values()})
     assert "Cost and re-runs" in shell.page.text
     assert "{{ name }}" in shell.page.text
+    # What a cell of JupyterLab shows in one line on a page of 1,000 pixels.
+    assert max(map(len, shell.page.text.splitlines())) <= 108
     assert not shell.emulator.requests
 
 
@@ -586,16 +588,17 @@ def test_a_prompt_on_the_line_of_a_cell_magic_is_led_to_the_line_magic(shell, ce
     ("cell", "kept_in"),
     [
         ("%%claude answer\nhi", "answer"), ("%%claude\nhi", "Out[{}]"), ("%%claude answer --as int\nhi", "answer"),
+        ("%%claude_compare both -m haiku,sonnet\nhi", "both"), ("%%claude_compare -m haiku,sonnet\nhi", "Out[{}]"),
         ("%claude hi", ""), ("a = %claude hi", ""),
     ],
 )  # fmt: skip
 def test_a_draft_names_what_will_hold_the_answer(shell, monkeypatch, cell, kept_in):
     """The variable, or the output of a cell that only asks; of a line nobody knows where its value goes."""
     monkeypatch.setattr("vertex_claude_magic.notebook.display.footer.LONG", 0)
-    shell.emulator.answer("1")
+    shell.emulator.answer("1", "1")
     kept_in = kept_in.format(shell.ip.execution_count)
     reply = shell.ok(cell)
-    line = f" · in {kept_in} when complete"
+    line = f"in {kept_in} when complete"
     assert (line in shell.page.drawn[0]) if kept_in else ("when complete" not in "".join(shell.page.drawn))
     assert "when complete" not in shell.page.text
     if kept_in:

@@ -443,6 +443,13 @@ def test_the_page_of_a_long_run_says_what_will_hold_the_table(shell):
     assert line not in str(page.outputs)
 
 
+def test_a_run_names_its_variable(shell, monkeypatch):
+    """As soon as it has lasted long enough."""
+    monkeypatch.setattr("vertex_claude_magic.notebook.display.footer.LONG", 0)
+    shell.ok("%%claude_map labels reviews" + PROMPT)
+    assert "in labels when complete" in str(shell.page.drawn)
+
+
 PROGRESS = Progress(
     rows=1000, answered=400, asked=307, earlier=100, failed={"BadRequest": 7}, input_tokens=9000, output_tokens=4000, cost=0.5,
     active=12, allowed=16, pause=7.2, seconds=60.0, paused=7.0, median=0.5,

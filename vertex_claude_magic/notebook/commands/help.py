@@ -26,12 +26,13 @@ _EXAMPLES = """\
 {options}
 
 The prompt
-  {{{{ name }}}} is replaced by a variable: a data frame, array, figure, image, dict, function, exception or file
-  (pathlib.Path). {{{{ cfg.title }}}}, {{{{ rows[0] }}}} and {{{{ In[3] }}}} work too; nothing is evaluated.
+  {{{{ name }}}} is replaced by a variable: a data frame, array, figure, image, dict, function, exception
+  or file (pathlib.Path). {{{{ cfg.title }}}}, {{{{ rows[0] }}}} and {{{{ In[3] }}}} work too; nothing is evaluated.
   All other braces, dollar signs and LaTeX are sent unchanged; \\{{{{ is a literal {{{{.
 
 The reply
-  answer.text, .code, .data and .df (with --as), .usage, .cost (USD, an estimate), .stop_reason, .complete
+  answer.text, .code, .data and .df (with --as), .usage, .cost (USD, an estimate), .stop_reason,
+  .complete
 
 Examples
   %%claude
@@ -51,12 +52,13 @@ Examples
   %%claude --dry-run
 
 Defaults for the session
-  %claude_panel to choose by looking, or %config ClaudeMagics.model = "opus"; %config ClaudeMagics lists all settings.
+  %claude_panel to choose by looking, or %config ClaudeMagics.model = "opus"; %config ClaudeMagics
+  lists all settings.
 
 Records
-  Questions and answers are saved on this machine for 30 days (%claude shows where); --replay answers from them, free of
-  charge. %config ClaudeMagics.journal = "off" saves nothing; %config ClaudeMagics.recording = "lesson.claude" saves
-  those of a notebook in a file beside it.
+  Questions and answers are saved on this machine for 30 days (%claude shows where); --replay answers
+  from them, free of charge. %config ClaudeMagics.journal = "off" saves nothing;
+  %config ClaudeMagics.recording = "lesson.claude" saves those of a notebook in a file beside it.
 
 Interrupting the kernel stops an answer; the text that has arrived stays on the page and in the variable.
 """

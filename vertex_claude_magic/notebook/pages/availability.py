@@ -82,7 +82,7 @@ def _table(grid: Grid, catalog: Catalog, notes: Sequence[str]) -> Table:
         rows.append(Row((_name(catalog, model), *cells)))
     proofs = {cell.proof for cell in grid.cells.values() if cell.state == "usable"}
     return Table(
-        columns=(Column("Model"), *map(Column, grid.locations)),
+        columns=(Column("Model", wrap="long"), *map(Column, grid.locations)),
         rows=rows,
         caption=_caption(grid, catalog),
         notes=[*(text for proof, text in _LEGEND.items() if proof in proofs), *notes],
