@@ -174,9 +174,11 @@ _ROWS = (
                setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
         Option("stop", "texts", places=_QUESTION, value="TEXT", help="stop sequence: the answer ends before this text"),
         Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
-               help="low, medium, high, xhigh or max, as the model takes them"),
+               help="low, medium, high, xhigh or max, as the model takes them",
+               setting="Effort: low, medium, high, xhigh or max, as the model takes them."),
         Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
-               help="adaptive, off, between_tools, or a budget in tokens"),
+               help="adaptive, off, between_tools, or a budget in tokens",
+               setting="Thinking: adaptive, off, between_tools, or a budget in tokens."),
         Option("show_thinking", "flag", help="ask for a summary of the thinking and show it folded"),
     ),
     *_grouped(
