@@ -23,6 +23,7 @@ from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.commands.help import groups
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.magics import ClaudeMagics
+from vertex_claude_magic.notebook.settings import trait_of
 from vertex_claude_magic.settings.registry import OPTIONS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def settings() -> Iterator[str]:
     yield from table(
         ("setting", "meaning", "environment"),
         (
-            (code(row.name), text(row.setting or row.help), ", ".join(map(code, row.variables)))
+            (code(row.name), text(trait_of(row).help), ", ".join(map(code, row.variables)))
             for row in OPTIONS.values()
             if "setting" in row.places
         ),

@@ -77,6 +77,23 @@ def test_settings_name_their_origin(monkeypatch):
     assert origins["model"][0].startswith("sonnet → claude-sonnet")
 
 
+def test_settings_name_everything_that_a_policy_sets(under):
+    """Also what the page has no line for otherwise, so that whoever wrote the policy sees that it holds."""
+    shell = under(
+        "[defaults]\nvalue_tokens = 500\nshow_thinking = true\n"
+        '[locks]\nlabel = { course = "stat-101" }\njournal_days = 90\n'
+    )
+    shell.ok("%claude")
+    lines = shell.page.text.splitlines()
+    for name, value in {
+        "label": "course=stat-101", "journal_days": "90", "value_tokens": "500", "show_thinking": "True"
+    }.items():  # fmt: skip
+        assert [line.split()[1:] for line in lines if line.startswith(f"{name} ")] == [
+            [value, "(claude-policy.toml)"]
+        ]
+    assert "journal_megabytes" not in shell.page.text
+
+
 def test_settings_of_the_user_are_shown_literally(shell):
     """A long system prompt is shortened, markup stays text."""
     shell.ip.user_ns["text"] = "<script>alert(1)</script>\x1b[31m" + "long " * 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -13,8 +14,6 @@ from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.settings.target import Target
 
@@ -56,10 +55,15 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     for name, row in OPTIONS.items():
         value = getattr(target, name, None)
         is_limit = row.unit == "USD"
-        # A limit is shown where it is set.
-        if "page" not in row.places and not (is_limit and value is not None):
+        origin = target.origins.get(name, "default")
+        giver = policy.giver(name, value, origin)
+        # A limit is shown where it is set, and so is all that a policy sets.
+        if "page" not in row.places and not (is_limit and value is not None) and giver == origin:
             continue
-        text = quote(str(value), 100) if value is not None else row.unset
+        given = value
+        if isinstance(value, Mapping):
+            given = ", ".join(f"{key}={each}" for key, each in value.items())
+        text = quote(str(given), 100) if value is not None else row.unset
         if row.unit and value is not None:
             text = usd_limit(value) if is_limit else f"{value:g} {row.unit}"
         elif name == "model":
@@ -73,6 +77,6 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             from vertex_claude_magic.records.journal.location import default_path
 
             text = quote(without_home(str(default_path())), 100)
-        rows.append((name, text, policy.giver(name, value, target.origins[name])))
+        rows.append((name, text, giver))
     names = {"live": "live calls"}
     return rows + [(names.get(name, name), "switched off", by) for name, by in sorted(target.forbids.items())]
