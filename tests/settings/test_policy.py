@@ -284,7 +284,9 @@ LOCKABLE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "written"), LOCKABLE, ids=[f"{name} by {written}" for name, written in LOCKABLE])
+@pytest.mark.parametrize(
+    ("name", "written"), LOCKABLE, ids=[f"{name} by {written}" for name, written in LOCKABLE]
+)
 def test_what_says_the_same_as_a_locked_option_is_refused_by_hand(name, written):
     """A body field under its own name or another, and a header in any case."""
     policy = Policy(locks={name: ("fixed",)}, origin="the course")
