@@ -139,3 +139,26 @@ def test_a_table_in_place_of_a_value_is_refused_as_anything_else_is(claude_emula
     with pytest.raises(errors.OptionError):
         client(claude_emulator).ask("Hi", **{name: pd.DataFrame({"a": [1, 2]})})
     assert claude_emulator.requests == []
+
+
+ENDLESS: dict[str, object] = {"type": "text", "text": "Hi"}
+ENDLESS["more"] = [ENDLESS, ENDLESS]
+HOLDING = {
+    "a field": lambda claude: claude.ask("Hi", set={"metadata": ENDLESS}),
+    "a field in a count": lambda claude: claude.count("Hi", set={"metadata": ENDLESS}),
+    "a field, replayed": lambda claude: claude.ask("Hi", set={"metadata": ENDLESS}, replay="only"),
+    "a field for rows": lambda claude: claude.map(["a"], "{{ item }}", set={"metadata": ENDLESS}, progress=False),
+    "messages by hand": lambda claude: claude.ask("", set={"messages": [ENDLESS]}),
+    "the system prompt": lambda claude: claude.ask("Hi", system=[ENDLESS]),
+    "a message": lambda claude: claude.ask([{"role": "user", "content": [ENDLESS]}]),
+    "a block": lambda claude: claude.ask(["Hi", ENDLESS]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ask", HOLDING.values(), ids=HOLDING)
+def test_a_value_that_contains_itself_is_refused(claude_emulator, ask):
+    """Nothing looks through it without end."""
+    with pytest.raises(errors.OptionError) as caught:
+        ask(client(claude_emulator))
+    assert caught.value.message == "The request is nested too deeply, or contains itself."
+    assert claude_emulator.requests == []

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.cli.arguments import Parser
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.finding import has_problem
-from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose, report_line
+from vertex_claude_magic.notebook.commands.doctor import (
+    OF_THE_CALL,
+    LineView,
+    check_doctor_options,
+    diagnose,
+    report_line,
+)
+from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS
 from vertex_claude_magic.session.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -36,25 +43,18 @@ def main(argv: Sequence[str], *, session: Session | None = None, limits: TimeLim
         epilog="exit codes: 0 no problems, 1 problems found, 2 wrong usage",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--probe", action="store_true", help="also request one token (costs a fraction of a cent)"
-    )
-    parser.add_argument("--model", metavar="ID", help="a model id or alias (default: sonnet)")
-    parser.add_argument("--region", metavar="LOC", help="global, us, eu or a region")
-    parser.add_argument("--project", metavar="ID", help="the Google Cloud project to bill")
-    parser.add_argument(
-        "--report", metavar="FILE", help="write the result to a text file, with names removed"
-    )
-    parser.add_argument(
-        "--with-names", action="store_true", help="keep email, project and paths in the report"
-    )
+    for row in DOCTOR_OPTIONS:
+        if row.kind == "flag":
+            parser.add_argument(row.long, action="store_true", help=row.help)
+        elif row.kind != "display":
+            parser.add_argument(row.long, metavar=row.value, help=row.help)
     parser.add_argument("--trusted-host", action="append", metavar="HOST",
                         help="an https gateway of yours that may receive your Google token; repeatable")  # fmt: skip
     options = vars(parser.parse_args(argv))
     check_doctor_options(options)
     diagnosis = Diagnosis(
         session or open_session(trusted_hosts=options["trusted_host"]),
-        {name: options[name] for name in ("model", "region", "project")},
+        {name: options[name] for name in OF_THE_CALL},
         spends=options["probe"],
         limits=limits,
     )

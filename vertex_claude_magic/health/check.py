@@ -50,6 +50,7 @@ class GridCell(NamedTuple):
 
 
 Finding = tuple[State, str]
+_NOT_COUNTED: Finding = ("not checked", "tokens are not counted here; --probe asks the model")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,7 @@ def plan(
             ):
                 known[cell] = "not served", f"the table lists it in {', '.join(row.locations)}"
             elif not probe and location not in counted:
-                known[cell] = "not checked", "tokens are not counted here; --probe asks the model"
+                known[cell] = _NOT_COUNTED
             else:
                 ask.append(cell)
     bound: Finding = (
@@ -147,7 +148,7 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
 
 
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
-    (errors.CountNotServed, "not checked", "tokens are not counted here; --probe asks the model"),
+    (errors.CountNotServed, *_NOT_COUNTED),
     (errors.ModelNotEnabled, "not enabled", "its terms are not accepted: Enable on its Model Garden card"),
     (errors.DataSharingRequired, "not enabled", "an administrator must agree to data sharing"),
     (errors.QuotaExceeded, "no quota", "its quota is used up or zero"),

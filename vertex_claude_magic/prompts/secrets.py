@@ -37,11 +37,17 @@ def searchable(value: Json) -> str:
     texts: list[str] = []
     # No recursion, because a tool may have been called with a value of any depth.
     waiting: list[Json] = [value]
+    # By identity what was looked through, because a value may contain itself; kept, so that no other gets its identity.
+    known: dict[int, Json] = {}
     while waiting:
         part = waiting.pop()
         if isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, Mapping):
+            continue
+        if id(part) in known:
+            continue
+        known[id(part)] = part
+        if isinstance(part, Mapping):
             encoded = part.get("type") == "base64"
             for name, inner in reversed(list(part.items())):
                 waiting += [name] if encoded and name == "data" else [inner, name]

@@ -31,7 +31,6 @@ class TokenAnswer(NamedTuple):
         host: Host and port that were asked.
         path: The path that was asked.
         status: The HTTP status, 0 where nobody answered.
-        content_type: The media type of the body, in lower case.
         page: Whether the body is a web page.
         failure: Why nobody answered, as `requests` tells it.
         seconds: How long an answer was waited for at most; 0 for no limit.
@@ -40,7 +39,6 @@ class TokenAnswer(NamedTuple):
     host: str
     path: str = ""
     status: int = 0
-    content_type: str = ""
     page: bool = False
     failure: BaseException | None = None
     seconds: float = 0.0
@@ -80,7 +78,5 @@ class WatchedRequest:
             raise
         kind = str(response.headers.get("content-type", "")).lower()
         page = "html" in kind or response.data[:_PAGE_BYTES].lstrip()[:1] == b"<"
-        self.last = TokenAnswer(
-            host=host, path=parts.path, status=response.status, content_type=kind, page=page
-        )
+        self.last = TokenAnswer(host=host, path=parts.path, status=response.status, page=page)
         return response

@@ -213,11 +213,11 @@ def _busy(error: errors.ClaudeError, setup: Setup) -> str:
 
 def _journal(error: errors.ClaudeError, setup: Setup) -> str:
     trouble, path = error.details.get("trouble"), shlex.quote(str(error.details.get("path", "")))
-    if trouble == "is newer":
+    if trouble == "newer":
         return "Run: pip install --upgrade vertex-claude-magic"
-    if trouble in {"is damaged", "is not a journal"}:
+    if trouble in {"malformed", "not a database", "no such"}:
         return f"Run: mv {path} {path}.old (a new journal is created; saved answers are no longer found)"
-    if trouble == "has no space: the disk is full":
+    if trouble == "full":
         return f"Run: df -h {shlex.quote(str(Path(str(error.details['path'])).parent))} (free space there)"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"

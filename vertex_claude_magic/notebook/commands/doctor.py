@@ -27,9 +27,18 @@ if TYPE_CHECKING:
     from vertex_claude_magic.health.doctor.finding import Finding
     from vertex_claude_magic.notebook.host import Host
 
-__all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "report_line", "run_doctor"]
+__all__ = [
+    "OF_THE_CALL",
+    "LineView",
+    "PageView",
+    "check_doctor_options",
+    "diagnose",
+    "report_line",
+    "run_doctor",
+]
 
-_OF_THE_CALL = ("model", "region", "project")
+# Options of the line that are settings of the one diagnosis.
+OF_THE_CALL = ("model", "region", "project")
 
 
 class View(Protocol):
@@ -67,7 +76,7 @@ def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> No
     check_doctor_options(options)
     diagnosis = Diagnosis(
         host.session(),
-        {name: options[name] for name in _OF_THE_CALL if name in options},
+        {name: options[name] for name in OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),
         limits=limits,

@@ -38,7 +38,8 @@ _FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, Re
 # How long (seconds) a fork waits for a transaction under way, which takes milliseconds.
 _FORK_SECONDS = 1.0
 _LOG_BYTES = 4_000_000
-# SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
+# By a word of SQLite's message what is said, and what to do; the word is the `trouble` in the details of the error. Its
+# result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close that program; saving is tried again with the next answer."),
     ("busy", "is locked by another program", "Close that program; saving is tried again with the next answer."),
@@ -63,11 +64,10 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
     if isinstance(failure, JournalError):
         return failure
     text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
-    known = [(what, cure) for word, what, cure in _CAUSES if word in text]
-    other = (f"cannot be used ({quote(reason_of(failure), 80)})", "Set journal to another file.")
-    what, cure = (*known, other)[0]
+    other = ("", f"cannot be used ({quote(reason_of(failure), 80)})", "Set journal to another file.")
+    trouble, what, cure = next((cause for cause in _CAUSES if cause[0] in text), other)
     where = quote(without_home(str(path)), 120)
-    details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}
+    details = {"cause": quote(str(failure)), "trouble": trouble, "path": str(path)}
     return JournalError(f"The journal {where} {what}.", cure=cure, details=details)
 
 

@@ -164,7 +164,7 @@ def newer(version: int) -> JournalError:
     return JournalError(
         f"The journal was written by a newer version of this package (schema {version}).",
         cure="Upgrade vertex-claude-magic, or set journal to another file.",
-        details={"trouble": "is newer"},
+        details={"trouble": "newer"},
     )
 
 
