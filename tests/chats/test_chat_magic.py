@@ -883,6 +883,18 @@ def test_tab_knows_conversations_and_behind_after_replies(shell):
         assert [each.text for each in candidates(before, word, shell.ip.user_ns)] == wanted
 
 
+@pytest.mark.parametrize(
+    "before", ['%%claude -c "my', '%claude_chat "my', r'%claude_chat "my \"own\"', '%%claude --system "Be']
+)
+@pytest.mark.parametrize("word", ["st", "-", ""])
+def test_tab_offers_nothing_inside_of_quotes_that_began_before_the_word(shell, before, word):
+    """What is typed there goes on with a name or a text; a name of its own would leave the quote open."""
+    for name in ("my stats", "stats"):
+        Claude().chat(name).ask("One")
+    assert candidates(before, word, {}) == []
+    assert "stats" in [each.text for each in candidates("%claude_chat", "", {})]
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_tab_puts_a_name_into_quotes_that_needs_them(shell, name):
     """On a line; in Python the quotes are there already."""

@@ -178,11 +178,13 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     several = row is not None and ("," in row.value or takes == "tools")
     before_it = word[: word.rfind(",") + 1] if several else ""
     taken = before_it.split(",")
+    # Behind quotes that are open the word is only the rest of a name or a text.
+    is_whole = re.sub(r"\\.", "", before).count('"') % 2 == 0
     return [
         Candidate(f"{before_it}{text}", kind)
         for text, kind in offered
         # A name that needs quotes is also found by its own beginning.
-        if text not in taken and f"{before_it}{text}".startswith((word, f'"{word}'))
+        if is_whole and text not in taken and f"{before_it}{text}".startswith((word, f'"{word}'))
     ]
 
 
