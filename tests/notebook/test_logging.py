@@ -45,14 +45,14 @@ def test_on_off_and_status_as_a_user_runs_them(shell):
         "samplingRate": 0.1,
         "bigqueryDestination": {"outputUri": TABLE},
     }
-    assert "Logging is on, as read back." in shell.page.text
+    assert "Logging is on (read back after the change)." in shell.page.text
     assert "10 % of calls to this model through this location" in shell.page.text
     shell.ok("%claude_logging status")
     assert "Google: on" in shell.page.text
     assert TABLE in shell.page.text
     shell.ok("%claude_logging off")
     assert config(shell)["loggingConfig"]["enabled"] is False
-    assert "Logging is off, as read back." in shell.page.text
+    assert "Logging is off (read back after the change)." in shell.page.text
     shell.ok("%claude_logging off")
     assert "Logging was already off." in shell.page.text
 
@@ -296,7 +296,9 @@ def test_a_terminal_prints_what_is_waited_for(claude_emulator, monkeypatch, caps
     shell.run_line_magic("load_ext", "vertex_claude_magic")
     shell.run_cell(ON).raise_error()
     printed = capsys.readouterr().out
-    assert printed.index("reading the configuration …") < printed.index("Logging is on, as read back.")
+    assert printed.index("reading the configuration …") < printed.index(
+        "Logging is on (read back after the change)."
+    )
 
 
 def test_a_look_that_fails_leaves_no_page(shell):

@@ -594,7 +594,7 @@ def test_a_prompt_on_the_line_of_a_cell_magic_is_led_to_the_line_magic(shell, ce
 )  # fmt: skip
 def test_a_draft_names_what_will_hold_the_answer(shell, monkeypatch, cell, kept_in):
     """The variable, or the output of a cell that only asks; of a line nobody knows where its value goes."""
-    monkeypatch.setattr("vertex_claude_magic.notebook.display.footer.LONG", 0)
+    monkeypatch.setattr("vertex_claude_magic.notebook.display.footer._LONG", 0)
     shell.emulator.answer("1", "1")
     kept_in = kept_in.format(shell.ip.execution_count)
     reply = shell.ok(cell)

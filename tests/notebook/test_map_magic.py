@@ -445,7 +445,7 @@ def test_the_page_of_a_long_run_says_what_will_hold_the_table(shell):
 
 def test_a_run_names_its_variable(shell, monkeypatch):
     """As soon as it has lasted long enough."""
-    monkeypatch.setattr("vertex_claude_magic.notebook.display.footer.LONG", 0)
+    monkeypatch.setattr("vertex_claude_magic.notebook.display.footer._LONG", 0)
     shell.ok("%%claude_map labels reviews" + PROMPT)
     assert "in labels when complete" in str(shell.page.drawn)
 

@@ -91,7 +91,9 @@ def logging_status(
     outcome = ""
     if wanted is not None:
         state = "on" if wanted.enabled else "off"
-        outcome = f"Logging is {state}, as read back." if change.written else f"Logging was already {state}."
+        outcome = f"Logging was already {state}."
+        if change.written:
+            outcome = f"Logging is {state} (read back after the change)."
         if change.changed_meanwhile:
             names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
             outcome += f" Somebody else changed {names} at the same time; that change was left alone."

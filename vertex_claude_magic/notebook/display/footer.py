@@ -47,33 +47,28 @@ _PLAIN = frozenset(" .,:;-/()%+=?\"'")
 _ENDS = frozenset({"end_turn", "stop_sequence"})
 
 # Seconds after which a draft says what will hold all of it.
-LONG = 3.0
+_LONG = 3.0
 
 
-def waiting(label: str, status: str = "", seconds: int = 0, kept_in: str = "") -> str:
+def waiting(label: str, status: str = "", seconds: int = 0, more: str = "") -> str:
     """Return the line that shows that an answer is on its way.
 
     Args:
         label: What is asked.
         status: What is being waited for.
         seconds: The seconds waited so far.
-        kept_in: What will hold the whole answer, such as its variable.
+        more: What else to say, as `when_complete`.
 
     >>> waiting("claude-opus-4-1 · global", "looking for Google credentials", 3)
     '◌ claude-opus-4-1 · global · looking for Google credentials · 3 s'
-    >>> waiting("claude-opus-4-1 · global", kept_in="answer")
+    >>> waiting("claude-opus-4-1 · global", more=when_complete("answer", 3.5))
     '◌ claude-opus-4-1 · global · in answer when complete'
     """
-    parts = [
-        label,
-        status,
-        f"{seconds} s" if seconds else "",
-        when_complete(kept_in),
-    ]
+    parts = [label, status, f"{seconds} s" if seconds else "", more]
     return "◌ " + " · ".join([part for part in parts if part])
 
 
-def when_complete(kept_in: str, seconds: float = LONG) -> str:
+def when_complete(kept_in: str, seconds: float) -> str:
     """Return what a draft says of the variable that will hold all of it; nothing in the first seconds.
 
     A page that is closed or loaded again keeps the last draft that was saved, and front ends drop what comes for it
@@ -82,7 +77,7 @@ def when_complete(kept_in: str, seconds: float = LONG) -> str:
     >>> when_complete("labels", 3.5), when_complete("labels", 1.0)
     ('in labels when complete', '')
     """
-    return f"in {kept_in} when complete" if kept_in and seconds >= LONG else ""
+    return f"in {kept_in} when complete" if kept_in and seconds >= _LONG else ""
 
 
 class Repeated(str):

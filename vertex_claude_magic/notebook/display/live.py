@@ -319,8 +319,8 @@ class LiveAnswer:
         )
 
     def _waiting_line(self, status: str = "", *, seconds: int = 0) -> str:
-        kept_in = self._kept_in if self._clock() - self._started >= around.LONG else ""
-        return around.waiting(self._label, status, seconds, kept_in)
+        kept = around.when_complete(self._kept_in, self._clock() - self._started)
+        return around.waiting(self._label, status, seconds, kept)
 
     def _thinking_tail(self) -> str:
         tail = "".join(self._thinking)[-_THINKING_CHARACTERS:]
