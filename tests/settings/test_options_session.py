@@ -7,6 +7,7 @@ from collections import OrderedDict
 from fractions import Fraction
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from vertex_claude_magic import Claude, errors
@@ -142,6 +143,15 @@ def test_a_number_that_nothing_can_be_done_with_is_refused(row, value):
     caught.value.spell_for_python()
     assert caught.value.message.startswith(f"{row.name} is ")
     assert caught.value.cure.startswith("Give ")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("row", [row for row in NUMBERS if row.kind == "number"], ids=lambda row: row.name)
+def test_a_number_of_numpy_is_taken_as_one_of_python_whatever_its_width(row, kind):
+    check_value(row, kind(1))
+    for value in (kind("inf"), kind("nan")):
+        with pytest.raises(errors.OptionError):
+            check_value(row, value)
 
 
 class Unprintable:

@@ -6,7 +6,7 @@ decides which of all places holds.
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral, Real
@@ -275,9 +275,13 @@ def check_value(row: Option, value: Any) -> None:
             cure='Give a dict of texts, such as {"team": "lab"}.',
         )
     if row.kind in {"number", "integer"}:
-        # Compared as it is: a whole number may be too large for a float.
         number = cast("float", value)
-        if not abs(number) <= sys.float_info.max or (row.least is not None and number < row.least):
+        try:
+            enough = math.isfinite(number) and (row.least is None or number >= row.least)
+        except OverflowError:
+            # No float holds it.
+            enough = False
+        if not enough:
             raise _unfit(row, value, row.wanted or wanted)
     if row.words and value not in row.words:
         raise OptionError(
