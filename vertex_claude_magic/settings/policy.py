@@ -258,7 +258,10 @@ class Policy(NamedTuple):
         """
         fixed = {*self.locks, *self.ceilings, *self.forbids}
         given = [(field, f"the field {quote(field, 40)!r}") for field in fields]
-        given += [(header.strip().lower(), f"the header {quote(header, 40)!r}") for header in headers]
+        # The headers of the service have a hyphen, as no option and no field has; others are for a gateway.
+        given += [
+            (name.strip().lower(), f"the header {quote(name, 40)!r}") for name in headers if "-" in name
+        ]
         for written, what in given:
             for name, row in OPTIONS.items():
                 if name in fixed and written in {name, *row.fields}:
@@ -298,10 +301,20 @@ def holds_attachment(value: Json) -> bool:
     >>> holds_attachment([{"type": "text", "text": "image"}]), holds_attachment([{"type": "image"}])
     (False, True)
     """
-    if isinstance(value, dict):
-        kind = value.get("type")
-        return (isinstance(kind, str) and kind in _ATTACHED) or holds_attachment([*value.values()])
-    return isinstance(value, (list, tuple)) and any(map(holds_attachment, value))
+    # No recursion, and each part once: a value may be of any depth, and contain itself.
+    waiting: list[Json] = [value]
+    # By identity, and kept, so that no other gets its identity.
+    known: dict[int, Json] = {}
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, (dict, list, tuple)) or id(part) in known:
+            continue
+        known[id(part)] = part
+        kind = part.get("type") if isinstance(part, dict) else None
+        if isinstance(kind, str) and kind in _ATTACHED:
+            return True
+        waiting += part.values() if isinstance(part, dict) else part
+    return False
 
 
 OPEN = Policy()
