@@ -236,6 +236,12 @@ def test_a_line_of_a_field_without_indentation_stays_with_its_argument():
     assert documented(f"Mean.\n\n{fields}") == ("Mean.", ["Its\nname.", "How many rows."])
 
 
+def test_a_title_above_lines_that_are_not_indented_stays_where_it_is():
+    """It begins no section, so all of it is text."""
+    written = "Mean.\n\nArgs:\ncolumn: Its name.\nn: How many rows."
+    assert documented(written) == (written, [None, None])
+
+
 def unit(unit: Unit = Unit.GRAM): ...
 def choice(kind: Literal["mean", "median"]): ...
 def union(when: dt.date | None = None): ...

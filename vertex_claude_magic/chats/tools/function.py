@@ -214,8 +214,10 @@ def _parsable(text: str) -> str:
     begins = _SECTION if google else _FIELD
     above, below = list[str](), list[str]()
     part = above
-    for line in text.split("\n"):
-        if begins.fullmatch(line):
+    every = text.split("\n")
+    for line, after in zip(every, [*every[1:], ""], strict=True):
+        # Nothing is in a section of Google's whose lines are not indented.
+        if begins.fullmatch(line) and not (google and after[:1].strip()):
             part = below
         # A field of reST may go on at the margin, up to a blank line.
         elif part is below and line[:1].strip() and (google or not below[-1].strip()):
