@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.cli import journal_text
 from vertex_claude_magic.cli.arguments import Parser, day
 from vertex_claude_magic.errors import JournalError, OptionError
+from vertex_claude_magic.json_types import objects
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
@@ -26,7 +27,6 @@ from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.calls import StoredCall
     from vertex_claude_magic.records.journal.journal import Journal
 
@@ -153,16 +153,11 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
     folder: Path = options.attachments
     found = journal.database.read(lambda connection: review.attachments(connection, entry.id))
     print(f"--- attachments: {len(found)}")
-    media: dict[str, str] = {}
-    waiting: list[Json] = [entry.request]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if part.get("type") == "base64":
-                media[str(part.get(ATTACHMENT_HASH))] = str(part.get("media_type"))
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+    media = {
+        str(part.get(ATTACHMENT_HASH)): str(part.get("media_type"))
+        for part in objects(entry.request)
+        if part.get("type") == "base64"
+    }
     # A file that is there already is left as it is, and the new ones are their user's alone.
     new = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:

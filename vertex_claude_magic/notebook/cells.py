@@ -34,6 +34,7 @@ __all__ = [
     "SeenCells",
     "cell_message",
     "cell_metadata",
+    "value_name",
 ]
 
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was. A text, compiled by
@@ -65,6 +66,11 @@ def _cell_id(metadata: Mapping[str, Any]) -> str:
 def cell_message(shell: Shell | None) -> str:
     """Return the id of the message that asks for the cell that runs; empty where there are no messages."""
     return str((_parent(shell).get("header") or {}).get("msg_id") or "")
+
+
+def value_name(shell: Shell) -> str:
+    """Return what the value of the cell that runs is called from then on, such as `Out[3]`."""
+    return f"Out[{shell.displayhook.prompt_count}]"
 
 
 def _parent(shell: Shell | None) -> Mapping[str, Any]:

@@ -301,20 +301,11 @@ def holds_attachment(value: Json) -> bool:
     >>> holds_attachment([{"type": "text", "text": "image"}]), holds_attachment([{"type": "image"}])
     (False, True)
     """
-    # No recursion, and each part once: a value may be of any depth, and contain itself.
-    waiting: list[Json] = [value]
-    # By identity, and kept, so that no other gets its identity.
-    known: dict[int, Json] = {}
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part, (dict, list, tuple)) or id(part) in known:
-            continue
-        known[id(part)] = part
-        kind = part.get("type") if isinstance(part, dict) else None
-        if isinstance(kind, str) and kind in _ATTACHED:
-            return True
-        waiting += part.values() if isinstance(part, dict) else part
-    return False
+    # Only a field that is given by hand needs the search.
+    from vertex_claude_magic.json_types import objects
+
+    kinds = (part.get("type") for part in objects(value))
+    return any(isinstance(kind, str) and kind in _ATTACHED for kind in kinds)
 
 
 OPEN = Policy()

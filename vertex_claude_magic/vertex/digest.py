@@ -341,18 +341,14 @@ def attachments(value: Json) -> dict[str, bytes]:
     >>> list(attachments({"type": "base64", "media_type": "image/png", "data": "aGk="}).values())
     [b'hi']
     """
+    # Most requests have none.
+    from vertex_claude_magic.json_types import objects
+
     found: dict[str, bytes] = {}
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            if _is_source(part):
-                content = _content(part["data"])
-                found[hashlib.sha256(content).hexdigest()] = content
-            else:
-                waiting += part.values()
-        elif isinstance(part, (list, tuple)):
-            waiting += part
+    for part in objects(value):
+        if _is_source(part):
+            content = _content(part["data"])
+            found[hashlib.sha256(content).hexdigest()] = content
     return found
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.cells import value_name
 from vertex_claude_magic.notebook.display.asking import draw_answer
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
 
@@ -179,7 +180,7 @@ def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool, name: 
         show_thinking=target.show_thinking,
         quiet=quiet,
         # The value of a cell that only asks is what its magic returns.
-        kept_in=name or (f"Out[{host.shell.displayhook.prompt_count}]" if in_cell else ""),
+        kept_in=name or (value_name(host.shell) if in_cell else ""),
     )
     if typed:
         from vertex_claude_magic.notebook.display.table_answer import TableAnswer

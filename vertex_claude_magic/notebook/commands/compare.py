@@ -14,6 +14,7 @@ from vertex_claude_magic.classroom.compare import (
     variants,
 )
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
+from vertex_claude_magic.notebook.cells import value_name
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.columns import ColumnsView
@@ -78,7 +79,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     source = host.cells.source or ""
     whole = source if source.lstrip().startswith("%%claude_compare") else None
     # The value of a cell that only asks is what its magic returns.
-    output = f"Out[{host.shell.displayhook.prompt_count}]" if whole is not None else ""
+    output = value_name(host.shell) if whole is not None else ""
     view = ColumnsView(host.shell, quiet=quiet, kept_in=variable or output)
     try:
         replies = comparison.run(lambda: view.draw(comparison.columns))
