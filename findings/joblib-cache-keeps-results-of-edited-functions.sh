@@ -19,9 +19,9 @@
 # was, or gets strange, for a model that would be right. A way out is to clear the cache after an edit, or to give the
 # source as an argument of its own (`inspect.getsource`).
 #
-# Known? For a transformer whose class is edited, https://github.com/scikit-learn/scikit-learn/issues/10068 says that the
-# cache does not see it (open since 2017). That training and prediction then differ, and arguments of `Memory` that are
-# functions, were not found (searched 2026-12).
+# Known? For a transformer whose class is edited, https://github.com/scikit-learn/scikit-learn/issues/10068 says that
+# the cache does not see it (open since 2017). That training and prediction then differ, and arguments of `Memory` that
+# are functions, were not found (searched 2026-12).
 #
 # This product stores answers by what is sent, in which there are sources and no names.
 set -euo pipefail

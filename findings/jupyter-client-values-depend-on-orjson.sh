@@ -2,23 +2,23 @@
 # jupyter_client 8.10.0: with orjson installed, an integer of more than 64 bits in an output arrives as a rounded float,
 # and a NaN as null or as the text "nan", depending on the numbers beside it. Without orjson the integer is exact.
 #
-# Expected: what a message says does not depend on whether a faster library is there. The documentation of `Session` calls
-# orjson and json two packers of messages as JSON, the first the default where it is installed; the one for orjson has
-# "fallback to json_packer" for what orjson refuses. JSON has integers of any length, and Python reads them exactly.
+# Expected: what a message says does not depend on whether a faster library is there. The documentation of `Session`
+# calls orjson and json two packers of messages as JSON, the first the default where it is installed; the one for orjson
+# has "fallback to json_packer" for what orjson refuses. JSON has integers of any length, and Python reads them exactly.
 #
-# Happens: orjson refuses to write an integer above 64 bits, so json writes the message, and rightly; but orjson reads it
-# without an error, as the nearest float, so that the fallback of `orjson_unpacker` is not used. NaN is null if orjson
-# writes the message, and the text "nan" if json does, which is so when any other number of the message is too long. In
-# the executed notebook a number has other digits, and a column of floats has texts in it. Nothing warns; orjson need
-# only be there for the sake of another package.
+# Happens: orjson refuses to write an integer above 64 bits, so json writes the message, and rightly; but orjson reads
+# it without an error, as the nearest float, so that the fallback of `orjson_unpacker` is not used. NaN is null if
+# orjson writes the message, and the text "nan" if json does, which is so when any other number of the message is too
+# long. In the executed notebook a number has other digits, and a column of floats has texts in it. Nothing warns;
+# orjson need only be there for the sake of another package.
 #
 # Concerns: who executes notebooks (nbclient, nbconvert, papermill, Jupyter Book) and reads or shows JSON outputs:
 # amounts in the smallest unit of a currency (20 ether are 2e19 wei), hashes, ids of 128 bits; and widgets, whose values
 # travel the same way. A way out is `c.Session.packer = "json"`, on both sides, or to send such numbers as texts.
 #
-# Known? Not found in the project's issues (searched 2026-12). https://github.com/jupyter/jupyter_client/pull/1064 brought
-# orjson, and https://github.com/jupyter/jupyter_client/issues/774 is about NaN without it. That orjson reads such an
-# integer as a float is its choice (https://github.com/ijl/orjson/issues/116).
+# Known? Not found in the project's issues (searched 2026-12). https://github.com/jupyter/jupyter_client/pull/1064
+# brought orjson, and https://github.com/jupyter/jupyter_client/issues/774 is about NaN without it. That orjson reads
+# such an integer as a float is its choice (https://github.com/ijl/orjson/issues/116).
 #
 # This product puts no number of an answer into an output as JSON; its outputs are texts.
 set -euo pipefail

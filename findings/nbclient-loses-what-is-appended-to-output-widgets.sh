@@ -2,24 +2,25 @@
 # nbclient 0.11.0 with ipywidgets 8.1.9: what `append_stdout` or `append_display_data` put into an Output widget is
 # missing from the executed notebook once something is printed into the widget, and what was removed comes back.
 #
-# Expected: an executed notebook shows what a person sees who runs it. The documentation of ipywidgets ("Output widgets")
-# has two ways to fill such a widget, `with out:` and the `append_...` methods, the latter for threads, and uses both for
-# one widget. In JupyterLab the widget takes over the outputs that the kernel sets and adds to them what is printed
-# afterwards (`setOutputs` and `add` in its output.ts).
+# Expected: an executed notebook shows what a person sees who runs it. The documentation of ipywidgets ("Output
+# widgets") has two ways to fill such a widget, `with out:` and the `append_...` methods, the latter for threads, and
+# uses both for one widget. In JupyterLab the widget takes over the outputs that the kernel sets and adds to them what
+# is printed afterwards (`setOutputs` and `add` in its output.ts).
 #
 # Happens: nbclient has an Output widget of its own, which keeps a list. Of what the kernel sets it reads `msg_id` and
 # not `outputs` (`OutputWidget.set_state` in nbclient/output_widget.py). The next printed line is added to this old
 # list, which then becomes the state of the widget, in the notebook and in the kernel. So lines that were appended
 # vanish, and lines that were removed by `out.outputs = ()` are there again. Nothing warns.
 #
-# Concerns: notebooks with a log in a widget that are run by nbconvert --execute, papermill, Jupyter Book or Voila: threads
-# append what they find, the cell prints "done" into the same widget, and the report has "done" alone. A way out is to
-# fill a widget in one of the two ways.
+# Concerns: notebooks with a log in a widget that are run by nbconvert --execute, papermill, Jupyter Book or Voila:
+# threads append what they find, the cell prints "done" into the same widget, and the report has "done" alone. A way out
+# is to fill a widget in one of the two ways.
 #
 # Known? Not found in the project's issues (searched 2026-12); https://github.com/jupyter/nbclient/issues/24 brought the
 # widget of nbclient's own.
 #
-# The panel of this product has no Output widget.
+# The panel of this product sets `outputs` of its one Output widget and prints nothing into it
+# (notebook/panel/scripts.py).
 set -euo pipefail
 
 folder=$(mktemp -d)

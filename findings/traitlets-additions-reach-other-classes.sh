@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# traitlets 5.16.1 (with nbconvert 7.17.2): what a configuration adds to a list, set or dict gives each class the default
-# of the class that was made first, and the additions of other classes too. So a notebook that is exported as LaTeX after
-# HTML, with one configuration, lacks its results.
+# traitlets 5.16.1 (with nbconvert 7.17.2): what a configuration adds to a list, set or dict gives each class the
+# default of the class that was made first, and the additions of other classes too. So a notebook that is exported as
+# LaTeX after HTML, with one configuration, lacks its results.
 #
 # Expected: the documentation of traitlets says that a configuration controls defaults "on a class by class basis" and
 # that a class takes over what is configured for its base classes; the docstring of `LazyConfigValue` says that
-# `append`, `insert`, `update` and so on add to defaults. So a class has its own default, with what is added for its base
-# classes and for itself, whichever class was made before.
+# `append`, `insert`, `update` and so on add to defaults. So a class has its own default, with what is added for its
+# base classes and for itself, whichever class was made before.
 #
 # Happens: the object behind `c.Base.names.append("x")` keeps the first list that it has made (`get_value` returns
 # `_value` from then on), and all subclasses get that list in place of their default. Where a base class and its
-# subclasses have additions, making one class writes its additions into those of the base class (`merge_into` extends the
-# list of the other object in place), so that a sibling gets them. A default that depends on the instance is that of
+# subclasses have additions, making one class writes its additions into those of the base class (`merge_into` extends
+# the list of the other object in place), so that a sibling gets them. A default that depends on the instance is that of
 # the first instance. No error, no warning; values that are assigned, not added, are right.
 #
 # Concerns: processes that make more than one object from one configuration: servers that offer downloads in several
@@ -29,7 +29,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -qq --disable-pip-version-check "traitlets==5.16.1" "nbconvert==7.17.2" "nbformat==5.11.1"
+"$folder/venv/bin/pip" install -qq --disable-pip-version-check \
+    "traitlets==5.16.1" "nbconvert==7.17.2" "nbformat==5.11.1"
 
 HOME="$folder" "$folder/venv/bin/python" - <<'PYTHON'
 import copy
