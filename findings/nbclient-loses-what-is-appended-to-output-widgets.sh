@@ -12,9 +12,9 @@
 # list, which then becomes the state of the widget, in the notebook and in the kernel. So lines that were appended
 # vanish, and lines that were removed by `out.outputs = ()` are there again. Nothing warns.
 #
-# Concerns: notebooks with a log in a widget that are run by nbconvert --execute, papermill, Jupyter Book or Voila:
-# threads append what they find, the cell prints "done" into the same widget, and the report has "done" alone. A way out
-# is to fill a widget in one of the two ways.
+# Concerns: notebooks with a log in a widget that are run by nbconvert --execute, papermill or Jupyter Book: threads
+# append what they find, the cell prints "done" into the same widget, and the report has "done" alone. A way out is to
+# fill a widget in one of the two ways.
 #
 # Known? Not found in the project's issues (searched 2026-12); https://github.com/jupyter/nbclient/issues/24 brought the
 # widget of nbclient's own.
