@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import duckdb
 import geopandas as gpd
@@ -54,6 +54,21 @@ def levels(depth: int) -> list:
     return value
 
 
+class Point(NamedTuple):
+    x: float
+    y: Any
+
+
+@dataclass
+class Pin:
+    name: str
+    at: Any
+
+
+class Mark(pydantic.BaseModel):
+    at: Any
+
+
 VALUES = (
     (None, None),
     (float("nan"), None),
@@ -85,6 +100,9 @@ VALUES = (
     ({"b": 1, 2: [None, pd.NA]}, {"b": 1, "2": [None, None]}),
     ({"y", "x"}, ["x", "y"]),
     ((1, ("a",)), [1, ["a"]]),
+    (Point(1, [Point(0.5, None)]), {"x": 1, "y": [{"x": 0.5, "y": None}]}),
+    ([Pin("a", Point(1, 2))], [{"name": "a", "at": {"x": 1, "y": 2}}]),
+    (Mark(at=Pin("a", None)), {"at": {"name": "a", "at": None}}),
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (pd.Interval(0, 1), "(0, 1]"),
     (10**400, 10**400),
@@ -228,6 +246,16 @@ def test_an_answer_in_a_row_is_its_text(template, value, wanted, make):
     rows = read_rows(tables[make]())
     prompt = read_row_prompt(template, rows, limits=ValueLimits())
     assert prompt.content({"answer": value}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("{{ v.y }}", Point(1, 2)), ("{{ v.at }}", Pin("a", 2)), ("{{ v.at.y }}", Mark(at=Point(1, 2)))],
+)
+def test_a_path_leads_into_an_object_that_is_a_record(path, value):
+    """As in a prompt that is no template of rows."""
+    prompt = read_row_prompt(path, read_rows([{"v": value}]), limits=ValueLimits())
+    assert prompt.content({"v": value}) == "2"
 
 
 class Text(str):

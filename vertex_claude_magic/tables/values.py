@@ -6,15 +6,17 @@ import math
 import os
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import date, time
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.frames.cells import cell_of, is_missing
+from vertex_claude_magic.frames.cells import cell_of, is_missing, stand_in
 from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.prompts.values.cells import in_order
+from vertex_claude_magic.prompts.values.records import fields_of
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
 
     A missing value (None, NaN, `pandas.NA`, `NaT`) is null, a Decimal its digits, a date or time ISO 8601, an Enum its
     value, an infinite number its name; a float of 32 bits has the digits that it has there; arrays, sets, tuples,
-    structs and maps are lists and objects.
+    structs and maps are lists and objects; so are named tuples, data classes, models and rows of databases.
 
     Args:
         value: The value.
@@ -75,6 +77,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
     def inner(part: Any) -> Json:
         return json_value(part, where, depth + 1)
 
+    value = _with_names(value)
     if isinstance(value, Mapping):
         found: dict[str, Json] = {}
         for name, part in value.items():
@@ -104,6 +107,16 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         text = value.astype(str).tolist()
         return None if text == "NaT" else inner(text)
     return inner(value.value) if isinstance(value, Enum) else _scalar(value, where)
+
+
+def _with_names(value: Any) -> Any:
+    """Return the fields of a record, and any other value as it is."""
+    if not isinstance(value, Enum) and stand_in(type(value)) is None:
+        # What cannot be read is refused as a scalar.
+        with suppress(Exception):
+            fields = fields_of(value)
+            return value if fields is None else dict(fields)
+    return value
 
 
 def _scalar(value: Any, where: str) -> Json:
