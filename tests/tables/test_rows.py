@@ -705,6 +705,7 @@ ANSWERS = {
     "number or text, a text": (int | str, "7", "7", "7"),
     "number or text, a number": (int | str, 7, 7, "7"),
     "texts and numbers": (Literal["a", 1, True], "a", "a", "a"),
+    "one text": (Literal["a"], "a", "a", "a"),
     "members": (Wish, 2, 2, "2"),
     "anything": (Any, "7", "7", '"7"'),
     "infinite": (float, "inf", float("inf"), float("inf")),
