@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
+import attrs
 import duckdb
 import geopandas as gpd
 import numpy as np
@@ -69,6 +70,12 @@ class Mark(pydantic.BaseModel):
     at: Any
 
 
+@attrs.define
+class Login:
+    user: str
+    _key: str
+
+
 VALUES = (
     (None, None),
     (float("nan"), None),
@@ -102,6 +109,7 @@ VALUES = (
     ((1, ("a",)), [1, ["a"]]),
     (Point(1, [Point(0.5, None)]), {"x": 1, "y": [{"x": 0.5, "y": None}]}),
     ([Pin("a", Point(1, 2))], [{"name": "a", "at": {"x": 1, "y": 2}}]),
+    ([Login("ada", "k")], [{"user": "ada"}]),
     (Mark(at=Pin("a", None)), {"at": {"name": "a", "at": None}}),
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (pd.Interval(0, 1), "(0, 1]"),

@@ -16,7 +16,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import cell_of, is_missing, stand_in
 from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.prompts.values.cells import in_order
-from vertex_claude_magic.prompts.values.records import fields_of
+from vertex_claude_magic.prompts.values.records import fields_of, hides, loose_fields
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _with_names(value: Any) -> Any:
     if not isinstance(value, Enum) and stand_in(type(value)) is None:
         # What cannot be read is refused as a scalar.
         with suppress(Exception):
-            fields = fields_of(value)
+            # The repr of a class of attrs would show its private fields too.
+            fields = loose_fields(value) if hides(type(value)) else fields_of(value)
             return value if fields is None else dict(fields)
     return value
 
