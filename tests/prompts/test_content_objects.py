@@ -413,6 +413,17 @@ def test_a_field_that_fails_leaves_the_repr(value, own):
         assert "failed" not in text
 
 
+class Talkative:
+    def __repr__(self):
+        return "word " * 1_000
+
+
+def test_a_long_repr_is_cut_and_that_is_said():
+    text, (notice,) = sent(Talkative(), tokens=100)
+    assert re.search(r'holds="the first [\d,]+ of 5,000 characters"', text)
+    assert "the first" in notice
+
+
 class Bunch(tuple):
     """As scipy makes the results of its tests."""
 
