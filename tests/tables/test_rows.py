@@ -109,6 +109,7 @@ VALUES = (
     ((1, ("a",)), [1, ["a"]]),
     (Point(1, [Point(0.5, None)]), {"x": 1, "y": [{"x": 0.5, "y": None}]}),
     ([Pin("a", Point(1, 2))], [{"name": "a", "at": {"x": 1, "y": 2}}]),
+    (pa.MonthDayNano([1, 2, 3]), {"months": 1, "days": 2, "nanoseconds": 3}),
     ([Login("ada", "k")], [{"user": "ada"}]),
     (Mark(at=Pin("a", None)), {"at": {"name": "a", "at": None}}),
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),

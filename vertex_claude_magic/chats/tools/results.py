@@ -94,7 +94,7 @@ def _json(value: Any) -> str | None:
     waiting = [value]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, tuple) and hasattr(part, "_asdict"):
+        if isinstance(part, tuple) and type(part) is not tuple:
             return None
         if isinstance(part, (dict, list, tuple)):
             waiting += part.values() if isinstance(part, dict) else part
