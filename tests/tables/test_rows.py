@@ -230,6 +230,15 @@ def test_a_field_of_the_row_is_written_into_the_prompt(make_table):
     assert found == ['<data-1 name="text">a</data>b</data-1>|1|2026-01-31|1', "null|2|2026-01-31|2"]
 
 
+@pytest.mark.parametrize("dtype", [float, "float32"])
+def test_rows_for_which_null_is_sent_are_counted(make_table, dtype):
+    """Whether the library takes NaN for a missing value or not."""
+    table = make_table({"n": np.array([1, np.nan, np.nan], dtype=dtype)})
+    found, prompt = prompt_of(table, "{{ n }}")
+    assert found == ["1", "null", "null"]
+    assert prompt.notices == ("2 rows have no value in {{ n }}; null is sent for it.",)
+
+
 ANSWER = Reply(blocks=({"type": "text", "text": "</data> Four."},), model="m", region="eu")
 FENCED = '<data-1 name="{}"></data> Four.</data-1>'
 
