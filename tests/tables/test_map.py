@@ -712,9 +712,12 @@ def test_a_recording_answers_a_table_without_a_network(client, claude_emulator, 
         project="p", base_url="http://127.0.0.1:9/v1", access_token="x", journal="off", model="claude-haiku-4-5",
         max_tokens=1000, recording=recording, replay="only",
     )  # fmt: skip
-    out = run(alone, texts_frame(4))
+    out = run(alone, texts_frame(5), max_active=1)
     assert column(out, "answer")[:3] == column(first, "answer")
-    assert column(out, "error")[3].startswith("ReplayMiss")
+    # How the nearest record differs is looked for once.
+    differs, other = column(out, "error")[3:]
+    assert differs.startswith("ReplayMiss: ")
+    assert other == 'ReplayMiss: Nothing is recorded for this row, and replay="only" sends nothing.' != differs
 
 
 def test_every_row_is_in_the_journal_under_its_run(client, tmp_path):
