@@ -717,7 +717,9 @@ def test_a_recording_answers_a_table_without_a_network(client, claude_emulator, 
     # How the nearest record differs is looked for once.
     differs, other = column(out, "error")[3:]
     assert differs.startswith("ReplayMiss: ")
-    assert other == 'ReplayMiss: Nothing is recorded for this row, and replay="only" sends nothing.' != differs
+    assert (
+        other == 'ReplayMiss: Nothing is recorded for this row, and replay="only" sends nothing.' != differs
+    )
 
 
 def test_every_row_is_in_the_journal_under_its_run(client, tmp_path):

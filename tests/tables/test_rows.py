@@ -230,6 +230,16 @@ def test_a_field_of_the_row_is_written_into_the_prompt(make_table):
     assert found == ['<data-1 name="text">a</data>b</data-1>|1|2026-01-31|1', "null|2|2026-01-31|2"]
 
 
+@pytest.mark.parametrize(
+    "template", ["{{ item }} {{ notes }}", "{{ item }}"], ids=["in the prompt", "attached"]
+)
+def test_what_is_cut_of_a_value_that_all_rows_share_is_told(template):
+    attach = [] if "notes" in template else ["notes"]
+    _, prompt = prompt_of(["a", "b"], template, {"notes": "word " * 20_000}, attach=attach)
+    (notice,) = prompt.notices
+    assert "the first" in notice
+
+
 @pytest.mark.parametrize("dtype", [float, "float32"])
 def test_rows_for_which_null_is_sent_are_counted(make_table, dtype):
     """Whether the library takes NaN for a missing value or not."""
