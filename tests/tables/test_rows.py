@@ -29,6 +29,8 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import client
+from matplotlib.figure import Figure
+from PIL import Image
 from pydantic.alias_generators import to_camel
 
 from vertex_claude_magic import errors
@@ -137,6 +139,8 @@ def test_a_value_has_one_form_in_json(value, wanted):
         Path("/home/ada/a.png"),
         PurePath("a.txt"),
         {"a": [Path("a")]},
+        Figure(),
+        [Image.new("RGB", (1, 1))],
         levels(41),
         levels(10_000),
     ],
@@ -148,6 +152,8 @@ def test_a_value_has_one_form_in_json(value, wanted):
         "path",
         "relative path",
         "nested path",
+        "figure",
+        "nested picture",
         "too deep",
         "without end",
     ],
