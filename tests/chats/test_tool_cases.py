@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 import pytest
@@ -182,6 +182,16 @@ def not_a_number() -> list[float]:
     return [float("nan"), 1.0]
 
 
+class Summary(NamedTuple):
+    mean: float
+    n: int
+
+
+def named_tuples() -> list[Any]:
+    """Names and values."""
+    return [Summary(2.5, 4)]
+
+
 def half_a_letter() -> str:
     """A lone surrogate."""
     return "a\ud800b"
@@ -199,6 +209,7 @@ RETURNS: dict[str, tuple[Any, str, bool]] = {
     "an object": (not_json, "cannot be put into a prompt", True),
     "a circle": (circle, "the same object again", False),
     "no number": (not_a_number, '["NaN", 1', False),
+    "named tuples": (named_tuples, '[{"mean": 2.5, "n": 4}]', False),
     "half a letter": (half_a_letter, "a?b", False),
     "a huge result": (huge, "[cut: the first", False),
 }

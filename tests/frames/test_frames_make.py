@@ -109,6 +109,8 @@ DTYPES = [
     ([2**63, 1], "object"),
     ([2**70, None], "object"),
     ([10**400, 0.5], "object"),
+    ([2**53 + 1, 0.5], "object"),
+    ([2**53, 0.5, None], "float64"),
     ([True, 1], "object"),
     ([None, None], "object"),
     (["a", "b"], str(pd.Series(["a"]).dtype)),

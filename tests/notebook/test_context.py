@@ -208,3 +208,13 @@ def test_of_a_long_output_the_beginning_goes_out():
     text, notes = context_text([RanCell("print(x)", output="y" * 5_000)], 4_000)
     assert "(1,000 characters more)" in text
     assert notes == ("Of 1 long output only the first 4,000 characters were sent.",)
+
+
+def test_cells_and_outputs_that_were_left_out_are_both_told():
+    """Of the outputs only those of cells that were sent."""
+    long, short = RanCell("print(x)", output="y" * 5_000), RanCell("a = 1")
+    _, notes = context_text([long, short, long], 2_000)
+    assert notes == (
+        "Sent 2 of the last 3 cells. Raise context_tokens (2,000) to send more.",
+        "Of 1 long output only the first 4,000 characters were sent.",
+    )

@@ -416,16 +416,19 @@ def test_stop_passes_through():
 
 
 def test_a_deep_recursion_has_a_short_traceback():
-    """Where it began and where it ended."""
+    """Where it began and where it ended, and how much is between."""
 
     def down(n):
-        return down(n + 1)
+        return down(n - 1) if n else 1 / 0
 
     try:
-        down(0)
-    except RecursionError as error:
+        down(200)
+    except ZeroDivisionError as error:
         text = text_of(error)
-    assert "RecursionError" in text
+    assert "ZeroDivisionError: division by zero" in text
+    # With that of this test there are 202.
+    assert text.count("  [172 calls left out]\n") == 1
+    assert [int(times) for times in re.findall(r"repeated (\d+) more times", text)] == [11, 12]
     assert estimate_tokens(text) < 2_000
 
 

@@ -12,10 +12,12 @@ import importlib
 import io
 import itertools
 import json
+import os
 import pathlib
 import re
 import sqlite3
 import threading
+import time
 import types
 import weakref
 from typing import NamedTuple
@@ -23,6 +25,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pydantic
 import pytest
 from IPython import display
@@ -413,6 +416,17 @@ def test_a_field_that_fails_leaves_the_repr(value, own):
         assert "failed" not in text
 
 
+class Talkative:
+    def __repr__(self):
+        return "word " * 1_000
+
+
+def test_a_long_repr_is_cut_and_that_is_said():
+    text, (notice,) = sent(Talkative(), tokens=100)
+    assert re.search(r'holds="the first [\d,]+ of 5,000 characters"', text)
+    assert "the first" in notice
+
+
 class Bunch(tuple):
     """As scipy makes the results of its tests."""
 
@@ -451,6 +465,21 @@ def test_attrs_classes_keep_their_own_text_unless_it_shows_what_is_private():
     assert "Shown(a=1, of=2)" in text_of(shown(1, 2))
     assert text_of(private(1, "hidden")).endswith('{"a": 1}</data>')
     assert '{"a": 1, "of": "see x.of below"}' in text_of(shown(1, PICTURE))
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (time.gmtime(0), '"tm_year": 1970'),
+        (pa.MonthDayNano([1, 2, 3]), '{"months": 1, "days": 2, "nanoseconds": 3}'),
+        # Three of its parts have no name.
+        (os.stat_result(range(10)), "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"),
+    ],
+    ids=["time", "interval", "file"],
+)
+def test_tuples_of_c_code_are_written_with_their_names(value, written):
+    for each in (value, [value]):
+        assert written in text_of(each)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,8 @@ def path(tmp_path) -> Path:
 def put(path: Path, value=WHOLE, **changes) -> Path:
     """Write a recording by hand; `changes` are those of its one record."""
     whole = {**value, "records": [{**RECORD, **changes}]} if changes else value
-    path.write_text(json.dumps(whole) if not isinstance(whole, str) else whole, encoding="utf-8")
+    text = whole if isinstance(whole, (str, bytes)) else json.dumps(whole)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
@@ -201,6 +202,8 @@ BROKEN = [
     ("a pickle", pickle.dumps(WHOLE, 0).decode("latin-1"), "is not JSON"),
     ("YAML", "!!python/object/apply:os.system ['true']", "is not JSON"),
     ("a web page", "<html>404</html>", "is not JSON"),
+    ("UTF-16, as an editor may save it", json.dumps(WHOLE).encode("utf-16"), "is not text in UTF-8"),
+    ("another encoding", json.dumps(WHOLE).replace("Hi.", "\xe9").encode("latin-1"), "is not text in UTF-8"),
     ("a list", [], "does not say that it is one"),
     ("a notebook", {"cells": [], "nbformat": 4}, "does not say that it is one"),
     ("a later version", {**WHOLE, "version": 2}, "has version 2"),

@@ -115,6 +115,13 @@ def test_rows_of_a_table_are_answered_as_they_are_and_found_by_their_ids(emulato
     assert (job.rows, job.done, job.failed) == (10, 9, 1)
 
 
+def test_finished_requests_are_not_sent_where_nothing_may_be_sent(emulator, journal):
+    add_source(emulator, asked())
+    with pytest.raises(errors.ReplayMiss, match="replay is set to only"):
+        make_claude(emulator, journal=journal, replay="only").batch(SOURCE, "", to="gs://rows/run")
+    assert created(emulator) == []
+
+
 def test_a_later_process_sends_only_failed_requests_again_and_they_are_the_same(emulator, claude, journal):
     add_source(emulator, asked(system="Be brief."))
     emulator.batches.fails = lambda name: name in {"id 3", "id 8"}

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from batches import PROMPT, TO, created, finished, make_claude, retried_in_vain, sent_and_meanwhile
+from batches import PROMPT, TO, created, finished, make_claude, quick, retried_in_vain, sent_and_meanwhile
 from journals import DAY, rows
 
 from vertex_claude_magic import errors
@@ -42,6 +42,16 @@ def test_rows_that_go_again_count_on_the_day_on_which_they_do(emulator, claude, 
     finished(later).result()
     assert 0 < record.spent(day, local=True).usd < spent
     assert later.cost == pytest.approx(answered + record.spent(day, local=True).usd)
+
+
+def test_a_job_that_is_cancelled_before_it_is_created_costs_nothing(emulator, journal):
+    emulator.fail(Fault(), Fault(), 503)
+    job = quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    record = job.context.session.records.stores.journal(journal)
+    day = day_of(job.batch.at)
+    assert record.spent(day, local=True).usd == job.jobs[0].cost_most > 0
+    job.cancel()
+    assert (job.cost, record.spent(day, local=True).usd) == (0.0, 0.0)
 
 
 def test_rows_that_go_again_are_held_to_the_limit_of_the_day_on_which_they_do(emulator, claude, journal):

@@ -344,8 +344,12 @@ def test_a_later_process_finds_follows_and_collects_it(emulator, claude, journal
     assert result["error"].isna().all()
     numbered = job.result()
     assert list(numbered["row"]) == list(range(6))
-    with pytest.raises(errors.OptionError, match="not the table of the batch"):
-        job.result(table.iloc[::-1])
+    others = {"others": table.iloc[::-1], "5, and 6 were sent": table.iloc[:5]}
+    for said, other in others.items():
+        with pytest.raises(
+            errors.OptionError, match=f"not the table of the batch labels: its rows are {said}"
+        ):
+            job.result(other)
 
 
 def test_a_job_whose_answer_was_lost_is_found_and_not_created_twice(emulator, claude):

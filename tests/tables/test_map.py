@@ -22,6 +22,7 @@ import pyarrow as pa
 import pydantic
 import pytest
 from journals import rows as journal_rows
+from PIL import Image
 from shells import ROOT, run_python
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
@@ -129,6 +130,22 @@ def test_a_half_character_in_an_answer_becomes_a_replacement_character(client, c
     assert column(out, "error") == [None] * 3
 
 
+@pytest.mark.parametrize(
+    "prompt", ["{{ item }}", "{{ item }} beside {{ picture }}", "{{ picture }} of {{ item }}"]
+)
+def test_a_half_character_in_a_row_becomes_a_replacement_character(client, claude_emulator, prompt):
+    """Two halves are a whole one; wherever a picture stands."""
+    rows = ["row 1", "row 2 \ud83d", "row 3 \ud83d\ude00"]
+    picture = Image.new("RGB", (8, 8))
+    client.map(rows, prompt, names={"picture": picture}, progress=False, max_active=1)
+    sent = [str(each.body["messages"][0]["content"]) for each in claude_emulator.requests]
+    assert [re.findall(r"row \d[^<]*", text) for text in sent] == [
+        ["row 1"],
+        ["row 2 \ufffd"],
+        ["row 3 \U0001f600"],
+    ]
+
+
 class Label(pydantic.BaseModel):
     label: Literal["good", "bad"]
     score: float | None
@@ -175,14 +192,35 @@ def test_a_table_with_levels_of_columns_has_the_names_of_an_earlier_run(client, 
     assert len(asked(claude_emulator)) == 1
 
 
-def test_a_row_whose_answer_fits_no_column_has_its_cost_and_its_tokens(client, claude_emulator, make_table):
-    """It is paid all the same."""
-    claude_emulator.answer(str(2**63), "3")
-    out = run(client, make_table(texts(2)), as_=int, max_active=1)
-    assert column(out, "answer") == [None, 3]
-    assert column(out, "error") == [
-        "OptionError: A whole number of the column 'answer' has more than 64 bits.", None
-    ]  # fmt: skip
+class Split(pydantic.BaseModel):
+    """A number in its schema, and a list in its data."""
+
+    score: float
+
+    @pydantic.field_validator("score", mode="wrap")
+    @classmethod
+    def in_a_list(cls, value, handler):
+        number = handler(value)
+        return [number] if number < 0 else number
+
+
+# What no column takes: the type of the answers, an answer that fits it, another one, and what the row says of the first.
+UNFIT = {
+    "whole": (int, str(2**63), "3", "A whole number of the column 'answer' has more than 64 bits."),
+    "large": ({"type": "number"}, "1" + "0" * 400, "3", "A value in the column 'answer' is not of type number."),
+    "a list": (Split, '{"score": -1}', '{"score": 1}', "A value in the column 'score' is not of type number."),
+    "deep": ({"type": "array"}, "[" * 300 + "]" * 300, "[]", "A value in the column 'answer' is nested too deeply."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "answer", "other", "error"), UNFIT.values(), ids=UNFIT)
+def test_a_row_whose_answer_fits_no_column_has_its_cost_and_its_tokens(
+    client, claude_emulator, make_table, kind, answer, other, error
+):
+    """It is paid all the same, and the other rows have their answers."""
+    claude_emulator.answer(answer, other)
+    out = run(client, make_table(texts(2)), as_=kind, max_active=1)
+    assert column(out, "error") == [f"OptionError: {error}", None]
     assert column(out, "stop_reason") == ["end_turn"] * 2
     assert all(column(out, name)[0] > 0 for name in ("input_tokens", "output_tokens", "cost"))
 
@@ -674,9 +712,14 @@ def test_a_recording_answers_a_table_without_a_network(client, claude_emulator, 
         project="p", base_url="http://127.0.0.1:9/v1", access_token="x", journal="off", model="claude-haiku-4-5",
         max_tokens=1000, recording=recording, replay="only",
     )  # fmt: skip
-    out = run(alone, texts_frame(4))
+    out = run(alone, texts_frame(5), max_active=1)
     assert column(out, "answer")[:3] == column(first, "answer")
-    assert column(out, "error")[3].startswith("ReplayMiss")
+    # How the nearest record differs is looked for once.
+    differs, other = column(out, "error")[3:]
+    assert differs.startswith("ReplayMiss: ")
+    assert (
+        other == 'ReplayMiss: Nothing is recorded for this row, and replay="only" sends nothing.' != differs
+    )
 
 
 def test_every_row_is_in_the_journal_under_its_run(client, tmp_path):

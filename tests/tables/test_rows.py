@@ -14,8 +14,9 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
+import attrs
 import duckdb
 import geopandas as gpd
 import numpy as np
@@ -28,6 +29,8 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import client
+from matplotlib.figure import Figure
+from PIL import Image
 from pydantic.alias_generators import to_camel
 
 from vertex_claude_magic import errors
@@ -52,6 +55,27 @@ def levels(depth: int) -> list:
     for _ in range(depth):
         value = [value]
     return value
+
+
+class Point(NamedTuple):
+    x: float
+    y: Any
+
+
+@dataclass
+class Pin:
+    name: str
+    at: Any
+
+
+class Mark(pydantic.BaseModel):
+    at: Any
+
+
+@attrs.define
+class Login:
+    user: str
+    _key: str
 
 
 VALUES = (
@@ -85,6 +109,11 @@ VALUES = (
     ({"b": 1, 2: [None, pd.NA]}, {"b": 1, "2": [None, None]}),
     ({"y", "x"}, ["x", "y"]),
     ((1, ("a",)), [1, ["a"]]),
+    (Point(1, [Point(0.5, None)]), {"x": 1, "y": [{"x": 0.5, "y": None}]}),
+    ([Pin("a", Point(1, 2))], [{"name": "a", "at": {"x": 1, "y": 2}}]),
+    (pa.MonthDayNano([1, 2, 3]), {"months": 1, "days": 2, "nanoseconds": 3}),
+    ([Login("ada", "k")], [{"user": "ada"}]),
+    (Mark(at=Pin("a", None)), {"at": {"name": "a", "at": None}}),
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (pd.Interval(0, 1), "(0, 1]"),
     (10**400, 10**400),
@@ -110,6 +139,8 @@ def test_a_value_has_one_form_in_json(value, wanted):
         Path("/home/ada/a.png"),
         PurePath("a.txt"),
         {"a": [Path("a")]},
+        Figure(),
+        [Image.new("RGB", (1, 1))],
         levels(41),
         levels(10_000),
     ],
@@ -121,6 +152,8 @@ def test_a_value_has_one_form_in_json(value, wanted):
         "path",
         "relative path",
         "nested path",
+        "figure",
+        "nested picture",
         "too deep",
         "without end",
     ],
@@ -203,6 +236,25 @@ def test_a_field_of_the_row_is_written_into_the_prompt(make_table):
     assert found == ['<data-1 name="text">a</data>b</data-1>|1|2026-01-31|1', "null|2|2026-01-31|2"]
 
 
+@pytest.mark.parametrize(
+    "template", ["{{ item }} {{ notes }}", "{{ item }}"], ids=["in the prompt", "attached"]
+)
+def test_what_is_cut_of_a_value_that_all_rows_share_is_told(template):
+    attach = [] if "notes" in template else ["notes"]
+    _, prompt = prompt_of(["a", "b"], template, {"notes": "word " * 20_000}, attach=attach)
+    (notice,) = prompt.notices
+    assert "the first" in notice
+
+
+@pytest.mark.parametrize("dtype", [float, "float32"])
+def test_rows_for_which_null_is_sent_are_counted(make_table, dtype):
+    """Whether the library takes NaN for a missing value or not."""
+    table = make_table({"n": np.array([1, np.nan, np.nan], dtype=dtype)})
+    found, prompt = prompt_of(table, "{{ n }}")
+    assert found == ["1", "null", "null"]
+    assert prompt.notices == ("2 rows have no value in {{ n }}; null is sent for it.",)
+
+
 ANSWER = Reply(blocks=({"type": "text", "text": "</data> Four."},), model="m", region="eu")
 FENCED = '<data-1 name="{}"></data> Four.</data-1>'
 
@@ -228,6 +280,16 @@ def test_an_answer_in_a_row_is_its_text(template, value, wanted, make):
     rows = read_rows(tables[make]())
     prompt = read_row_prompt(template, rows, limits=ValueLimits())
     assert prompt.content({"answer": value}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("{{ v.y }}", Point(1, 2)), ("{{ v.at }}", Pin("a", 2)), ("{{ v.at.y }}", Mark(at=Point(1, 2)))],
+)
+def test_a_path_leads_into_an_object_that_is_a_record(path, value):
+    """As in a prompt that is no template of rows."""
+    prompt = read_row_prompt(path, read_rows([{"v": value}]), limits=ValueLimits())
+    assert prompt.content({"v": value}) == "2"
 
 
 class Text(str):
@@ -677,6 +739,7 @@ ANSWERS = {
     "number or text, a text": (int | str, "7", "7", "7"),
     "number or text, a number": (int | str, 7, 7, "7"),
     "texts and numbers": (Literal["a", 1, True], "a", "a", "a"),
+    "one text": (Literal["a"], "a", "a", "a"),
     "members": (Wish, 2, 2, "2"),
     "anything": (Any, "7", "7", '"7"'),
     "infinite": (float, "inf", float("inf"), float("inf")),

@@ -25,7 +25,7 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import quote
 
-__all__ = ["Cell", "cell_of", "huge_number", "is_missing", "number_text"]
+__all__ = ["Cell", "cell_of", "huge_number", "is_missing", "number_text", "stand_in"]
 
 _MOST_BITS = 13_000
 _DEEPEST = 40
@@ -67,7 +67,7 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
     """
     if isinstance(value, str) and not isinstance(value, Enum):
         return Cell(str(value)) if len(value) <= limit else Cell(value[:limit], f"{len(value):,} characters")
-    if (attribute := _stand_in(type(value))) is not None:
+    if (attribute := stand_in(type(value))) is not None:
         return cell_of(getattr(value, attribute), limit, where)
     if isinstance(value, (bytes, bytearray, memoryview)):
         start = repr(bytes(value[:limit]))
@@ -125,14 +125,14 @@ def _is_structure(value: Any) -> bool:
     kind = type(value)
     return (
         isinstance(value, (Mapping, AbstractSet, list, tuple, deque, _Rows))
-        or (dataclasses.is_dataclass(kind) and _stand_in(kind) is None)
+        or (dataclasses.is_dataclass(kind) and stand_in(kind) is None)
         or (hasattr(kind, "model_dump") and hasattr(kind, "model_fields"))
         or (hasattr(kind, "columns") and (hasattr(kind, "itertuples") or hasattr(kind, "iter_rows")))
         or (hasattr(kind, "dtype") and hasattr(kind, "__iter__") and value.shape != ())
     )
 
 
-def _stand_in(kind: type) -> str | None:
+def stand_in(kind: type) -> str | None:
     """Return the attribute that a class of ours has in a cell in place of its fields, such as a reply's text."""
     name = vars(kind).get("_in_cells")
     return name if isinstance(name, str) else None

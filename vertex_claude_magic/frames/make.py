@@ -188,7 +188,10 @@ def _column(values: Sequence[Any]) -> pd.Series[Any]:
             exact, nullable = ("bool", "boolean") if bool in kinds else ("int64", "Int64")
             return pd.Series(values, dtype=exact if len(known) == len(values) else nullable)
         if kinds and kinds <= {int, float}:
-            return pd.Series([None if value is None else float(value) for value in values], dtype="float64")
+            floats = [None if value is None else float(value) for value in values]
+            # A whole number of more digits than a float has stays as it is.
+            if floats == list(values):
+                return pd.Series(floats, dtype="float64")
         if known and all(isinstance(value, date) for value in known):
             return _dates(values, known)
         if known and all(isinstance(value, Enum) for value in known):

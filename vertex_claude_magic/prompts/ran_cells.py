@@ -58,11 +58,9 @@ def context_text(cells: Sequence[RanCell], tokens: int) -> tuple[str, tuple[str,
     ['<data name="cell 1" kind="code">1 / 0</data>', '<data name="error of cell 1">ZeroDivisionError</data>']
     """
     texts: list[list[tuple[str, str, str]]] = []
-    cut = 0
     for cell in cells:
         output = cell.output
         if len(output) > _OUTPUT:
-            cut += 1
             output = f"{output[:_OUTPUT]}\n({len(output) - _OUTPUT:,} characters more)"
         parts = [
             ("cell", "code", cell.source),
@@ -77,6 +75,7 @@ def context_text(cells: Sequence[RanCell], tokens: int) -> tuple[str, tuple[str,
             break
         first -= 1
     notes = []
+    cut = sum(len(cell.output) > _OUTPUT for cell in cells[first:])
     if first == len(texts) and texts:
         # Not even the last fits: its source is what the question is about.
         first -= 1
@@ -90,7 +89,7 @@ def context_text(cells: Sequence[RanCell], tokens: int) -> tuple[str, tuple[str,
         notes.append(
             f"Sent {sent} of the last {len(texts)} cells. Raise context_tokens ({tokens:,}) to send more."
         )
-    elif cut:
+    if cut:
         outputs = "output" if cut == 1 else "outputs"
         notes.append(f"Of {cut} long {outputs} only the first {_OUTPUT:,} characters were sent.")
     lines = [_HEAD]

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +44,8 @@ _SCALARS: Mapping[str, Kind] = {
     "string": "string",
 }
 _LARGEST = 2**63
+# Levels in a value, about as many as pydantic reads.
+_DEEPEST = 200
 # Characters of an answer that does not match.
 _QUOTED = 200
 # The columns that every run adds behind the answer, the last ones of all.
@@ -281,10 +284,12 @@ def _fit(value: Any, column: Added) -> Any:
                     f"A whole number of {where} has more than 64 bits.", cure="Ask for it as text."
                 )
             return int(plain)
-        case "number" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
-            return float(plain)
-        case "number" if plain in {"inf", "-inf"}:
-            return float(plain)
+        case "number" if plain in ("inf", "-inf") or (
+            isinstance(plain, (int, float)) and not isinstance(plain, bool)
+        ):
+            # JSON may have a whole number that is larger than any float.
+            with suppress(OverflowError):
+                return float(plain)
         case "boolean" if isinstance(plain, bool):
             return plain
         case "string":
@@ -299,11 +304,13 @@ def _fit(value: Any, column: Added) -> Any:
     raise OptionError(f"A value in {where} is not of type {column.kind}.", cure="Use a less strict type.")
 
 
-def _plain(value: Any, where: str) -> Json:
+def _plain(value: Any, where: str, depth: int = 0) -> Json:
+    if depth > _DEEPEST:
+        raise OptionError(f"A value in {where} is nested too deeply.", cure="Ask for a flatter value.")
     if isinstance(value, Enum):
-        return _plain(value.value, where)
+        return _plain(value.value, where, depth + 1)
     if _is_root(value):
-        return _plain(value.root, where)
+        return _plain(value.root, where, depth + 1)
     if isinstance(value, os.PathLike):
         return str(os.fspath(value))
     if isinstance(value, bytes):
@@ -316,7 +323,7 @@ def _plain(value: Any, where: str) -> Json:
                 cure="Use str in place of bytes in the type.",
             ) from None
     if isinstance(value, (list, tuple)):
-        return [_plain(part, where) for part in value]
+        return [_plain(part, where, depth + 1) for part in value]
     if _has_fields(value):
-        return {str(name): _plain(part, where) for name, part in _fields(value).items()}
+        return {str(name): _plain(part, where, depth + 1) for name, part in _fields(value).items()}
     return json_value(value, where)

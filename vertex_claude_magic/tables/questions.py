@@ -94,9 +94,10 @@ class RowQuestions:
 
     def _question(self, index: int, content: Content) -> Question:
         first = self.first
-        text = content if isinstance(content, str) else str(content[-1].get("text", ""))
+        texts = [content] if isinstance(content, str) else [block.get("text", "") for block in content]
+        short = sum(map(len, texts[len(self.prompt.before) :])) <= _SHORT
         # Half a character is replaced by the builder, and an instruction goes behind the content there.
-        plain = len(text) <= _SHORT and (text.isascii() or _is_whole(text))
+        plain = short and all(text.isascii() or _is_whole(text) for text in texts)
         if first is None or not plain or (first.typed is not None and first.typed.way == "instruction"):
             made = prepare(
                 [{"role": "user", "content": content}],
@@ -108,8 +109,6 @@ class RowQuestions:
             return made if first is None else made._replace(typed=first.typed)
         if not self.target.allow_secrets:
             check_secrets([SearchedText(f"row {index}", searchable(content))])
-        if not text.strip():
-            raise OptionError("The prompt of this row is empty.", cure="Leave the row out.")
         return Question(first.request.with_messages([{"role": "user", "content": content}]), first.typed)
 
 

@@ -106,7 +106,10 @@ class Rows:
     def missing(self, place: int) -> int:
         """Return how many rows have no value in a column."""
         if self.columns:
-            return self.columns[place].missing
+            column = self.columns[place]
+            # A prompt has null for NaN too, which counts as missing in pandas alone.
+            nan = not column.like_pandas and column.series.dtype.is_float()
+            return column.missing + (int(column.series.is_nan().sum()) if nan else 0)
         # A list of strings has a text in every row.
         return (
             sum(is_missing(row.get(self.names[place])) for row in self.native)

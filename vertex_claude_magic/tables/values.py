@@ -6,15 +6,18 @@ import math
 import os
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import date, time
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.frames.cells import cell_of, is_missing
+from vertex_claude_magic.frames.cells import cell_of, is_missing, stand_in
 from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.prompts.values.cells import in_order
+from vertex_claude_magic.prompts.values.kinds import library_kind
+from vertex_claude_magic.prompts.values.records import fields_of, hides, loose_fields
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
 
     A missing value (None, NaN, `pandas.NA`, `NaT`) is null, a Decimal its digits, a date or time ISO 8601, an Enum its
     value, an infinite number its name; a float of 32 bits has the digits that it has there; arrays, sets, tuples,
-    structs and maps are lists and objects.
+    structs and maps are lists and objects; so are named tuples, data classes, models and rows of databases.
 
     Args:
         value: The value.
@@ -48,8 +51,8 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         depth: How deep inside of another value it is.
 
     Raises:
-        OptionError: it has no form in JSON: bytes, a path, an object without a text of its own, one that is nested too
-            deeply, or two keys that are the same text.
+        OptionError: it has no form in JSON: bytes, a path, a picture, an object without a text of its own, one that is
+            nested too deeply, or two keys that are the same text.
 
     >>> from datetime import date
     >>> from decimal import Decimal
@@ -60,21 +63,12 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         return value  # type: ignore[no-any-return]
     if depth > _DEEPEST:
         raise OptionError(f"A value of {where} is nested too deeply.", cure="Flatten it first.")
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        raise OptionError(
-            f"A value of {where} is {len(value):,} bytes, which a prompt cannot contain.",
-            cure="Decode it to text, or leave the column out of the prompt.",
-        )
-    if isinstance(value, os.PathLike):
-        # In other prompts a path stands for its file; its text would only tell how this machine is laid out.
-        raise OptionError(
-            f"A value of {where} is a path, and the file that it names would not be sent.",
-            cure="Put the text of the file there, such as path.read_text(), or str(path) to send the path itself.",
-        )
+    _refuse(value, where)
 
     def inner(part: Any) -> Json:
         return json_value(part, where, depth + 1)
 
+    value = _with_names(value)
     if isinstance(value, Mapping):
         found: dict[str, Json] = {}
         for name, part in value.items():
@@ -104,6 +98,37 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         text = value.astype(str).tolist()
         return None if text == "NaT" else inner(text)
     return inner(value.value) if isinstance(value, Enum) else _scalar(value, where)
+
+
+def _refuse(value: Any, where: str) -> None:
+    """Refuse what the prompt of a row cannot contain."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise OptionError(
+            f"A value of {where} is {len(value):,} bytes, which a prompt cannot contain.",
+            cure="Decode it to text, or leave the column out of the prompt.",
+        )
+    if isinstance(value, os.PathLike):
+        # In other prompts a path stands for its file; its text would only tell how this machine is laid out.
+        raise OptionError(
+            f"A value of {where} is a path, and the file that it names would not be sent.",
+            cure="Put the text of the file there, such as path.read_text(), or str(path) to send the path itself.",
+        )
+    if library_kind(value) in {"figure", "image"}:
+        raise OptionError(
+            f"A value of {where} is a picture, which the prompt of a row cannot contain.",
+            cure="Ask about one picture after the other, such as Claude().ask(prompt, attach=[picture]).",
+        )
+
+
+def _with_names(value: Any) -> Any:
+    """Return the fields of a record, and any other value as it is."""
+    if not isinstance(value, Enum) and stand_in(type(value)) is None:
+        # What cannot be read is refused as a scalar.
+        with suppress(Exception):
+            # The repr of a class of attrs would show its private fields too.
+            fields = loose_fields(value) if hides(type(value)) else fields_of(value)
+            return value if fields is None else dict(fields)
+    return value
 
 
 def _scalar(value: Any, where: str) -> Json:

@@ -86,11 +86,19 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
 
 
 def _json(value: Any) -> str | None:
-    """Return a value as JSON text, None if any part of it is not JSON."""
+    """Return a value as JSON text, None if a part of it is not JSON, or is a named tuple, whose names would be lost."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, tuple) and type(part) is not tuple:
+            return None
+        if isinstance(part, (dict, list, tuple)):
+            waiting += part.values() if isinstance(part, dict) else part
+    return text
 
 
 def _too_much(name: str, cut: str, limits: ValueLimits) -> str:

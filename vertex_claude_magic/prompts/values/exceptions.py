@@ -31,6 +31,8 @@ _RUNNERS = re.compile(
 # Compiled extensions name their sources by a relative path.
 _COMPILED = re.compile(r"(?![/\\<]|\w:).*\.p[yx]\w?$")
 _MAGIC_CALL = re.compile(r"get_ipython\(\)\.run_(cell|line)_magic\(u?'(\w+)', u?'((?:[^'\\]|\\.)*)'")
+# What stands in the place of the frames between them, as Python writes it.
+_LEFT_OUT = re.compile(r'  File "\0([\d,]+)".*\n')
 _CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
@@ -66,7 +68,8 @@ def traceback_text(
         steps = error.__traceback__ if start is _WHOLE else start
         summary = traceback.TracebackException(type(error), error, steps, capture_locals=False)
         _tidy(summary, set(), libraries=libraries)
-        text = without_addresses("".join(summary.format()).rstrip("\n"))
+        text = _LEFT_OUT.sub(r"  [\1 calls left out]\n", "".join(summary.format()))
+        text = without_addresses(text.rstrip("\n"))
         return text if libraries else _CARETS.sub("", text)
     except Exception as failed:  # noqa: BLE001 - the text of a user's exception may fail
         return f"{quote(type(error).__name__, 60)} (its text cannot be read: {type(failed).__name__})"
@@ -117,7 +120,8 @@ def _tidy(summary: traceback.TracebackException | None, seen: set[int], *, libra
     summary.stack[:] = [frame for frame in summary.stack if not unwanted(frame.filename)]
     if len(summary.stack) > _FRAMES:
         half = _FRAMES // 2
-        summary.stack[half:-half] = []
+        left_out = f"\0{len(summary.stack) - 2 * half:,}"
+        summary.stack[half:-half] = [traceback.FrameSummary(left_out, 0, "", lookup_line=False, line="")]
     for number, frame in enumerate(summary.stack):
         if found := _MAGIC_CALL.search(frame.line or ""):
             # IPython made a call of the magic; the user wrote its line.

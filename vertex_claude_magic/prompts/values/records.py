@@ -43,6 +43,10 @@ def fields_of(value: Any) -> Fields | None:
         return _values(value, (field.name for field in dataclasses.fields(value)))
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return _public(value._asdict().items())
+    parts: tuple[str, ...] = getattr(kind, "__match_args__", ())
+    if isinstance(value, tuple) and 0 < len(parts) == len(value):
+        # Of C code, such as `time.struct_time` or an interval of Arrow; some have parts without a name.
+        return _public(zip(parts, value, strict=True))
     if ROWS.get(kind.__module__.partition(".")[0]) == kind.__name__:
         return [(str(name), value[name]) for name in value.keys()]  # noqa: SIM118 - a row is no mapping
     return None

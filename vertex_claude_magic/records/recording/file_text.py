@@ -22,7 +22,15 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["MOST_RECORDS", "is_recordable", "read_recording", "write_end", "write_record", "write_records"]
+__all__ = [
+    "MOST_RECORDS",
+    "invalid",
+    "is_recordable",
+    "read_recording",
+    "write_end",
+    "write_record",
+    "write_records",
+]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -123,11 +131,11 @@ def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
     whole = _whole(text)
     records, counts = whole.get("records"), whole.get("counts", {})
     if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
+        raise invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
     answers = [_record(number, record) for number, record in enumerate(records, start=1)]
     fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
-        raise _invalid("has counts that are not whole numbers by digests")
+        raise invalid("has counts that are not whole numbers by digests")
     return answers, dict(counts)
 
 
@@ -145,17 +153,18 @@ def _whole(text: str) -> Mapping[str, Any]:
     try:
         whole = json.loads(text, parse_constant=no_number, object_pairs_hook=unique)
     except (ValueError, RecursionError) as failure:
-        raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
+        raise invalid(f"is not JSON ({quote(str(failure), 80)})") from None
     if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
-        raise _invalid(f"does not say that it is one ({_FORMAT!r})")
+        raise invalid(f"does not say that it is one ({_FORMAT!r})")
     if whole.get("version") != _VERSION:
-        raise _invalid(
+        raise invalid(
             f"has version {quote(repr(whole.get('version')), 40)}; this package reads version {_VERSION}"
         )
     return whole
 
 
-def _invalid(why: str) -> RecordingInvalid:
+def invalid(why: str) -> RecordingInvalid:
+    """Return the error that a file is not a recording; `why` goes behind "The recording"."""
     return RecordingInvalid(
         f"The recording {why}.", cure="Get the file again from its source, or record it again."
     )
@@ -175,7 +184,7 @@ def _record(number: int, record: Json) -> StoredCall:
     except (KeyError, TypeError, ValueError, RecursionError):
         fits = False
     if not fits:
-        raise _invalid(
+        raise invalid(
             f"has a record (number {number}) without a request, a model, a date or a source that is known"
         )
     try:

@@ -25,6 +25,7 @@ from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal.location import refuse_link
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
+    invalid,
     read_recording,
     write_end,
     write_record,
@@ -207,7 +208,7 @@ class Recording:
             data = self.path.read_bytes()
             try:
                 records, counts = read_recording(_text(data))
-            except (RecordingInvalid, UnicodeDecodeError):
+            except RecordingInvalid:
                 # A crash may have broken the end; with the former end the file is as it was before.
                 try:
                     at, _, end = self._undo.read_bytes().partition(b"\n")
@@ -216,7 +217,7 @@ class Recording:
                 if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
                 records, counts = read_recording(_text(data[: int(at)] + end))
-        except (OSError, UnicodeDecodeError) as failure:
+        except OSError as failure:
             raise _failed(self.named, "read", failure) from None
         except RecordingInvalid as error:
             error.message = error.message.replace(
@@ -376,7 +377,10 @@ def _version(state: os.stat_result) -> tuple[int, int, int]:
 
 def _text(data: bytes) -> str:
     # As "utf-8-sig" does it, which is a module of its own.
-    return data.removeprefix(BOM_UTF8).decode()
+    try:
+        return data.removeprefix(BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        raise invalid("is not text in UTF-8") from None
 
 
 def _write_at(file: FileIO, at: int, data: bytes) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -149,14 +150,11 @@ def _requests(table: BigQueryTable) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
     for row in table.rows(_COLUMNS):
         name, request = row["custom_id"], row["request"]
-        read = request
-        try:
-            # A text, or a column of the type JSON. Python reads NaN in a text, which is no JSON.
-            if isinstance(request, str):
-                read = json.loads(request, parse_constant=refuse)
-        except (ValueError, RecursionError):
-            read = None
-        yield "" if name is None else str(name), read if isinstance(read, Mapping) else {}
+        # A text, or a column of the type JSON. Python reads NaN in a text, which is no JSON.
+        if isinstance(request, str):
+            with suppress(ValueError, RecursionError):
+                request = json.loads(request, parse_constant=refuse)
+        yield "" if name is None else str(name), request if isinstance(request, Mapping) else {}
 
 
 def _check_columns(table: BigQueryTable, place: str) -> None:
