@@ -141,7 +141,9 @@ def test_columns_share_the_width_of_the_page(of, share):
     assert f"width: {share};" in column_html("haiku", "Four.", of=of)
 
 
-@pytest.mark.parametrize("text", ["https://example.org/" + "long" * 30, "| a |\n|---|\n| 1 |", "```\ncode\n```", ""])
+@pytest.mark.parametrize(
+    "text", ["https://example.org/" + "long" * 30, "| a |\n|---|\n| 1 |", "```\ncode\n```", ""]
+)
 def test_a_column_is_as_wide_when_it_is_whole_as_while_it_grows(text):
     """Whatever is in it, so nothing beside it moves."""
     growing, whole = (column_html("haiku", text, of=2, rendered=each) for each in (False, True))

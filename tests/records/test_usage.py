@@ -29,7 +29,7 @@ from vertex_claude_magic.settings.origin import Origin, session_id
 from vertex_claude_magic.settings.target import resolve_target
 
 TODAY = date(2026, 11, 26)
-QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td"}
+QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td", "div"}
 HOSTILE = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>.ipynb",

@@ -1,9 +1,9 @@
 """Model text as HTML, for texts side by side: the text of its Markdown, in tables.
 
-A cell holds letters, line breaks (`br`, `wbr`), bare `span` and `code` elements, and tables, each in a `div` that scrolls;
-there is no attribute but a style, one of three. So there is nothing to disagree about, as in the Markdown that `sanitize` writes:
-no link, no image, no formula. Each column is a table of its own, which takes its place beside the one before or, where
-the page is narrow, below it.
+A cell holds letters, line breaks (`br`, `wbr`), bare `span` and `code` elements, and tables, each in a `div` that
+scrolls. There is no attribute but a style, one of three, so there is nothing to disagree about, as in the Markdown that
+`sanitize` writes: no link, no image, no formula. Each column is a table of its own, which takes its place beside the
+one before or, where the page is narrow, below it.
 """
 
 from __future__ import annotations
