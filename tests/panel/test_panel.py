@@ -431,7 +431,9 @@ def test_the_text_below_the_panel_is_true_beside_a_working_panel(shell):
 def test_a_colour_or_size_of_jupyterlab_has_another_for_front_ends_without_it():
     """A variable that a page does not define makes the whole property void."""
     sources = Path(vertex_claude_magic.__file__).parent.rglob("*.py")
-    assert [found for file in sources for found in re.findall(r"var\(--jp-[\w-]+\)", file.read_text("utf-8"))] == []
+    assert [
+        found for file in sources for found in re.findall(r"var\(--jp-[\w-]+\)", file.read_text("utf-8"))
+    ] == []
 
 
 def test_the_arrows_of_lists_are_seen_in_every_theme(shell):
