@@ -250,7 +250,9 @@ def _not_rehearsed(cells: Mapping[int, NotebookNode], refused: Collection[int]) 
     # The first such cell that mentions a name is taken for the one that would have set it.
     setters: dict[str, int] = {}
     for number, cell in cells.items():
-        error = next((each for each in cell.outputs if each.get("output_type") == "error"), {})
+        error: Mapping[str, Any] = next(
+            (each for each in cell.outputs if each.get("output_type") == "error"), {}
+        )
         name = _NAME.search(error.get("evalue", ""))
         if error.get("ename") in _NO_LOGIN or (number in refused and error.get("ename") == "ReplayMiss"):
             found[number] = "needs Vertex AI itself"
