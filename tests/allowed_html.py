@@ -17,8 +17,8 @@ ATTRIBUTES = {
     "a": {"href"},
 }
 ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s\"]+\Z", re.IGNORECASE)
-# What a page of the product adds to hold a date together; model text may not.
-UNBROKEN = "white-space: nowrap"
+# What a page of the product adds to hold a date together, and to let a wide table scroll; model text may not.
+OWN_STYLES = {"white-space: nowrap", "overflow-x: auto"}
 ALIGNED = re.compile(r"text-align: ?(?:left|right|center);?\Z")
 
 
@@ -36,7 +36,7 @@ class _Checker(HTMLParser):
         values = dict(attrs)
         if "href" in values and not ADDRESS.match(values["href"] or "") and "class" not in values:
             self.found.append(f"address {values['href']}")
-        held = "style" in self.extra.get(tag, set()) and values.get("style") == UNBROKEN
+        held = "style" in self.extra.get(tag, set()) and values.get("style") in OWN_STYLES
         if "style" in values and not held and not ALIGNED.match(values["style"] or ""):
             self.found.append(f"style {values['style']}")
 

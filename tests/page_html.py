@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 QUIET_HTML = {"table", "caption", "thead", "tbody", "tr", "th", "td", "pre", "p", "small", "br", "code", "b", "strong",
-              "em", "details", "summary", "ul", "li", "span", "sup", "abbr"}  # fmt: skip
+              "em", "details", "summary", "ul", "li", "span", "sup", "abbr", "div"}  # fmt: skip
 
 
 class Elements(HTMLParser):

@@ -22,9 +22,10 @@ from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.commands.help import groups
 from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.notebook.commands.settings import setting_text
 from vertex_claude_magic.notebook.magics import ClaudeMagics
 from vertex_claude_magic.notebook.settings import trait_of
-from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,11 +74,16 @@ def options() -> Iterator[str]:
 
 
 def settings() -> Iterator[str]:
-    """Yield the settings with their environment variables."""
+    """Yield the settings with their defaults and environment variables."""
     yield from table(
-        ("setting", "meaning", "environment"),
+        ("setting", "default", "meaning", "environment"),
         (
-            (code(row.name), text(trait_of(row).help), ", ".join(map(code, row.variables)))
+            (
+                code(row.name),
+                text(setting_text(row, DEFAULTS[row.name])),
+                text(trait_of(row).help),
+                ", ".join(map(code, row.variables)),
+            )
             for row in OPTIONS.values()
             if "setting" in row.places
         ),

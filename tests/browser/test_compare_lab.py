@@ -37,12 +37,21 @@ OUTSIDE = """() => {
         for (let node = walker.nextNode(); node; node = walker.nextNode()) {
             const range = document.createRange();
             range.selectNodeContents(node);
-            if (range.getBoundingClientRect().right > edge) words.push(node.textContent);
+            // What a box of its own lets the reader scroll to covers nothing.
+            const box = node.parentElement.closest('div');
+            const right = column.contains(box) ? box.getBoundingClientRect().right : range.getBoundingClientRect().right;
+            if (right > edge) words.push(node.textContent);
         }
         return words;
     });
     return [columns.length, outside];
 }"""
+
+# How wide each column is; what becomes of what is wider than its box.
+WIDTHS = """() => [...document.querySelectorAll('.jp-RenderedHTML table')].filter(
+    table => getComputedStyle(table).display === 'inline-table').map(table => table.offsetWidth)"""
+SCROLLS = """() => [...new Set([...document.querySelectorAll('.jp-RenderedHTML div > table')].map(
+    table => getComputedStyle(table.parentElement).overflowX))]"""
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["as it ran", "opened untrusted"])
@@ -62,9 +71,11 @@ def compared(lab: LabPage, request: pytest.FixtureRequest) -> Iterator[LabPage]:
 
 @pytest.mark.parametrize("width", [1200, 1000, 640])
 def test_no_column_covers_the_one_beside_it(compared, width):
-    """Text breaks a word that is too long; a column with a table becomes wider, and goes below where it does not fit."""
+    """Text breaks a word that is too long; a table that is wider than its column scrolls."""
     compared.page.set_viewport_size({"width": width, "height": 900})
     compared.settle()
     columns, outside = compared.page.evaluate(OUTSIDE)
     assert columns == 6
     assert outside == []
+    assert len({*compared.page.evaluate(WIDTHS)}) == 1
+    assert compared.page.evaluate(SCROLLS) == ["auto"]

@@ -6,10 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
 import pytest
 from conftest import chromium
 from lab import CHROMIUM_FLAGS, LabPage, NotebookPage, write_notebook
 from tools import axe_problems, places, ring, ring_contrast, tab_to, too_wide
+
+from vertex_claude_magic.notebook.panel.scripts import Scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -639,3 +642,21 @@ def test_the_panel_asks_for_nothing_from_outside(front):
     """Every address is the server's own."""
     assert front.strangers() == []
     assert front.dialogs == []
+
+
+def test_a_row_of_tabs_that_is_drawn_before_what_is_below_it_is_one_already(front):
+    """A front end makes the views of a panel one by one, and the script runs at each of them."""
+    page = front.page.context.new_page()
+    mistakes: list[str] = []
+    page.on("pageerror", lambda mistake: mistakes.append(str(mistake)))
+    page.set_content(
+        "<div class='panel'><div class='rows'></div><div class='widget-toggle-buttons'>"
+        "<button class='widget-toggle-button mod-active'>Try</button></div></div>"
+    )
+    (output,) = Scripts(ipywidgets.Output(), "panel", "rows").widget.outputs
+    page.add_script_tag(content=output["data"]["application/javascript"])
+    assert page.get_by_role("tab", name="Try", selected=True).count() == 1
+    page.evaluate("() => document.querySelector('.panel').append(document.createElement('div'))")
+    page.get_by_role("tabpanel", name="Try", include_hidden=True).wait_for(state="attached")
+    assert mistakes == []
+    page.close()

@@ -137,6 +137,46 @@ def test_a_cell_that_fails_is_told_by_the_exit_status_too(lesson, capsys, tags, 
         assert (told in said) == bool(status)
 
 
+BATCH = "%%claude_batch job rows --to gs://emulator-bucket/rows\nIs this good? {{ text }}"
+# Cells below the one that makes the rows, what is said of each, and the exit status.
+NOT_REHEARSED = {
+    "a batch and what needs it": (
+        [BATCH, "%claude_batch job --collect back", "table = back[0]", "len(table)", "job.cancel()", ASK],
+        ["4: not rehearsed (needs Vertex AI itself)", "5: not rehearsed (needs Vertex AI itself)",
+         "6: not rehearsed (needs back from cell 5)", "7: not rehearsed (needs table from cell 6)",
+         "8: not rehearsed (needs job from cell 4)", "9: recorded"], 0),
+    "free checks": (["%claude_models --check", "%claude_logging", "%claude_logging -p my-project"],
+                    [f"{at}: not rehearsed (needs Vertex AI itself)" for at in (4, 5, 6)], 0),
+    "another mistake below": ([BATCH, "1 / 0", "frame", "rows[9]"],
+                              ["4: not rehearsed (needs Vertex AI itself)",
+                               "5 failed: ZeroDivisionError: division by zero",
+                               "6 failed: NameError: name 'frame' is not defined",
+                               "7 failed: IndexError: list index out of range"], 1),
+    "a mistake above": (["job", BATCH], ["4 failed: NameError: name 'job' is not defined",
+                                         "5: not rehearsed (needs Vertex AI itself)"], 1),
+    "a question that is not recorded": ([BATCH, "%%claude\nWhy is the sky blue at noon?"],
+                                        ["4: not rehearsed (needs Vertex AI itself)", "5: missing"], 1),
+    "a mistake in the cell itself": (["rows = 1\n%claude_models --check\n1 / 0",
+                                      "try:\n    %claude_models --check\nexcept Exception:\n    1 / 0"],
+                                     ["4: not rehearsed (needs Vertex AI itself)",
+                                      "5: missing (not asked: ZeroDivisionError: division by zero)"], 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "said", "status"), NOT_REHEARSED.values(), ids=NOT_REHEARSED)
+def test_a_cell_that_needs_more_than_answers_is_told_and_is_no_failure(lesson, capsys, cells, said, status):
+    """Nor are those that use what it would have set; any other failure is one, above and below it."""
+    write(lesson, LOAD, PYTHON, "rows = [{'text': 'a'}, {'text': 'b'}]", *cells)
+    assert main(["notebook", "check", str(lesson)]) == status
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert sorted(line.removeprefix("  cell ") for line in lines if line.startswith("  cell ")) == [
+        "2: recorded",
+        *said,
+    ]
+    skipped = sum("not rehearsed" in line for line in said)
+    assert lines[-1].endswith(f" stale, {skipped} not rehearsed")
+
+
 @pytest.mark.parametrize("tags", [[], ["raises-exception"]], ids=["no tag", "meant to fail"])
 def test_a_kernel_that_dies_is_a_cell_that_failed(lesson, tmp_path, capsys, tags):
     """What is below it does not run, tag or no tag; the other notebooks are checked all the same."""

@@ -194,7 +194,7 @@ def test_only_what_was_billed_is_summed(known, cost):
     """A replayed answer costs nothing, and neither does one of this machine."""
     found = entry(cost_usd=0.5, **known)
     assert total([found]).cost_usd == cost
-    assert ("(≈ $0.50)" in table([found])) == (cost == 0.0)
+    assert ("(≈$0.50)" in table([found])) == (cost == 0.0)
 
 
 WORDS = [

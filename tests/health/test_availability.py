@@ -321,7 +321,7 @@ def test_the_grid_reads_well_with_and_without_html():
 def test_a_probe_says_what_it_costs(shell):
     """An estimate by the table; a count says that it is free."""
     shell.ok("%claude_models haiku --probe")
-    assert "one-token questions (together ≈ $0.000017)" in shell.page.text
+    assert "one-token questions (together ≈$0.000017)" in shell.page.text
     shell.ok("%claude_models haiku --check")
     assert "free counts" in shell.page.text
 

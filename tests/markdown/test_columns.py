@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic.markdown.columns import cell_html, column_html, lines_and_tables, table_html
 
-ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span", "code"}
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span", "code", "div", "wbr"}
 COLUMN = (
-    "display: inline-table; table-layout: {}; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em; "
+    "display: inline-table; table-layout: fixed; vertical-align: top; width: 49%; min-width: 16em; max-width: 44em; "
     "margin-top: 0; overflow-wrap: break-word"
 )
-STYLES = {
-    COLUMN.format("fixed"),
-    COLUMN.format("auto"),
-    "text-align: left; vertical-align: top",
-}
+STYLES = {COLUMN, "text-align: left; vertical-align: top", "overflow-x: auto"}
 HOSTILE = {name: text for group in hostile.GROUPS for name, text in group.items()}
 # Texts that aim at this writer.
 AIMED = {
@@ -54,7 +50,7 @@ class Checker(HTMLParser):
         if tag not in ELEMENTS:
             self.found.append(f"element {tag}")
         self.found += [f"{name}={value}" for name, value in attrs if name != "style" or value not in STYLES]
-        if tag != "br":
+        if tag not in {"br", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -146,11 +142,25 @@ def test_columns_share_the_width_of_the_page(of, share):
 
 
 @pytest.mark.parametrize(
-    ("text", "layout"), [("https://example.org/" + "long" * 30, "fixed"), ("| a |\n|---|\n| 1 |", "auto")]
+    "text", ["https://example.org/" + "long" * 30, "| a |\n|---|\n| 1 |", "```\ncode\n```", ""]
 )
-def test_a_column_of_text_keeps_its_width_and_one_with_a_table_has_room_for_its_words(text, layout):
-    """What sticks out would cover the column beside it."""
-    assert f'<table style="{COLUMN.format(layout)}">' in column_html("haiku", text, of=2)
+def test_a_column_is_as_wide_when_it_is_whole_as_while_it_grows(text):
+    """Whatever is in it, so nothing beside it moves."""
+    growing, whole = (column_html("haiku", text, of=2, rendered=each) for each in (False, True))
+    assert {each.partition(">")[0] for each in (growing, whole)} == {f'<table style="{COLUMN}"'}
+
+
+@pytest.mark.parametrize(("word", "shown"), [
+    ("statistically", "statistically"),
+    ("a" * 18, "a" * 18),
+    ("a" * 19, "a" * 12 + "<wbr>" + "a" * 7),
+    ("a" * 24, "a" * 12 + "<wbr>" + "a" * 12),
+    ("a" * 11 + "&" * 14, "a" * 11 + "&amp;<wbr>" + "&amp;" * 12 + "<wbr>&amp;"),
+    ("two " + "b" * 20, "two " + "b" * 12 + "<wbr>" + "b" * 8),
+])  # fmt: skip
+def test_a_long_word_of_a_table_may_be_broken(word, shown):
+    """Never within the name of a sign; a word of ordinary length stays whole."""
+    assert f">{shown}</td>" in table_html([], [[word]])
 
 
 def test_a_table_is_a_table_in_its_column():
@@ -158,8 +168,8 @@ def test_a_table_is_a_table_in_its_column():
     html = column_html("haiku", "So:\n\n| a | b |\n|---|---|\n| 1 | <b> |\n\nDone.", of=2)
     style = ' style="text-align: left; vertical-align: top"'
     assert (
-        f"So:<br><table><thead><tr><th{style}>a</th><th{style}>b</th></tr></thead>"
-        f"<tbody><tr><td{style}>1</td><td{style}>&lt;b&gt;</td></tr></tbody></table>Done."
+        f'So:<br><div style="overflow-x: auto"><table><thead><tr><th{style}>a</th><th{style}>b</th></tr></thead>'
+        f"<tbody><tr><td{style}>1</td><td{style}>&lt;b&gt;</td></tr></tbody></table></div>Done."
     ) in html
 
 

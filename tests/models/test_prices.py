@@ -188,13 +188,13 @@ def test_a_model_without_prices_has_no_rate():
 # USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.
 WRITTEN = [
     (0.0, "0", "0", "0", "$0"),
-    (1234.5, "1,234.5000", "1,234.50", "1,234.5", "≈ $1,234.50"),
-    (1.0, "1.0000", "1.00", "1", "≈ $1.00"),
-    (0.0001, "0.0001", "0.00010", "0.0001", "≈ $0.00010"),
-    (0.000097, "0.000097", "0.000097", "0.000097", "≈ $0.000097"),
-    (0.00001, "0.000010", "0.000010", "0.00001", "≈ $0.000010"),
-    (0.0000066, "<0.00001", "<0.00001", "0.0000066", "< $0.00001"),
-    (1e-9, "<0.00001", "<0.00001", "0.000000001", "< $0.00001"),
+    (1234.5, "1,234.5000", "1,234.50", "1,234.5", "≈$1,234.50"),
+    (1.0, "1.0000", "1.00", "1", "≈$1.00"),
+    (0.0001, "0.0001", "0.00010", "0.0001", "≈$0.00010"),
+    (0.000097, "0.000097", "0.000097", "0.000097", "≈$0.000097"),
+    (0.00001, "0.000010", "0.000010", "0.00001", "≈$0.000010"),
+    (0.0000066, "<0.00001", "<0.00001", "0.0000066", "<$0.00001"),
+    (1e-9, "<0.00001", "<0.00001", "0.000000001", "<$0.00001"),
     (None, "unknown", "unknown", "unknown", "cost unknown"),
     (float("inf"), "unknown", "unknown", "unknown", "cost unknown"),
     (float("nan"), "unknown", "unknown", "unknown", "cost unknown"),
@@ -206,6 +206,13 @@ def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, est
     """A tiny sum is never written as nothing, and an unknown one never as zero."""
     assert [usd(amount), usd(amount, "short"), usd(amount, "price")] == [column, short, price]
     assert usd_estimate(amount) == estimate
+    assert " " not in estimate.removesuffix(" unknown")
+
+
+def test_nothing_writes_a_blank_after_the_sign_of_an_estimate():
+    """A line could end there, and its figure begin the next."""
+    sources = Path(vertex_claude_magic.__file__).parent.rglob("*.py")
+    assert [source.name for source in sources if "≈ " in source.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize(("limit", "written"), [
@@ -218,7 +225,7 @@ def test_a_limit_has_the_digits_that_the_user_gave_and_cents_with_two(limit, wri
 
 
 @pytest.mark.parametrize(("amount", "words"), [
-    (-0.01, "free"), (0.0, "free"), (1e-9, "under 1 ¢"), (0.00999, "under 1 ¢"), (0.01, "about 1 ¢"), (0.994, "about 99 ¢"),
+    (-0.01, "free"), (0.0, "free"), (1e-9, "under 1¢"), (0.00999, "under 1¢"), (0.01, "about 1¢"), (0.994, "about 99¢"),
     (0.996, "about $1.00"), (1.2, "about $1.20"), (None, "cost unknown"), (float("inf"), "cost unknown"), (float("nan"), "cost unknown"),
 ])  # fmt: skip
 def test_a_line_that_is_glanced_at_has_words_for_an_amount(amount, words):

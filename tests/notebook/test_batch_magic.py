@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ from shells import StoppingPage, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.tables.batch.job import BatchJob
 
 CELL = "%%claude_batch labels reviews --to gs://rows/run -m sonnet --rows-per-job 2\nIs this good? {{ text }}"
@@ -38,6 +41,24 @@ def test_a_cell_sends_the_rows_and_puts_the_jobs_into_the_variable(shell):
     assert "3 rows" in shell.page.text
     assert "files in gs://rows/run/claude-batch-" in shell.page.text
     assert "estimate, at half price" in shell.page.text
+
+
+@pytest.mark.parametrize(("model", "locations", "said"), [
+    ("sonnet", [], ""),
+    ("sonnet", ["us-east5"], ""),
+    ("sonnet", ["europe-west1"], "No source says whether Claude Sonnet 5.5 takes batches in us-east5; if it does not, the job fails."),
+    ("haiku", [], "No source says whether Claude Haiku 5.5 takes batches; if it does not, the job fails."),
+])  # fmt: skip
+def test_a_batch_says_what_is_not_known_of_it_and_of_no_other(shell, tmp_path, model, locations, said):
+    """A note that every batch has would be read by nobody; it is sent all the same."""
+    changed = tmp_path / "models.json"
+    batch = {**Catalog.load().services["batch"], "locations": locations}
+    changed.write_text(json.dumps({"services": {"batch": batch}}))
+    shell.ok(f"%config ClaudeMagics.models_file = {str(changed)!r}")
+    shell.ok(CELL.replace("sonnet", model))
+    assert ("No source says" in shell.page.text) == bool(said)
+    assert said in shell.page.text
+    assert len(shell.ip.user_ns["labels"].jobs) == 2
 
 
 def test_another_kernel_lists_follows_and_collects_it(shell):

@@ -38,7 +38,7 @@ def page_of(shell: Shell, cell: str) -> Page:
 
 def allowed(html: str) -> list[str]:
     page = html.replace("; overflow-wrap: anywhere", "")
-    return violations(page, caption={"style"}, th={"scope", "style"}, span={"style"})
+    return violations(page, caption={"style"}, th={"scope", "style"}, span={"style"}, div={"style"})
 
 
 def test_the_page_that_stays_is_one_static_table_with_a_text(shell):

@@ -28,13 +28,13 @@ COSTS = [
     (None, "cost unknown"),
     (float("nan"), "cost unknown"),
     (0.0, "$0"),
-    (0.0000213, "≈ $0.000021"),
-    (0.00213, "≈ $0.0021"),
-    (0.0123, "≈ $0.012"),
-    (0.5, "≈ $0.50"),
-    (0.999, "≈ $1.00"),
-    (12.3456, "≈ $12.35"),
-    (1234.5, "≈ $1,234.50"),
+    (0.0000213, "≈$0.000021"),
+    (0.00213, "≈$0.0021"),
+    (0.0123, "≈$0.012"),
+    (0.5, "≈$0.50"),
+    (0.999, "≈$1.00"),
+    (12.3456, "≈$12.35"),
+    (1234.5, "≈$1,234.50"),
 ]
 STOPS = [
     ({"stop_reason": "end_turn"}, None),
@@ -123,10 +123,10 @@ def test_the_footer_is_one_quiet_line_with_the_rest_in_a_fold():
         cost=0.2718,
         complete=True,
     )
-    assert footer(reply) == "Opus 4.1 · us-east5 · 12.3 s · 4,481 tokens · about 27 ¢"
+    assert footer(reply) == "Opus 4.1 · us-east5 · 12.3 s · 4,481 tokens · about 27¢"
     assert details(reply) == (
         "claude-opus-4-1 · us-east5 · first token 0.5 s · "
-        "1,025 tokens in / 3,456 out / 1,000 cached / 5 written to cache · ≈ $0.27"
+        "1,025 tokens in / 3,456 out / 1,000 cached / 5 written to cache · ≈$0.27"
     )
     summary, _, fold = ending(reply).markdown.partition("</summary>")
     assert "4,481 tokens" in summary

@@ -250,9 +250,9 @@ def status(model, region, **change):
     ],
 )
 def test_what_is_doubtful_is_said_where_it_is_doubtful(model, region, wide, no_region):
-    """Copies of Google's page differ on wide locations; some models have no other."""
+    """Google's page no longer says whether wide locations are logged; some models have no other."""
     said = " ".join(limits(status(model, region)))
-    assert ("differ on whether Claude is logged" in said) == wide
+    assert ("It is not certain that calls at global, us and eu are logged: Google's" in said) == wide
     assert ("has no regional endpoint" in said) == no_region
 
 

@@ -40,7 +40,7 @@ def test_the_variable_has_the_table_with_the_answers(shell):
         "text", "answer", "error", "stop_reason", "input_tokens", "output_tokens", "cost"]  # fmt: skip
     assert labels["answer"].notna().all()
     assert len(shell.page.outputs) == 1
-    assert shell.page.text.startswith("6 rows: 6 answered. ≈ $0.0")
+    assert shell.page.text.startswith("6 rows: 6 answered. ≈$0.0")
     assert set(shell.page.outputs[0]) == {"text/html", "text/plain"}
 
 
@@ -191,7 +191,7 @@ def test_a_limit_that_no_row_fits_fails_the_cell(shell):
     """Or Run All would go on with a table of nothing."""
     error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 -n 1000 --max-cost 0.00001" + PROMPT)
     assert str(error) == (
-        "The next row may cost up to ≈ $0.0071 and so could exceed the limit of $0.00001: $0 is spent (estimates). "
+        "The next row may cost up to ≈$0.0071 and so could exceed the limit of $0.00001: $0 is spent (estimates). "
         "Lower --max-tokens, or raise --max-cost."
     )
     assert "could exceed" not in shell.page.text
@@ -358,7 +358,7 @@ def test_what_a_batch_would_have_cost_is_said_where_it_pays(model, spent, rows, 
     """A small run is over before a batch has begun; no batch has the price of global."""
     for region, usd in (("global", "2.20"), ("us-east5", "2.00")):
         target = resolve_target(AskOptions(model=model, region=region))
-        wanted = f"As a batch (%%claude_batch) these rows would have cost ≈ ${usd}." if said else ""
+        wanted = f"As a batch (%%claude_batch) these rows would have cost ≈${usd}." if said else ""
         assert batch_note(target, spent, rows) == wanted
 
 
@@ -459,10 +459,10 @@ PROGRESS = Progress(
 def test_the_line_of_a_run_tells_what_somebody_who_waits_wants_to_know():
     """Rows done and failed, tokens and dollars so far and expected, rate, concurrency, pause, time left."""
     assert PROGRESS.line() == (
-        "407 of 1,000 rows, 7 failed · 9,000 + 4,000 tokens · ≈ $0.50 so far, ≈ $1.47 expected · 5.1 rows/s · "
+        "407 of 1,000 rows, 7 failed · 9,000 + 4,000 tokens · ≈$0.50 so far, ≈$1.47 expected · 5.1 rows/s · "
         "12 of 16 active · paused for 8 s, as the service asked · 1 min 56 s left"
     )
     assert PROGRESS.summary() == (
         "1,000 rows: 400 answered (100 by an earlier run), 7 failed (BadRequest 7: see the column error), 593 not asked. "
-        "≈ $0.50. 1 min 0 s, 7.0 s of it paused as the service asked, median 0.5 s per answer."
+        "≈$0.50. 1 min 0 s, 7.0 s of it paused as the service asked, median 0.5 s per answer."
     )

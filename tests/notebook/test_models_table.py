@@ -17,6 +17,7 @@ CATALOG = Catalog.load()
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
 ALLOWED = {
     "p",
+    "div",
     "table",
     "caption",
     "thead",

@@ -9,8 +9,9 @@ from shells import Shell, bare_shell, loaded_shell
 from traitlets.config import Config
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.notebook.commands.settings import setting_text
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.settings.registry import DEFAULTS, EMPTY, OPTIONS
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 
@@ -197,6 +198,24 @@ def test_a_line_without_prompt_shows_the_present_settings(shell):
     assert "(default)" in rows["timeout"]
     assert "<table>" in shell.page.outputs[0]["text/html"]
     assert not shell.emulator.requests
+
+
+SHOWN = {
+    "model": "sonnet", "max_tokens": "16,000, or the model's limit if lower", "system": "not set", "label": "not set",
+    "timeout": "600 s", "max_cost": "no limit", "no_stream": "False", "journal_days": "30", "value_tokens": "4,000",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in OPTIONS.values() if "setting" in row.places], ids=lambda row: row.name
+)
+def test_every_setting_has_a_default_in_words(row):
+    """The reference pages and the page of `%claude` say it alike; never the `None` or `()` of the code."""
+    text = setting_text(row, DEFAULTS[row.name])
+    assert text == SHOWN.get(row.name, text)
+    assert text
+    assert not set(text) & set("(){}[]")
+    assert "None" not in text
 
 
 WRONG = [

@@ -71,9 +71,13 @@ def test_as_html_names_are_heads_of_their_rows():
 
 
 def test_what_is_above_a_table_is_as_wide_as_the_page_and_not_as_the_table():
-    """A caption of the table is squeezed above a narrow one and cut with a wide one; a panel has its own width."""
+    """A caption of the table is squeezed above a narrow one and cut with a wide one; a panel has its own width.
+
+    A table that is wider than the page scrolls in a box of its own.
+    """
     page = TABLE.html()
-    assert page.startswith("<p>Prices. A note.</p>\n<table>")
+    assert page.startswith('<p>Prices. A note.</p>\n<div style="overflow-x: auto"><table>')
+    assert page.endswith("</table></div>")
     assert "<caption" not in page
     assert 'overflow-wrap: anywhere">Prices. A note.</caption>' in TABLE.html("panel")
     nothing = Table(columns=TABLE.columns, rows=[], caption="No models.")

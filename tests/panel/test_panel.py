@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import ipywidgets
 import pytest
 from front import VIEW, Front, living, panel_ended
 
+import vertex_claude_magic
 from vertex_claude_magic.emulator import Fault
 
 SECRET = "sesame-4711"
@@ -423,6 +426,14 @@ def test_the_text_below_the_panel_is_true_beside_a_working_panel(shell):
     assert "text/markdown" not in panel
     assert "Settings of this session: model" in below["text/plain"]
     assert "kernel" not in below["text/plain"] + below["text/markdown"]
+
+
+def test_a_colour_or_size_of_jupyterlab_has_another_for_front_ends_without_it():
+    """A variable that a page does not define makes the whole property void."""
+    sources = Path(vertex_claude_magic.__file__).parent.rglob("*.py")
+    assert [
+        found for file in sources for found in re.findall(r"var\(--jp-[\w-]+\)", file.read_text("utf-8"))
+    ] == []
 
 
 def test_the_arrows_of_lists_are_seen_in_every_theme(shell):

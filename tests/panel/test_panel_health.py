@@ -199,7 +199,7 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     shell.ok("%claude_demo")
     shell.ok("%%claude\nhi")
     below = next(line for line in shell.page.text.splitlines() if line.startswith("Session"))
-    assert below.startswith("Session ≈ $0.25 · today $0 (estimates). ")
+    assert below.startswith("Session ≈$0.25 · today $0 (estimates). ")
     local = below.partition("(estimates). ")[2]
     assert "not billed" in local
     text = " ".join(front.text().split())
@@ -207,7 +207,7 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     assert "today, all notebooks 0 no limit" in text
     assert local in text
     shell.ok("%claude_usage")
-    assert "This session: ≈ $0.25 (estimate" in shell.page.text
+    assert "This session: ≈$0.25 (estimate" in shell.page.text
     assert "Today, all notebooks: $0 (estimate" in shell.page.text
     assert local in shell.page.text
     shell.ok("%claude_demo stop")

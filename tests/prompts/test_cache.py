@@ -59,9 +59,9 @@ def test_the_footer_tells_what_filling_costs_and_what_reading_saves(shell):
     shell.ok("%%claude first --cache -a LONG\nOne?")
     (page,) = [each["text/markdown"] for each in shell.page.outputs]
     assert "written to cache" in page
-    assert "filling the cache cost ≈ " in page
+    assert "filling the cache cost ≈" in page
     shell.ok("%%claude second --cache -a LONG\nTwo?")
-    assert "the cache saved ≈ " in shell.page.outputs[0]["text/markdown"]
+    assert "the cache saved ≈" in shell.page.outputs[0]["text/markdown"]
     first, second = shell.ip.user_ns["first"], shell.ip.user_ns["second"]
     assert second.usage.cache_read_input_tokens == first.usage.cache_creation_input_tokens > 0
     assert second.cost < second.uncached_cost
@@ -77,8 +77,8 @@ def test_what_is_too_short_to_be_cached_is_said(shell):
 @pytest.mark.parametrize(
     ("cost", "without", "shown"),
     [
-        (0.002, 0.01, " · the cache saved ≈ $0.0080"),
-        (0.0125, 0.01, " · filling the cache cost ≈ $0.0025 more"),
+        (0.002, 0.01, " · the cache saved ≈$0.0080"),
+        (0.0125, 0.01, " · filling the cache cost ≈$0.0025 more"),
         (0.01, 0.01, ""),
         (None, 0.01, ""),
         (0.01, None, ""),

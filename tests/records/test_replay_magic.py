@@ -140,7 +140,7 @@ def test_a_limit_refuses_before_anything_is_asked(shell):
     """One line with the worst case; only the free count went out."""
     error = shell.error("%%claude --max-cost 0.001\nWrite a book.")
     assert isinstance(error, errors.CostLimitExceeded)
-    assert "up to ≈ $0.16 (an estimate)" in str(error)
+    assert "up to ≈$0.16 (an estimate)" in str(error)
     assert shell.asked == []
     assert shell.ok("%%claude --max-cost 0.001 -n 50\nWrite a line.").complete
 
@@ -181,10 +181,10 @@ def test_what_may_have_been_spent_is_never_said_as_if_it_were(shell, fault):
     below = [line for line in shell.page.text.splitlines() if line.startswith("Session")]
     shell.ok("%claude_usage")
     page = [line for line in shell.page.text.splitlines() if line.startswith("Demo and emulator")]
-    most = re.findall(r"up to ≈ \$([0-9.]+)", page[0])
+    most = re.findall(r"up to ≈\$([0-9.]+)", page[0])
     assert len(set(most)) == 1
     assert float(most[0]) > 5 * cost
-    said = f"{usd_estimate(cost)} (up to ≈ ${most[0]})"
+    said = f"{usd_estimate(cost)} (up to ≈${most[0]})"
     assert page == [
         f"Demo and emulator (not billed): {said} this session, {said} today, at the table's prices."
     ]

@@ -435,7 +435,7 @@ def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator)
         next(event for event in stream if event.text)
     # Stopped: it counts with 10,000 tokens at 10 a million.
     other = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
-    with pytest.raises(errors.CostLimitExceeded, match=r"with ≈ \$0.10 for today so far"):
+    with pytest.raises(errors.CostLimitExceeded, match=r"with ≈\$0.10 for today so far"):
         other.ask("Hello", max_daily_cost=0.15)
     assert other.ask("Hello", max_daily_cost=0.25).complete
 
@@ -446,9 +446,9 @@ def test_a_session_limit_does_not_say_that_an_emulator_was_paid():
     for local, said in (
         (
             True,
-            f"At Google's prices this question may cost up to ≈ $0.75; with ≈ $0.50 for this session so far, {ends}",
+            f"At Google's prices this question may cost up to ≈$0.75; with ≈$0.50 for this session so far, {ends}",
         ),
-        (False, f"This question may cost up to ≈ $0.75; with ≈ $0.50 spent this session, {ends}"),
+        (False, f"This question may cost up to ≈$0.75; with ≈$0.50 spent this session, {ends}"),
     ):
         budget = Budget()
         budget.commit(budget.reserve(0.5, local=local), 0.5)
@@ -765,7 +765,7 @@ def test_a_run_refuses_what_is_not_known_without_naming_a_sum():
     ("under_way", "says"),
     [
         (0.0, "$0.10 is spent (estimates)."),
-        (0.5, "$0.10 is spent, and what is under way may cost up to ≈ $0.50 (estimates)."),
+        (0.5, "$0.10 is spent, and what is under way may cost up to ≈$0.50 (estimates)."),
     ],
 )
 def test_why_a_run_refuses_a_request_names_what_is_under_way(under_way, says):

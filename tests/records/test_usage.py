@@ -29,7 +29,7 @@ from vertex_claude_magic.settings.origin import Origin, session_id
 from vertex_claude_magic.settings.target import resolve_target
 
 TODAY = date(2026, 11, 26)
-QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td"}
+QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td", "div"}
 HOSTILE = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>.ipynb",
@@ -222,8 +222,8 @@ def test_sums_stand_against_the_limits(history):
     for usd in (0.25, 0.5):
         budget.commit(budget.reserve(usd, local=False), usd)
     text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budget))
-    assert "This session: ≈ $0.75 of $2.50 (max_session_cost) (estimate" in text
-    assert "Today, all notebooks: ≈ $0.75 (up to ≈ $0.88) of $5 (max_daily_cost) (estimate)" in text
+    assert "This session: ≈$0.75 of $2.50 (max_session_cost) (estimate" in text
+    assert "Today, all notebooks: ≈$0.75 (up to ≈$0.88) of $5 (max_daily_cost) (estimate)" in text
     assert "max_session_cost" not in plain(ask_usage())
 
 
@@ -263,7 +263,7 @@ def test_without_a_group_it_is_one_chart_by_day_and_model(history):
         ["2026-11-25", "claude-haiku-5-5"],
     ]
     assert table[4].startswith("Total ")
-    assert "6 calls, ≈ $1.75 (up to ≈ $1.88) + 1 unknown." in text.partition("\n")[0]
+    assert "6 calls, ≈$1.75 (up to ≈$1.88) + 1 unknown." in text.partition("\n")[0]
     assert "<td>2026-11-26" not in html(ask_usage())
 
 
@@ -333,7 +333,7 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
     usage = ask_usage(AskOptions(journal=place, max_daily_cost=1), budget)
     first, second, third = plain(usage).splitlines()
     assert cure in first
-    assert "≈ $0.25" in second
+    assert "≈$0.25" in second
     assert "max_daily_cost refuses" in third
     assert "<table>" not in html(usage)
 
@@ -464,7 +464,7 @@ def test_its_repr_is_one_line(history):
     text = repr(UsageReport(usage=ask_usage()))
     assert (
         text
-        == "UsageReport(7 calls, ≈ $1.75 (up to ≈ $1.88) + 1 unknown (estimate), 1 answered on this machine)"
+        == "UsageReport(7 calls, ≈$1.75 (up to ≈$1.88) + 1 unknown (estimate), 1 answered on this machine)"
     )
 
 

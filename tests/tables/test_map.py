@@ -418,7 +418,7 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert column(out, "error") == [None] * 9
     assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
     assert re.search(
-        r"The next row may cost up to ≈ \$[\d.]+ and so could exceed the limit of \$", caplog.text
+        r"The next row may cost up to ≈\$[\d.]+ and so could exceed the limit of \$", caplog.text
     )
     before = len(asked(claude_emulator))
     assert before == done
@@ -869,7 +869,7 @@ def test_a_row_under_way_at_the_end_counts_as_stopped_and_its_worst_case_as_up_t
     assert f"9 rows: {first}, {stopped} stopped, {8 - stopped} not asked. " in seen[-1].summary()
     worst = worst_of(client)
     assert seen[-1].open_cost == pytest.approx(stopped * worst, rel=0.01)
-    assert re.search(r"\. (\$0|≈ \$[0-9.]+) \(up to ≈ \$[0-9.]+\)\. ", seen[-1].summary())
+    assert re.search(r"\. (\$0|≈\$[0-9.]+) \(up to ≈\$[0-9.]+\)\. ", seen[-1].summary())
 
 
 def test_a_row_counts_as_asked_if_it_was_sent_in_this_run(client, claude_emulator):
@@ -949,7 +949,7 @@ def test_the_bar_of_a_terminal_is_one_line_that_says_each_thing_once(monkeypatch
     last = out.getvalue().split("\r")[-1].rstrip()
     if kind is Terminal:
         assert len(last) <= 80
-        assert re.search(r"^ 30%\|\S.*\| 18000/60000, 1 failed · ≈ \$0\.00026 · paused for 12 s", last)
+        assert re.search(r"^ 30%\|\S.*\| 18000/60000, 1 failed · ≈\$0\.00026 · paused for 12 s", last)
     else:
         assert "450,000 + 513,000 tokens" in last
 

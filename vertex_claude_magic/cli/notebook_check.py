@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -30,13 +31,14 @@ from vertex_claude_magic.vertex.blocks import content_blocks
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from nbformat import NotebookNode
 
 
 __all__ = [
     "NOT_ASKED",
+    "NOT_REHEARSED",
     "CheckedQuestion",
     "Rehearsal",
     "check_notebooks",
@@ -50,6 +52,10 @@ __all__ = [
 _ALIKE = 0.6
 NOT_ASKED = "not asked"
 _STATES = ("recorded", "missing", "stale")
+NOT_REHEARSED = "not rehearsed"
+# What a cell ends in that looks for the login that a rehearsal has not.
+_NO_LOGIN = ("CredentialsNotFound", "ProjectNotFound")
+_NAME, _WORD = re.compile(r"'(\w+)'"), re.compile(r"\w+")
 _TO_SHARE = """\
   {count} only in your journal: others cannot replay it. To record what it has, run the notebook with:
   %config ClaudeMagics.recording = "{name}.claude"
@@ -64,8 +70,8 @@ _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 class CheckedQuestion:
     """One question of a notebook: the number of its cell (from 1, all cells count), its state, and the reason.
 
-    `state` is "recorded", "missing", "stale" (another question of the same cell is recorded) or "journal" (no recording
-    is set, and the journal of this machine has the answer).
+    `state` is "recorded", "missing", "stale" (another question of the same cell is recorded), "journal" (no recording
+    is set, and the journal of this machine has the answer) or "not rehearsed" (the cell needs more than answers).
     `expected` says that its cell is meant to fail (the tag raises-exception).
     """
 
@@ -104,7 +110,7 @@ def check_runner() -> None:
 
 
 def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: bool) -> int:
-    """Rehearse notebooks; 0 if every question is recorded and every cell runs, else 1.
+    """Rehearse notebooks; 0 if every question is recorded and every cell that can be rehearsed runs, else 1.
 
     Args:
         files: The notebooks.
@@ -146,14 +152,16 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
             lines += [f"  cell {number} failed: {why}" for number, why in run.failed.items()]
             lines += [f"  {cure}" for cure in [tag_cure([run])] if cure]
             states = [each.state for each in run.questions]
-            lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in _STATES))
+            counted = [state for state in (*_STATES, NOT_REHEARSED) if state in states or state in _STATES]
+            lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in counted))
             if count := states.count("journal"):
                 lines.append(_TO_SHARE.format(count=number_of(count, "answer"), name=quote(path.stem, 80)))
             texts.append("\n".join(lines))
         print("\n\n".join(texts))
     every = (each for run in found.values() for each in run.questions)
     failed = any(run.failed for run in found.values())
-    return int(failed or any(each.state != "recorded" and not each.expected for each in every))
+    right = {"recorded", NOT_REHEARSED}
+    return int(failed or any(each.state not in right and not each.expected for each in every))
 
 
 def rehearse(
@@ -182,7 +190,9 @@ def rehearse(
         digests[number] = frozenset(each for each in hashes if isinstance(each, str))
         # A cell that is skipped keeps its outputs, and an old error does not belong to this run.
         cell.outputs = []
-    noted, stopped = _run_noted(notebook, path.resolve().parent, recording, journal)
+    every, stopped = _run_noted(notebook, path.resolve().parent, recording, journal)
+    noted = [note for note in every if "refused" not in note]
+    skipped = _not_rehearsed(cells, {note["number"] for note in every if "refused" in note})
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     sources: dict[str, str] = {}
@@ -193,7 +203,13 @@ def rehearse(
     questions = sort_questions(noted, digests, records)
     failed = dict([stopped]) if stopped else {}
     for number, cell in cells.items():
-        if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
+        meant = "raises-exception" in cell.get("metadata", {}).get("tags", ())
+        if number in skipped:
+            questions.append(
+                CheckedQuestion(cell=number, state=NOT_REHEARSED, why=skipped[number], expected=meant)
+            )
+            continue
+        if meant:
             questions = [
                 replace(each, expected=True, why="its cell is meant to fail")
                 if each.cell == number and each.state in {"missing", "stale"}
@@ -226,6 +242,25 @@ def rehearse(
         digests=answered,
         emulated=bool(answered) and all(sources.get(digest) == "emulator" for digest in answered),
     )
+
+
+def _not_rehearsed(cells: Mapping[int, NotebookNode], refused: Collection[int]) -> dict[int, str]:
+    """Return why cells failed that need more than answers, by number: Vertex AI, or a variable of such a cell."""
+    found: dict[int, str] = {}
+    # The first such cell that mentions a name is taken for the one that would have set it.
+    setters: dict[str, int] = {}
+    for number, cell in cells.items():
+        error: Mapping[str, Any] = next(
+            (each for each in cell.outputs if each.get("output_type") == "error"), {}
+        )
+        name = _NAME.search(error.get("evalue", ""))
+        if error.get("ename") in _NO_LOGIN or (number in refused and error.get("ename") == "ReplayMiss"):
+            found[number] = "needs Vertex AI itself"
+        elif error.get("ename") == "NameError" and name and name[1] in setters:
+            found[number] = f"needs {name[1]} from cell {setters[name[1]]}"
+        if number in found:
+            setters = dict.fromkeys(_WORD.findall(cell.source), number) | setters
+    return found
 
 
 def _run_noted(

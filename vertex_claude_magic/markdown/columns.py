@@ -1,9 +1,9 @@
-"""Model text as HTML, for texts side by side: the text of its Markdown, in tables and nothing else.
+"""Model text as HTML, for texts side by side: the text of its Markdown, in tables.
 
-A cell holds letters, line breaks (`br`) and bare `span` and `code` elements; there is no attribute but the fixed style
-of the tables. So there is nothing to disagree about, as in the Markdown that `sanitize` writes: no link, no image, no
-formula. Each column is a table of its own, which takes its place beside the one before or, where the page is narrow,
-below it.
+A cell holds letters, line breaks (`br`, `wbr`), bare `span` and `code` elements, and tables, each in a `div` that
+scrolls. There is no attribute but a style, one of three, so there is nothing to disagree about, as in the Markdown that
+`sanitize` writes: no link, no image, no formula. Each column is a table of its own, which takes its place beside the
+one before or, where the page is narrow, below it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ _BLANKS = re.compile(r"^ +|(?<= ) +")
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
 _SIGNS = "*_`[]!<>$\\~&|"
 # On a wide page the columns share its width; where less than 16em would be left for each, the last ones go below.
-# A long address is broken, so that it does not cover the column beside it; a table keeps its words, and gets room.
+# They are as wide while the text grows as when it is whole: a long word is broken, and a table of many words scrolls.
 _COLUMN = (
-    "display: inline-table; table-layout: {}; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em; "
+    "display: inline-table; table-layout: fixed; vertical-align: top; width: {}%; min-width: 16em; max-width: 44em; "
     # The classic template of nbconvert gives every table but the first a margin.
     "margin-top: 0; overflow-wrap: break-word"
 )
 _MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
+_SCROLLS = "overflow-x: auto"
+# A table gives each column the room of its longest word. A long one may end a line after so many characters.
+_LONG_WORD, _PIECE = re.compile(r"[^\s<>]{19,}"), re.compile(r"(?:&#?\w+;|[^&]){12}(?!$)")
 
 
 def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, rendered: bool = True) -> str:
@@ -56,11 +59,10 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     >>> column_html("haiku", "**Four.**", of=2).count("<td")
     1
     """
-    body, layout = cell_html(text), "fixed"
+    body = cell_html(text)
     if rendered:
         body = ""
         for of_tables, parts in groupby(lines_and_tables(text), lambda part: isinstance(part, list)):
-            layout = "auto" if of_tables else layout
             body += (
                 "".join(_table(rows[0], rows[1:]) for rows in cast("Iterator[list[list[str]]]", parts))
                 if of_tables
@@ -70,7 +72,7 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
     rows = [*([body] if body else []), *map(cell_html, lines)]
     cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
-    style = _COLUMN.format(layout, 100 // min(of, _MOST_BESIDE) - 1)
+    style = _COLUMN.format(100 // min(of, _MOST_BESIDE) - 1)
     return f'<table style="{style}"><thead>{head}</thead><tbody>{cells}</tbody></table>'
 
 
@@ -88,15 +90,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 0
     titles = _row(head, names=len(head))
     # A head without cells would be read out as an empty row.
     above = f"<thead>{titles}</thead>" if head else ""
-    return f"<table>{above}<tbody>{''.join(_row(row, names=names) for row in rows)}</tbody></table>"
+    body = "".join(_row(row, names=names) for row in rows)
+    return f'<div style="{_SCROLLS}"><table>{above}<tbody>{body}</tbody></table></div>'
 
 
 def _row(cells: Sequence[str], *, names: int) -> str:
     kinds = ["th"] * names + ["td"] * (len(cells) - names)
     html = [
-        f'<{kind} style="{_CELL}">{cell_html(cell)}</{kind}>' for kind, cell in zip(kinds, cells, strict=True)
+        f'<{kind} style="{_CELL}">{_breakable(cell_html(cell))}</{kind}>'
+        for kind, cell in zip(kinds, cells, strict=True)
     ]
     return f"<tr>{''.join(html)}</tr>"
+
+
+def _breakable(html: str) -> str:
+    return _LONG_WORD.sub(lambda word: _PIECE.sub(r"\g<0><wbr>", word[0]), html)
 
 
 def cell_html(text: str) -> str:

@@ -131,14 +131,14 @@ def usd_estimate(amount: float | None) -> str:
     """Write an estimated cost in a sentence.
 
     >>> usd_estimate(0.00213), usd_estimate(1.005), usd_estimate(0.0), usd_estimate(None)
-    ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
+    ('≈$0.0021', '≈$1.00', '$0', 'cost unknown')
     """
     number = usd(amount, "short", unknown="")
     if not number:
         return "cost unknown"
     if number.startswith("<"):
-        return f"< ${number[1:]}"
-    return "$0" if number == "0" else f"≈ ${number}"
+        return f"<${number[1:]}"
+    return "$0" if number == "0" else f"≈${number}"
 
 
 def usd_limit(amount: float | None) -> str:
@@ -157,12 +157,12 @@ def usd_words(amount: float | None) -> str:
     """Write about what something cost, for a line that is glanced at.
 
     >>> usd_words(0.0035), usd_words(0.034), usd_words(2.351), usd_words(0.0), usd_words(None)
-    ('under 1 ¢', 'about 3 ¢', 'about $2.35', 'free', 'cost unknown')
+    ('under 1¢', 'about 3¢', 'about $2.35', 'free', 'cost unknown')
     """
     if amount is None or not math.isfinite(amount):
         return "cost unknown"
     if amount <= 0:
         return "free"
     if amount < 0.01:
-        return "under 1 ¢"
-    return f"about {amount * 100:.0f} ¢" if amount < 0.995 else f"about ${amount:,.2f}"
+        return "under 1¢"
+    return f"about {amount * 100:.0f}¢" if amount < 0.995 else f"about ${amount:,.2f}"

@@ -452,7 +452,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         The variable for the jobs, the table, the place for rows and results; the prompt of a row in the lines below::
 
-            %%claude_batch labels reviews --to gs://my-bucket/labels --as Label -m haiku
+            %%claude_batch labels reviews --to gs://my-bucket/labels --as Label -m sonnet
             Is this review positive? {{ text }}
 
         It needs google-cloud-storage (pip install "vertex-claude-magic[batch]") and a bucket of yours in one region;
@@ -481,7 +481,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         Rows that are finished requests, with the columns custom_id and request, may come from BigQuery. There is no
         prompt then, and the result has the custom_id of each row (pip install google-cloud-bigquery)::
 
-            %%claude_batch answers bq://my-project.rows.requests --to gs://my-bucket/answers -m haiku
+            %%claude_batch answers bq://my-project.rows.requests --to gs://my-bucket/answers -m sonnet
         """
         self._guard()
         from vertex_claude_magic.notebook.commands.batch import batch_from_cell, batch_from_line

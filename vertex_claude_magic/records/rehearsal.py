@@ -1,4 +1,4 @@
-"""A rehearsal: a process that answers from records only and notes every question that it is asked.
+"""A rehearsal: a process that answers from records only and notes every question, and what it would have to send.
 
 `vertex-claude notebook check` starts such a kernel and names the file of notes in the environment.
 """
@@ -22,25 +22,27 @@ __all__ = ["note_question", "refusal"]
 
 def note_question(request: Request, sources: ReplaySources, *, found: bool) -> None:
     """Note a question, one JSON object a line; does nothing outside a rehearsal."""
-    path = os.environ.get(REHEARSAL)
-    if not path:
-        return
     noted: dict[str, Any] = {
-        "cell": current_origin().cell,
         "digest": request.digest,
         "found": found,
         "recording": str(sources.recording.path) if sources.recording is not None else "",
     }
     if not found:
         noted["canonical"] = request.canonical
-    # One write a line, so that the lines of two threads do not mix.
-    with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - a path from the environment
-        file.write(json.dumps(noted) + "\n")
+    _note(noted)
 
 
 def refusal() -> ReplayMiss:
-    """Return the error for whatever would leave a rehearsal: a check, a count, a login."""
+    """Note whatever would leave a rehearsal (a check, a count, a login, a batch), and return the error for it."""
+    _note({"refused": True})
     return ReplayMiss(
         "A rehearsal answers from the recording and sends nothing.",
         cure="Run the cell outside of vertex-claude notebook check.",
     )
+
+
+def _note(noted: dict[str, Any]) -> None:
+    if path := os.environ.get(REHEARSAL):
+        # One write a line, so that the lines of two threads do not mix.
+        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - a path from the environment
+            file.write(json.dumps({"cell": current_origin().cell, **noted}) + "\n")

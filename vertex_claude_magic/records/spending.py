@@ -29,7 +29,7 @@ class Spending(NamedTuple):
         """One line on both.
 
         >>> Spending(session=Spent(cost=0.01, open_cost=0.25), today=Spent(cost=0.5)).line
-        'Session ≈ $0.010 (up to ≈ $0.26) · today ≈ $0.50 (estimates).'
+        'Session ≈$0.010 (up to ≈$0.26) · today ≈$0.50 (estimates).'
         """
         today = "unknown" if self.today is None else self.today.text()
         return f"Session {self.session.text()} · today {today} (estimates). {self.local_line}".rstrip()
@@ -39,7 +39,7 @@ class Spending(NamedTuple):
         """One line on what this machine answered itself; empty where it answered nothing.
 
         >>> Spending(session_local=Spent(open_cost=0.16)).local_line
-        "Demo and emulator (not billed): $0 (up to ≈ $0.16) this session, at the table's prices."
+        "Demo and emulator (not billed): $0 (up to ≈$0.16) this session, at the table's prices."
         """
         named = (("this session", self.session_local), ("today", self.today_local or Spent()))
         sums = [f"{spent.text()} {when}" for when, spent in named if any(spent)]

@@ -95,7 +95,7 @@ class Progress:
         """What was spent, and in brackets what it may be at most.
 
         >>> Progress(rows=2, cost=0.25, open_cost=0.05).cost_text
-        '≈ $0.20 (up to ≈ $0.25)'
+        '≈$0.20 (up to ≈$0.25)'
         """
         most = usd_estimate(self.cost)
         if self.cost is None or not self.open_cost:
@@ -107,7 +107,7 @@ class Progress:
         """Return one line for a run that goes on.
 
         >>> Progress(rows=10, answered=5, asked=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
-        '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
+        '5 of 10 rows · ≈$0.50 so far, ≈$1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
         """
         parts = [f"{self.done:,} of {number_of(self.rows, 'row')}{self._failed}"]
         if self.input_tokens or self.output_tokens:
@@ -125,7 +125,7 @@ class Progress:
         """Return what goes beside a bar that counts the rows itself, on a line of 80 characters.
 
         >>> Progress(rows=10, answered=4, asked=5, failed={"BadRequest": 1}, cost=0.5, seconds=2.0).beside_bar()
-        '1 failed · ≈ $0.50 · 2.0 s left'
+        '1 failed · ≈$0.50 · 2.0 s left'
         """
         wait = f"paused for {math.ceil(self.pause):,} s" if self.pause >= 0.5 else self._left
         return " · ".join(filter(None, [self._failed.lstrip(", "), usd_estimate(self.cost), wait]))
@@ -142,7 +142,7 @@ class Progress:
         """Return one line for a run that is over: rows, failures by kind, cost, where the time went.
 
         >>> Progress(rows=2, answered=1, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2).summary()
-        '2 rows: 1 answered (1 by an earlier run), 1 failed (BadRequest 1: see the column error). ≈ $0.25. 2.0 s.'
+        '2 rows: 1 answered (1 by an earlier run), 1 failed (BadRequest 1: see the column error). ≈$0.25. 2.0 s.'
         """
         ways = [
             f"{count:,} {what}"

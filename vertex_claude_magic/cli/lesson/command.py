@@ -31,7 +31,7 @@ from vertex_claude_magic.cli.lesson.manifest import (
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
 from vertex_claude_magic.cli.lesson.private import known_here
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
-from vertex_claude_magic.cli.notebook_check import NOT_ASKED, check_runner, tag_cure
+from vertex_claude_magic.cli.notebook_check import NOT_ASKED, NOT_REHEARSED, check_runner, tag_cure
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.policy_files import read_policies
 from vertex_claude_magic.text import number_of, quote, reason_of
@@ -218,7 +218,9 @@ def _say(lesson: Lesson) -> None:
     asked = (each for run in lesson.runs.values() for each in run.questions)
     # What failed before it could ask is not cured by a recording, and its line says why it failed.
     unrecorded = any(
-        each.state != "recorded" and not each.expected and not each.why.startswith(NOT_ASKED)
+        each.state not in {"recorded", NOT_REHEARSED}
+        and not each.expected
+        and not each.why.startswith(NOT_ASKED)
         for each in asked
     )
     cures = [_RECORD if unrecorded else "", tag_cure(lesson.runs.values())]

@@ -15,9 +15,10 @@ from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.settings.registry import Option
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["settings_rows", "show_settings"]
+__all__ = ["setting_text", "settings_rows", "show_settings"]
 
 _DEMO = "%claude_demo"
 
@@ -43,6 +44,25 @@ def show_settings(host: Host, options: Mapping[str, Any]) -> None:
     show_page(host.shell, table.html(), plain)
 
 
+def setting_text(row: Option, value: Any) -> str:
+    """Return the value of a setting as pages show it: what is set, or what an unset one means.
+
+    >>> setting_text(OPTIONS["timeout"], 600.0), setting_text(OPTIONS["recording"], None)
+    ('600 s', 'none')
+    >>> setting_text(OPTIONS["value_tokens"], 4_000), setting_text(OPTIONS["label"], {"team": "a"})
+    ('4,000', 'team=a')
+    """
+    if value is None or (row.repeatable and not value):
+        return row.unset
+    if row.unit:
+        return usd_limit(value) if row.unit == "USD" else f"{value:g} {row.unit}"
+    if row.kind == "integer":
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{key}={each}" for key, each in value.items())
+    return quote(str(value), 100)
+
+
 def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     """Return name, value and origin of the settings that matter, as text.
 
@@ -60,13 +80,8 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
         # A limit is shown where it is set, and so is all that a policy sets.
         if "page" not in row.places and not (is_limit and value is not None) and giver == origin:
             continue
-        given = value
-        if isinstance(value, Mapping):
-            given = ", ".join(f"{key}={each}" for key, each in value.items())
-        text = quote(str(given), 100) if value is not None else row.unset
-        if row.unit and value is not None:
-            text = usd_limit(value) if is_limit else f"{value:g} {row.unit}"
-        elif name == "model":
+        text = setting_text(row, value)
+        if name == "model":
             try:
                 model_id = target.model_id
             except OptionError as error:

@@ -92,7 +92,7 @@ def footer(reply: Reply) -> str:
     >>> from vertex_claude_magic.vertex.reply import Reply, Usage
     >>> usage = Usage(input_tokens=12, output_tokens=345)
     >>> footer(Reply(model="claude-sonnet-5-5", region="global", usage=usage, seconds=2.06, cost=0.0035, complete=True))
-    'Sonnet 5.5 · 2.1 s · 357 tokens · under 1 ¢'
+    'Sonnet 5.5 · 2.1 s · 357 tokens · under 1¢'
     """
     usage = reply.usage
     total = usage.total_input_tokens + usage.output_tokens
@@ -132,7 +132,7 @@ def details(reply: Reply) -> str:
     >>> from vertex_claude_magic.vertex.reply import Reply, Usage
     >>> usage = Usage(input_tokens=12, output_tokens=345)
     >>> details(Reply(model="claude-opus-4-1", region="global", usage=usage, seconds=2.06, cost=0.0262, complete=True))
-    'claude-opus-4-1 · global · 12 tokens in / 345 out · ≈ $0.026'
+    'claude-opus-4-1 · global · 12 tokens in / 345 out · ≈$0.026'
     """
     first, usage = reply.first_token_seconds, reply.usage
     tokens = []

@@ -1,7 +1,7 @@
 """What `%claude_logging` shows: Google's logging and the local journal side by side, and the limits of the former.
 
-The limits are those of the page "Log requests and responses" (Google Cloud docs, copies of 2026); where its
-copies differ, the page says so.
+The limits are those of the page "Log requests and responses" (Google Cloud docs, as of several days in 2026); where it
+was changed in between, that is said.
 """
 
 from __future__ import annotations
@@ -117,8 +117,10 @@ def limits(status: Status) -> list[str]:
             f"The model table does not know {quote(place.model, 80)}; a misspelt id is reported as off."
         )
     if place.region in _WIDE:
-        found.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
-                    "older ones say regional endpoints only.")  # fmt: skip
+        found.append(
+            "It is not certain that calls at global, us and eu are logged: Google's documentation used to say that "
+            "only those at regional endpoints are, and no longer mentions it."
+        )
     if row is not None and row.locations and not set(row.locations) - _WIDE:
         found.append(f"{row.name} has no regional endpoint, so it may not be logged at all.")
     return [

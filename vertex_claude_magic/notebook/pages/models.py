@@ -28,10 +28,11 @@ __all__ = ["html", "plain"]
 _PLACES_WIDTH = 16
 _COLUMNS = (
     # A browser also breaks at hyphens, and a date or an id in two pieces is hard to read.
+    # Where the page is narrow the last columns are the first that a reader has to scroll to.
     Column("Model", wrap="long"),
-    Column("Status", wrap="long"),
-    Column("Context/out", "right", wrap="long"),
     Column("In/out", "right", wrap="long"),
+    Column("Context/out", "right", wrap="long"),
+    Column("Status", wrap="long"),
     Column("Locations", wrap="long"),
 )
 _DIFFER = "Where the sources differ"
@@ -121,10 +122,10 @@ def _cells(model: Model, location: str, today: date | None, *, current: bool) ->
     places = wrap(" ".join(served), _PLACES_WIDTH, break_long_words=False, break_on_hyphens=False)
     status = status_lines(model, today)
     return (
+        lines(prices or ["?"]),
+        f"{short_count(model.context_tokens)} / {short_count(model.max_output_tokens)}",
         # Where all of them are active, the word says nothing.
         lines(status[1:] if current and len(status) > 1 else status),
-        f"{short_count(model.context_tokens)} / {short_count(model.max_output_tokens)}",
-        lines(prices or ["?"]),
         lines(places),
     )
 

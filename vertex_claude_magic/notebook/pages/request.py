@@ -60,7 +60,7 @@ def block_rows(body: Mapping[str, Any], image_tokens: int = 0) -> tuple[BlockRow
 
     >>> rows = block_rows({"system": "Be brief.", "messages": [{"role": "user", "content": "?"}]})
     >>> [(row.place, row.size) for row in rows]
-    [('system', '9 characters, ≈ 3 tokens'), ('message 1, user', '1 character, ≈ 1 token')]
+    [('system', '9 characters, ≈3 tokens'), ('message 1, user', '1 character, ≈1 token')]
     """
     rows = []
     for place, block in _blocks(body):
@@ -117,7 +117,7 @@ def _text_size(text: str) -> str:
     from vertex_claude_magic.prompts.parts import estimate_tokens
 
     tokens = estimate_tokens(text)
-    return f"{number_of(len(text), 'character')}, ≈ {number_of(tokens, 'token')}"
+    return f"{number_of(len(text), 'character')}, ≈{number_of(tokens, 'token')}"
 
 
 def blocks_html(rows: Sequence[BlockRow]) -> str:

@@ -77,7 +77,8 @@ class Table:
     """Columns, rows, a caption, and notes, which HTML shows with the caption and text below the table.
 
     On a page the caption is a paragraph above the table: one of the table's own is as wide as the table, so it is
-    squeezed above a narrow one and cut with a wide one. A page without rows is that paragraph alone.
+    squeezed above a narrow one and cut with a wide one. A page without rows is that paragraph alone. A table that is
+    wider than the page scrolls by itself, and what is around it stays in place.
 
     >>> table = Table(columns=(Column("Model"), Column("USD", "right")), rows=[Row(("<b>", "0.5"))], caption="Prices.")
     >>> print(table.plain())
@@ -121,14 +122,12 @@ class Table:
         if body:
             top = ' valign="top"' if look == "facts" else ""
             body = f"<tbody{top}{_attribute('style', shared)}>\n{body}\n</tbody>\n"
-        above, inside = "", ""
         if look == "page":
             above = f"<p>{caption}</p>\n" if caption else ""
-            if not self.rows:
-                return above
-        elif caption:
-            inside = f"<caption{_attribute('style', caption_style)}>{caption}</caption>"
-        return f"{above}<table{table}>\n{inside}{head}{body}</table>"
+            below = f'<div style="overflow-x: auto"><table>\n{head}{body}</table></div>' if self.rows else ""
+            return f"{above}{below}"
+        inside = f"<caption{_attribute('style', caption_style)}>{caption}</caption>" if caption else ""
+        return f"<table{table}>\n{inside}{head}{body}</table>"
 
     def _html_row(self, row: Row, look: Look, shared: str) -> str:
         cells = []

@@ -27,7 +27,7 @@ xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18' fill='none' stroke='%2380
 d='M5 7l4 4 4-4'/%3E%3C/svg%3E")`);"""
 # The ring of ipywidgets around what has the focus is a light blue, of 2.2 to 1 on white; WCAG 2.2, 1.4.11 asks for 3.
 _SHOW_FOCUS = """
-panel.style.setProperty('--jp-widgets-input-focus-border-color', 'var(--jp-brand-color1)');"""
+panel.style.setProperty('--jp-widgets-input-focus-border-color', 'var(--jp-brand-color1, #1976d2)');"""
 # Rows fold into two lines where they are narrow. A container query needs no watching of sizes.
 _FOLD = """
 const rows = panel.querySelector('.{rows}');
@@ -106,9 +106,10 @@ const tell = () => panel.querySelectorAll('.widget-toggle-button').forEach(butto
   const down = button.classList.contains('mod-active'), row = button.closest('.widget-toggle-buttons');
   button[row ? 'ariaSelected' : 'ariaPressed'] = down;
   if (!row) return;
+  [button.role, button.parentElement.role, button.tabIndex] = ['tab', 'tablist', down ? 0 : -1];
   const below = row.nextElementSibling;
-  [button.role, button.parentElement.role, below.role] = ['tab', 'tablist', 'tabpanel'];
-  button.tabIndex = down ? 0 : -1;
+  if (!below) return;
+  below.role = 'tabpanel';
   if (down) below.ariaLabel = button.textContent.trim();
 });
 panel.addEventListener('keydown', event => {

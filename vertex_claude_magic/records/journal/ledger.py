@@ -34,7 +34,7 @@ class Spent(NamedTuple):
     where that is not known), and `unknown` counts those without a known price.
 
     >>> Spent(cost=0.01, open_cost=0.25).text(), Spent(cost=0.01, unknown=1).text(usd), Spent(unknown=3).text()
-    ('≈ $0.010 (up to ≈ $0.26)', '0.0100 + 1 unknown', 'an unknown sum')
+    ('≈$0.010 (up to ≈$0.26)', '0.0100 + 1 unknown', 'an unknown sum')
     """
 
     cost: float = 0.0

@@ -216,11 +216,14 @@ def location_of(bucket: str, place: str, target: Target) -> str:
 
 
 def unknowns(target: Target, place: str) -> tuple[str, ...]:
-    """Return what is not known of a model and a location in batch; the batch is sent all the same."""
+    """Return what is not known of a model and a location in batch; the batch is sent all the same.
+
+    As long as no source names any location, that says nothing about this one.
+    """
     known = target.catalog.services.get("batch", {})
     model = target.row.name if target.row is not None else quote(target.model_id, 60)
     if target.model_id not in known.get("models", ()):
         return (f"No source says whether {model} takes batches; if it does not, the job fails.",)
-    if place not in known.get("locations", ()):
+    if known.get("locations") and place not in known["locations"]:
         return (f"No source says whether {model} takes batches in {place}; if it does not, the job fails.",)
     return ()

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.records.rehearsal import refusal
+from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.origin import current_origin
 from vertex_claude_magic.tables.batch.context import Context
 from vertex_claude_magic.tables.batch.job import BatchJob
@@ -30,10 +32,14 @@ def find_batch(session: Session, name: str, names: Mapping[str, Any] = MappingPr
 
     Raises:
         OptionError: there is none.
+        ReplayMiss: there is none, and this process only rehearses.
     """
     context = Context(session, session.target(), "")
     found = context.batches.find(name, current_origin().notebook)
     if found is None:
+        if is_rehearsal():
+            # The cell that would have sent it was refused too.
+            raise refusal()
         raise OptionError(
             f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists the batches in the journal."
         )
