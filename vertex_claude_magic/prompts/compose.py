@@ -23,7 +23,7 @@ from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled, ways
 from vertex_claude_magic.text import nearest, quote, with_home
 
 if TYPE_CHECKING:
@@ -238,10 +238,8 @@ def to_send_more(limits: ValueLimits) -> Spelled:
     'To send more: %config ClaudeMagics.value_tokens = 8000'
     """
     more = 2 * limits.tokens
-    return spelled(
-        "To send more: {}",
-        Spelling(f"%config ClaudeMagics.value_tokens = {more}", option("value_tokens", more).python),
-    )
+    cell, written = f"%config ClaudeMagics.value_tokens = {more}", option("value_tokens", more)
+    return ways(spelled("to send more: {}", Spelling(cell, written.python, written.change)), end="")
 
 
 def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:

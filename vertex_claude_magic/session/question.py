@@ -11,7 +11,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
-from vertex_claude_magic.spelling import field, flag, name_of, option, spelled
+from vertex_claude_magic.spelling import field, flag, name_of, option, setting, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -239,7 +239,11 @@ def _messages(
     if most is not None and tokens > most:
         raise errors.OptionError(
             f"The prompt has about {tokens:,} tokens of text, more than prompt_tokens ({most:,}) allows.",
-            cure="Send less, lower value_tokens, or raise prompt_tokens.",
+            cure=ways(
+                "send less",
+                spelled("lower {}", setting("value_tokens")),
+                spelled("raise {}", setting("prompt_tokens")),
+            ),
         )
     if not composed.content:
         raise _empty()
@@ -324,7 +328,7 @@ def _streams(target: Target) -> bool:
             spelled(
                 "{} decides whether an answer is streamed, not {}.", name_of("no_stream"), field("stream")
             ),
-            cure=spelled("Use {}.", flag("no_stream")) if whole else "Leave the field out.",
+            cure=ways("leave the field out", spelled("use {}", flag("no_stream")) if whole else ""),
         )
     if not target.no_stream:
         return True

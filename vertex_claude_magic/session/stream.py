@@ -20,7 +20,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, PendingResponse, WaitNotice
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
@@ -298,7 +298,7 @@ class Stream:
             self._whole += chunk[: limit - len(self._whole)]
         elif not self.request.streamed:
             raise errors.ProtocolError(
-                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
+                "The answer is larger than 64 MiB.", cure=ways(spelled("lower {}", option("max_tokens")))
             )
         return []
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.spelling import Spelling, flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, changing, flag, option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     allowed_thinking,
@@ -295,7 +295,7 @@ def _body(
     if max_tokens < 1:
         raise OptionError(
             f"max_tokens is {max_tokens}.",
-            cure=spelled("Use {} or more.", option("max_tokens", 1)),
+            cure=ways(spelled("use {} or more", option("max_tokens", 1))),
             details={"option": "max_tokens"},
         )
     named: dict[str, Any] = {
@@ -380,8 +380,9 @@ def _notices(
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",
-            cure=spelled(
-                "Use {}, or add {} to send it anyway.", row.successor or "a newer model", flag("force")
+            cure=ways(
+                changing("model", f"use {row.successor or 'a newer model'}"),
+                spelled("add {} to send it anyway", flag("force")),
             ),
             details={"option": "model"},
         )

@@ -13,6 +13,8 @@ from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.spelling import Change
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.failures import PAGES_OF_OTHERS, read_failure
 from vertex_claude_magic.transport.login_failures import login_cure
@@ -72,11 +74,20 @@ def _model_card(setup: Setup, what: str) -> str:
 
 def other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
-    row = setup.target.known_row
-    others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
+    row, policy = setup.target.known_row, present_policy()
+    others = [
+        place
+        for place in (row.locations or () if row else ())
+        if place != setup.target.region and not policy.holder(Change("region", (place,)))
+    ]
     # Two letters distinguish eu and europe-west1 from us and us-east5.
     others.sort(key=lambda place: (place[:2] != setup.target.region[:2], place != "global"))
     return others[0] if others else None
+
+
+def _use_model(model: str) -> str:
+    holder = present_policy().holder(Change("model"))
+    return f"Ask: the author of {holder}, which fixes the model" if holder else f"Use: --model {model}"
 
 
 def _without_base_url(setup: Setup) -> str | None:
@@ -192,11 +203,11 @@ def _model(error: errors.ClaudeError, setup: Setup) -> str:
     row, other = setup.target.known_row, other_location(setup)
     # 400 says that it is the location, 404 leaves open what it is.
     if error.status == 400:
-        return f"Use: --region {other}" if other else "Use: --model sonnet"
+        return f"Use: --region {other}" if other else _use_model("sonnet")
     if row is None:
-        return f"Use: --model {next(iter(setup.catalog.nearest(setup.target.model)), 'sonnet')}"
+        return _use_model(next(iter(setup.catalog.nearest(setup.target.model)), "sonnet"))
     if row.lifecycle == "retired":
-        return f"Use: --model {row.successor or row.family}"
+        return _use_model(row.successor or row.family)
     if row.locations and not row.served_in(setup.target.region) and other:
         return f"Use: --region {other}"
     return _model_card(setup, "is it enabled, and still served?")
@@ -238,7 +249,7 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None
-        return f"Use: --region {served}" if served else "Use: --model sonnet"
+        return f"Use: --region {served}" if served else _use_model("sonnet")
     return _NAME_PROJECT
 
 
@@ -247,7 +258,7 @@ def _refused(error: errors.ClaudeError, setup: Setup) -> str:
         return _SET_PROXY
     if error.details.get("shape") in {"page", "text"} and error.status in PAGES_OF_OTHERS:
         return _without_base_url(setup) or SIGN_IN
-    return _without_base_url(setup) or "Use: --model haiku, to see whether only this model is affected"
+    return _without_base_url(setup) or _use_model("haiku, to see whether only this model is affected")
 
 
 _CONSENT = "an administrator gives the consent there"

@@ -107,7 +107,9 @@ def model(setup: Setup) -> Finding:
         not setup.spends or isinstance(setup.answered, errors.ClaudeError)
     ):
         seen = f"{what}: the model table lists it only in {', '.join(listed)}, as of {setup.catalog.as_of}."
-        return Finding("not checked", seen, f"Use: --region {other_location(setup)}")
+        return Finding(
+            "not checked", seen, f"Use: --region {other}" if (other := other_location(setup)) else ""
+        )
     if uncounted:
         return Finding("not checked", f"{what}: {uncounted}; --probe asks the model itself.")
     return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
