@@ -201,6 +201,8 @@ class Claude:
                     vary,
                     'Give a dict of options and their values, such as vary={"effort": ["low", "high"]}.',
                 )
+            if models and "model" in (vary or {}):
+                check_varied("model", {"model": models})
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)

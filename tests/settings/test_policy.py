@@ -172,6 +172,27 @@ def test_a_policy_may_give_tools_where_it_says_that_calls_are_confirmed(text):
     assert (target.tools, target.confirm) == (("web_search",), True)
 
 
+# The text of a policy, and the line of what is wrong in it.
+LINES = {
+    "a dotted key": ("locks.effort = 'low'\nlocks.modell = 'haiku'\n", 2),
+    "a dotted key with quotes and blanks": ("locks.effort = 'low'\n'locks' . \"modell\" = 'haiku'\n", 2),
+    "a dotted key of a dotted key": ("locks.effort = 'low'\nlocks.labl.team = 'a'\n", 2),
+    "a value of a dotted key": ("defaults.effort = 'low'\ndefaults.thinking = 'on'\n", 2),
+    "a table of its own": ("[locks.label]\nteam = 'a'\n[locks.labl]\nteam = 'b'\n", 3),
+    "a head with a comment": ("[locks] # of the course\neffort = 'low'\nmodell = 'haiku'\n", 3),
+    "below a long list": ("[locks]\nmodel = [\n  'haiku',\n]\neffortt = 'low'\n", 5),
+    "a table in one line": ("limits.max_cost = 1\nlocks = {modell = 'haiku'}\n", 2),
+    "a key of the same name elsewhere": ("[defaults]\neffort = 'low'\n[locks]\neffort = 'lo'\n", 4),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), LINES.values(), ids=LINES.keys())
+def test_a_mistake_is_found_in_its_line_however_toml_writes_it(text, line):
+    with pytest.raises(OptionError) as caught:
+        parse_policy(text, "p.toml", Path())
+    assert caught.value.message.startswith(f"p.toml, line {line}: ")
+
+
 @pytest.mark.parametrize(("text", "begins"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_policy_names_the_line(text, begins):
     """Whatever is unknown or of the wrong kind is broken: a slip must not become a policy that allows more."""
@@ -298,7 +319,7 @@ QUOTA = (
     "Quotas, for project p"
 )
 # What is locked, what happens, and what it is cured with: without the lock, and under it.
-CURES = {
+CURES_UNDER_LOCKS = {
     "the journal": (
         {"journal": ("off",)}, lambda: ways(journal_off()),
         'Switch it on with %config ClaudeMagics.journal = "".', "Ask the author of p.toml, which fixes journal."),
@@ -353,7 +374,9 @@ CURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("locks", "cause", "free", "locked"), CURES.values(), ids=CURES.keys())
+@pytest.mark.parametrize(
+    ("locks", "cause", "free", "locked"), CURES_UNDER_LOCKS.values(), ids=CURES_UNDER_LOCKS.keys()
+)
 def test_no_cure_tells_to_change_what_a_policy_fixes(locks, cause, free, locked):
     """What is left is said; where nothing is, who can change it."""
     set_policy(OPEN)

@@ -226,7 +226,7 @@ _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "thinking": (
         lambda value: isinstance(value, (str, Integral)) and not isinstance(value, bool),
-        "adaptive, off, between_tools, or a budget in tokens",
+        OPTIONS["thinking"].help,
     ),
     "system": (
         lambda value: (

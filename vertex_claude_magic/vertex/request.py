@@ -17,6 +17,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.spelling import Spelling, changing, flag, option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
+    THINKING_TYPES,
     allowed_thinking,
     default_budget,
     max_tokens_of,
@@ -340,7 +341,7 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
     elif kind is None:
         raise OptionError(
             f"{quote(str(wanted), 60)!r} is not a thinking mode.",
-            cure="Use adaptive, off, between_tools, or a budget in tokens.",
+            cure=f"Use {', '.join(word for word in THINKING_TYPES if word != 'budget')}, or a budget in tokens.",
             details={"option": "thinking"},
         )
     if kind == "enabled":
