@@ -86,7 +86,7 @@ class Session:
         self.status = status or SessionStatus(
             notes=JournalNotes(lambda: journal_of(_resolved(settings()), stores))
         )
-        self._follows_demo = follows_demo
+        self.follows_demo = follows_demo
         # What asked the emulator last.
         self._in_demo: Session | None = None
 
@@ -110,7 +110,7 @@ class Session:
             given: The options of the question; one that has a `base_url`, or clears it, is not for the emulator.
         """
         elsewhere = given.get("base_url") is not None
-        known = loaded() if self._follows_demo and not elsewhere else None
+        known = loaded() if self.follows_demo and not elsewhere else None
         demo = None if known is None else known.demo
         if demo is None:
             return self

@@ -201,9 +201,11 @@ class Stream:
         request, clock = self.request, self._context.clock
         # All at once: a frozen value of thirty fields takes its time to make.
         model, usage = self._builder.model, self._builder.usage
+        row = self._context.catalog.find(model or request.model)
         reply = self._builder.reply(
             usage=usage,
             model=model or request.model,
+            model_name="" if row is None else row.short_name,
             region=request.region,
             request_id=self._head.request_id if self._head else None,
             seconds=(clock() if self._seconds is None else self._seconds) - self._started,

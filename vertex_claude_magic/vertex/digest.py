@@ -133,7 +133,9 @@ def without_secret_fields(body: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(name: str, value: Json) -> Json:
     if isinstance(value, str):
         return (
-            _LEFT_OUT if value and name.lower().replace("-", "").replace("_", "").endswith(_SECRETS) else value
+            _LEFT_OUT
+            if value and name.lower().replace("-", "").replace("_", "").endswith(_SECRETS)
+            else value
         )
     if isinstance(value, Mapping):
         return {inner: _shown(str(inner), part) for inner, part in value.items()}

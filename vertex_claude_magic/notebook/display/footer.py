@@ -99,12 +99,13 @@ def footer(reply: Reply) -> str:
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
     tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
-    row = Catalog.load().find(reply.model) if reply.model else None
+    # What was not asked here, such as a turn that was loaded, has no name.
+    row = Catalog.load().find(reply.model) if reply.model and not reply.model_name else None
     place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
         replayed(reply),
         f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
-        reply.model if row is None else row.short_name,
+        reply.model_name or (reply.model if row is None else row.short_name),
         # Where a prompt went matters to those who chose another place than the default.
         "" if reply.region == "global" else reply.region,
         f"{reply.seconds:.1f} s",
