@@ -140,7 +140,7 @@ class ReplaySources(NamedTuple):
                 spelled(
                     "{} The answer to this question is in {}.", error.message, quote_path(recording.named)
                 ),
-                cure=ways(spelled("replay it without an account: {}", replayed), end=""),
+                cure=ways(spelled("without an account it is replayed with: {}", replayed), end=""),
             )
         found = self.miss(request) if request is not None else None
         differs = found is not None and "differences" in found.details
