@@ -132,7 +132,7 @@ class Catalog:
         """
         import difflib
 
-        if _key(name).startswith("claude") or self.find(name) is not None:
+        if _key(name).startswith("claude") or _key(name) in self.families() or self.find(name) is not None:
             return None
         known = {_key(alias): alias for alias in self.aliases()}
         close = difflib.get_close_matches(_key(name)[:_LONGEST], known, n=1, cutoff=0.7)

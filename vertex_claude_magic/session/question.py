@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
+__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_forms", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -123,6 +123,25 @@ def prepare(
     if not target.project:
         request = in_project(request, project())
     return Question(request, typed)
+
+
+def prepare_forms(
+    prompt: str | Sequence[Any],
+    target: Target,
+    *,
+    project: Callable[[], str],
+    history: History | None,
+    recorded: bool,
+    scope: Scope | None = None,
+    seen: Seen | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> Iterator[Question]:
+    """Yield the question in each form in which it may be recorded, last in that in which it is sent.
+
+    Only the last is made unless it may be `recorded`. All else is as for `prepare`.
+    """
+    for form in [None] if history is None else history.forms(target.base_url, recorded=recorded):
+        yield prepare(prompt, target, project=project, scope=scope, seen=seen, history=form, tools=tools)
 
 
 def prepare_recorded(

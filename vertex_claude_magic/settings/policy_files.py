@@ -177,7 +177,7 @@ def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., st
     catalog, levels = Catalog.load(), allowed_efforts(None)
     for section, name, value in values:
         shown, message, cure = quote(str(value), 40), "", ""
-        if name == "model" and value.strip().lower() not in catalog.families():
+        if name == "model":
             if alias := catalog.nearest_alias(value):
                 message, cure = f"there is no model {shown!r}.", f"Did you mean {alias}?"
         elif name == "region" and value not in catalog.locations() and not _REGION.fullmatch(value):
