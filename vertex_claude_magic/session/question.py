@@ -11,7 +11,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
-from vertex_claude_magic.spelling import field, flag, name_of, option, setting, spelled, ways
+from vertex_claude_magic.spelling import field, name_of, option, setting, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -338,20 +338,17 @@ def _streams(target: Target) -> bool:
     A long answer that is not streamed may outlast every proxy on the way; the official SDK
     (anthropic 2.12.0) refuses it beyond the limit that the table holds. A field `stream` that is set by hand holds.
     """
-    # A run over a table has short answers come whole by itself.
-    wanted = not target.no_stream or target.origins.get("no_stream") == "default"
-    if target.set.get("stream", wanted) is not wanted:
-        # The address and how the answer is read go with it, so the field alone cannot decide.
-        whole = target.set["stream"] is False
-        raise errors.OptionError(
-            spelled(
-                "{} decides whether an answer is streamed, not {}.", name_of("no_stream"), field("stream")
-            ),
-            cure=ways("leave the field out", spelled("use {}", flag("no_stream")) if whole else ""),
-        )
+    if "stream" in target.set:
+        by_hand = target.set["stream"]
+        if not isinstance(by_hand, bool):
+            # The address and how the answer is read go with it.
+            raise errors.OptionError(
+                spelled("{} is neither true nor false.", field("stream")), cure="Use true or false."
+            )
+        return by_hand
     if not target.no_stream:
         return True
     unary, row = target.catalog.limits["unary"], target.row
     limit = unary["by_model"].get(row.id if row else target.model_id, unary["max_tokens"])
     tokens = target.set.get("max_tokens", target.max_tokens)
-    return bool(target.set.get("stream", isinstance(tokens, int) and tokens > limit))
+    return isinstance(tokens, int) and tokens > limit

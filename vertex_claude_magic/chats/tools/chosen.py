@@ -10,6 +10,7 @@ from vertex_claude_magic.chats.tools.function import function_tool
 from vertex_claude_magic.chats.tools.loop import NO_YES, NOT_ALLOWED, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
+from vertex_claude_magic.prompts.parts import reading_object
 from vertex_claude_magic.prompts.scope import of_ipython, own_names
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.spelling import Spelling, changing, field, name_of, option, spelled, ways
@@ -70,9 +71,9 @@ def tools_of(
             taken = name in services
             services[name] = definition
         else:
-            tool = (
-                function_tool(given, names[given]) if isinstance(given, str) else function_tool("tool", given)
-            )
+            called, function = (given, names[given]) if isinstance(given, str) else ("tool", given)
+            with reading_object(f"The tool {quote(called, 40)!r}", "Write a plain function that calls it."):
+                tool = function_tool(called, function)
             name, taken = tool.name, tool.name in functions
             functions[name] = tool
         if taken or (name in services and name in functions):
