@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.doctor.setup import Setup
 
-__all__ = ["SIGN_IN", "cure_of", "other_location", "quotas"]
+__all__ = ["SIGN_IN", "cure_of", "other_location", "quotas", "unless_held"]
 
 CONSOLE = "https://console.cloud.google.com"
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
@@ -85,9 +85,14 @@ def other_location(setup: Setup) -> str | None:
     return others[0] if others else None
 
 
-def _use_model(model: str) -> str:
-    holder = present_policy().holder(Change("model"))
-    return f"Ask: the author of {holder}, which fixes the model" if holder else f"Use: --model {model}"
+def unless_held(cure: str, name: str, *values: str) -> str:
+    """Return a cure that changes a setting, or whom to ask where a policy keeps its reader from that.
+
+    >>> unless_held("Use: --model haiku", "model")
+    'Use: --model haiku'
+    """
+    holder = present_policy().holder(Change(name, values))
+    return f"Ask: the author of {holder}, which fixes {name}" if holder else cure
 
 
 def _without_base_url(setup: Setup) -> str | None:
@@ -203,11 +208,12 @@ def _model(error: errors.ClaudeError, setup: Setup) -> str:
     row, other = setup.target.known_row, other_location(setup)
     # 400 says that it is the location, 404 leaves open what it is.
     if error.status == 400:
-        return f"Use: --region {other}" if other else _use_model("sonnet")
+        return f"Use: --region {other}" if other else unless_held("Use: --model sonnet", "model")
     if row is None:
-        return _use_model(next(iter(setup.catalog.nearest(setup.target.model)), "sonnet"))
+        near = next(iter(setup.catalog.nearest(setup.target.model)), "sonnet")
+        return unless_held(f"Use: --model {near}", "model")
     if row.lifecycle == "retired":
-        return _use_model(row.successor or row.family)
+        return unless_held(f"Use: --model {row.successor or row.family}", "model")
     if row.locations and not row.served_in(setup.target.region) and other:
         return f"Use: --region {other}"
     return _model_card(setup, "is it enabled, and still served?")
@@ -232,7 +238,7 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
         return f"Run: df -h {shlex.quote(str(Path(str(error.details['path'])).parent))} (free space there)"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"
-    return f"Set: {place} to another file that you can write to, or to off."
+    return unless_held(f"Set: {place} to another file that you can write to, or to off.", "journal")
 
 
 def _option(error: errors.ClaudeError, setup: Setup) -> str:
@@ -243,13 +249,16 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     try:
         check_location(setup.target.region)
     except errors.OptionError:
-        return f"Use: --region {catalog.nearest_location(setup.target.region) or 'global'}"
+        near = catalog.nearest_location(setup.target.region) or "global"
+        return unless_held(f"Use: --region {near}", "region", near)
     try:
         catalog.model_id(alias, setup.target.region)
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None
-        return f"Use: --region {served}" if served else _use_model("sonnet")
+        if served:
+            return unless_held(f"Use: --region {served}", "region", served)
+        return unless_held("Use: --model sonnet", "model")
     return _NAME_PROJECT
 
 
@@ -258,7 +267,9 @@ def _refused(error: errors.ClaudeError, setup: Setup) -> str:
         return _SET_PROXY
     if error.details.get("shape") in {"page", "text"} and error.status in PAGES_OF_OTHERS:
         return _without_base_url(setup) or SIGN_IN
-    return _without_base_url(setup) or _use_model("haiku, to see whether only this model is affected")
+    return _without_base_url(setup) or unless_held(
+        "Use: --model haiku, to see whether only this model is affected", "model"
+    )
 
 
 _CONSENT = "an administrator gives the consent there"
