@@ -154,6 +154,21 @@ def test_no_text_that_python_code_may_get_has_an_option_with_dashes(name):
     ] == []
 
 
+@pytest.mark.parametrize(
+    "name", sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+)
+def test_a_cure_that_raises_or_lowers_an_option_is_one_of_the_ways_of_a_cure(name):
+    """Only `ways` knows whether a policy keeps the reader from it, and makes the sentence."""
+    tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
+    texts = [
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "spelled"
+        if isinstance(node.args[0], ast.Constant)
+    ]
+    assert [text for text in texts if re.search(r"\b(Raise|Lower) \{", text)] == []
+
+
 REFUSED = {
     "a limit": lambda claude: claude.ask("Hi", max_cost=1e-9),
     "a limit of a price that is not known": lambda claude: claude.ask("Hi", model="claude-new-9", max_cost=1),

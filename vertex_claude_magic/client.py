@@ -201,6 +201,8 @@ class Claude:
                     vary,
                     'Give a dict of options and their values, such as vary={"effort": ["low", "high"]}.',
                 )
+            if models and "model" in (vary or {}):
+                check_varied("model", {"model": models})
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
                 check_varied(name, options)
@@ -410,10 +412,12 @@ class Claude:
                 "A Claude client cannot be sent to another process while the demo is on: it would ask Vertex AI there.",
                 cure="Use threads (concurrent.futures.ThreadPoolExecutor), or end the demo with %claude_demo stop.",
             )
-        return _restore, (type(self), settings, session.retry_policy)
+        return _restore, (type(self), settings, session.retry_policy, session.follows_demo)
 
 
-def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> Claude:
+def _restore(
+    kind: type[Claude], settings: AskOptions, policy: RetryPolicy, follows_demo: bool = True
+) -> Claude:
     client = kind(policy=policy)
     made = client._session  # noqa: SLF001 - of its own kind
     client._session = Session(  # noqa: SLF001
@@ -423,6 +427,7 @@ def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> C
         clock=made.clock,
         stores=made.records.stores,
         budget=made.records.budget,
+        follows_demo=follows_demo,
     )
     return client
 

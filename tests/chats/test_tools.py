@@ -700,3 +700,40 @@ def plain(message: dict[str, Any]) -> dict[str, Any]:
 
     blocks = cleaned(message["content"])
     return {**message, "content": blocks}
+
+
+class Broken(Exception):
+    """What the code of a user's own class raises."""
+
+
+def broken(*_, **__):
+    raise Broken("no rows yet")
+
+
+def with_annotation(column):
+    return column
+
+
+with_annotation.__annotations__ = {"column": type("Odd", (), {"__repr__": broken})()}
+
+
+def with_default(column=type("Odd", (), {"__repr__": broken})()):  # noqa: B008 - what is tested
+    return column
+
+
+RAISING = {
+    "its signature": type("Odd", (), {"__signature__": property(broken), "__call__": broken})(),
+    "its name": type("Odd", (), {"__name__": property(broken), "__call__": broken})(),
+    "any attribute": type("Odd", (), {"__getattr__": broken, "__call__": broken})(),
+    "an annotation": with_annotation,
+    "a default": with_default,
+}
+
+
+@pytest.mark.parametrize("given", RAISING.values(), ids=RAISING.keys())
+def test_a_tool_whose_code_raises_where_it_is_described_is_refused_in_one_line(claude, given):
+    with pytest.raises(
+        errors.OptionError, match=r"could not be read: Broken: no rows yet\. Write a plain fu"
+    ) as caught:
+        claude.request("Hi", tools=[given])
+    assert isinstance(caught.value.__cause__, Broken)

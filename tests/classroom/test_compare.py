@@ -243,6 +243,7 @@ REFUSED = {
         {"models": MODELS, "vary": {"effort": ["low", "high"]}, "effort": "low"},
         "effort is given twice",
     ),
+    "the models twice": ({"models": MODELS, "vary": {"model": ["opus", "haiku"]}}, "model is given twice"),
     "a text for a list": ({"models": "haiku"}, "The values of model are not a list"),
     "a number for a list": ({"vary": {"max_tokens": 5}}, "The values of max_tokens are not a list"),
 }

@@ -11,7 +11,14 @@ from shells import Page
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.health.check import MOST_CALLS, AvailabilityCheck, Grid, GridCell, plan, verdict
+from vertex_claude_magic.health.check import (
+    MOST_CALLS,
+    AvailabilityCheck,
+    Grid,
+    GridCell,
+    availability_of,
+    plan,
+)
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.observed import Sighting
 from vertex_claude_magic.notebook.pages.availability import html, plain
@@ -204,10 +211,12 @@ VERDICTS = [
 
 
 @pytest.mark.parametrize(("kind", "details", "model", "said"), VERDICTS)
-def test_each_error_has_its_verdict(kind, details, model, said):
-    """What does not tell of the model is no verdict on it."""
+def test_each_error_says_what_is_available(kind, details, model, said):
+    """What does not tell of the model is no availability_of on it."""
     for probe in (True, False):
-        found, reason = verdict(kind("It broke.", cure="", details=details), CATALOG.find(model), probe=probe)
+        found, reason = availability_of(
+            kind("It broke.", cure="", details=details), CATALOG.find(model), probe=probe
+        )
         assert found == said
         assert reason
 
@@ -216,7 +225,7 @@ def test_each_error_has_its_verdict(kind, details, model, said):
 def test_a_quota_for_counting_is_not_that_of_the_model(probe, said):
     """Only a question that is refused for its quota tells of it."""
     error = errors.QuotaExceeded("A quota is used up.", cure="")
-    assert verdict(error, None, probe=probe)[0] == said
+    assert availability_of(error, None, probe=probe)[0] == said
 
 
 @pytest.mark.parametrize(("fault", "kind"), [

@@ -16,7 +16,7 @@ from tls import answer_tls, make_certificate, received, serving
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import SETUP_PROBLEMS, Emulator, SetupProblem
-from vertex_claude_magic.errors import APIDisabled, OptionError
+from vertex_claude_magic.errors import APIDisabled, ModelNotFound, OptionError, Overloaded
 from vertex_claude_magic.health.doctor import setup_checks
 from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
@@ -32,7 +32,9 @@ from vertex_claude_magic.health.doctor.setup import Setup
 from vertex_claude_magic.health.probe import FIXED_TEXT
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.session.session import Session, open_session
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.connectivity import Reached
 from vertex_claude_magic.transport.identity import Identity
@@ -705,3 +707,22 @@ def test_the_session_keeps_its_own_token(prepare, claude_emulator):
     tokens = [each.headers["authorization"] for each in claude_emulator.requests if "streamRaw" in each.path]
     assert len(tokens) == 2
     assert len(set(tokens)) == 1
+
+
+@pytest.mark.parametrize(("kind", "free", "locked"), [
+    (ModelNotFound, "Use: --model claude-", "Ask: the author of p.toml, which fixes model"),
+    (Overloaded, "Use: --region ", "Open: https://status.cloud.google.com"),
+])  # fmt: skip
+def test_no_cure_is_to_use_what_a_policy_does_not_allow(kind, free, locked):
+    """Neither another model nor another location."""
+    model, region = {ModelNotFound: ("claude-3-opus@20240229", "global"), Overloaded: ("opus", "us-east5")}[
+        kind
+    ]
+    error = kind("No.", cure="", details={"status": 404 if kind is ModelNotFound else 529})
+    setup = Setup(open_session(project="p", access_token="t", model=model, region=region))
+    assert cure_of(error, setup).startswith(free)
+    set_policy(Policy(locks={"model": (model,), "region": (region,)}, origin="p.toml"))
+    try:
+        assert cure_of(error, Setup(open_session(project="p", access_token="t"))).startswith(locked)
+    finally:
+        set_policy(None)

@@ -83,8 +83,8 @@ GO_ON = [
     ("pause_turn", "my stats", 'Ask Claude to continue with %%claude -c "my stats".'),
     ("pause_turn", None, "Ask Claude to continue with %%claude --after NAME."),
     ("compaction", "stats", "Ask Claude to continue with %%claude -c stats."),
-    ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N removes a turn"),
-    ("model_context_window_exceeded", "my stats", '%claude_chat "my stats" --remove N removes a turn'),
+    ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N"),
+    ("model_context_window_exceeded", "my stats", '%claude_chat "my stats" --remove N'),
 ]
 
 

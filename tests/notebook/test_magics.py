@@ -391,6 +391,27 @@ def test_what_the_table_says_of_a_model_is_in_sight_once_and_then_in_the_fold(sh
         assert "does not list" in shell.page.outputs[-1]["text/markdown"]
 
 
+def test_an_answer_names_its_model_as_the_table_of_the_user_does(shell, tmp_path):
+    """Also one that is replayed, and the turn of a conversation."""
+    file = tmp_path / "models.json"
+    file.write_text('{"models": [{"id": "claude-haiku-5-5", "name": "Claude of the lab"}]}')
+    shell.ok(f"%config ClaudeMagics.models_file = {str(file)!r}")
+    for line in ("", "--replay only", "-c talk"):
+        shell.ok(f"%%claude -m claude-haiku-5-5 {line}\nHi")
+        assert "of the lab · " in shell.page.outputs[-1]["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("line", "streamed"), [("--set stream=false", False), ("--set stream=true --no-stream", True)]
+)
+def test_a_field_by_hand_decides_how_an_answer_is_sent(shell, line, streamed):
+    """And the answer is shown as ever."""
+    shell.emulator.answer("Four.")
+    assert shell.ok(f"%%claude {line}\n2 + 2?").text == "Four."
+    assert ("stream" in shell.body) is streamed
+    assert shell.page.text.startswith("Four.")
+
+
 def test_an_answer_that_is_not_streamed_is_shown_once(shell):
     """`--no-stream` draws the waiting line and then the whole answer."""
     shell.emulator.answer("word " * 500)

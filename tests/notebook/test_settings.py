@@ -105,7 +105,34 @@ WRONG = [
     ("journal_days", "10**5000", "journal_days is of the type int. Give a number of days above 0."),
     ("label", "{'a': 1}", "label has a key or a value that is not a text."),
     ("model", "None", "model is None. Give a text."),
+    ("model", "'sonet'", "There is no model 'sonet'. Did you mean sonnet?"),
+    ("model", "'OPUSS'", "There is no model 'OPUSS'. Did you mean opus?"),
 ]
+
+
+@pytest.mark.parametrize(
+    "model", ["sonnet", "Opus", "sonnet-4.5", "claude-sonet-9", "gpt-neo", "claude-haiku-5-5"]
+)
+def test_a_model_that_a_question_would_send_may_be_set(shell, model):
+    """Also one that the table does not know: it may be newer."""
+    shell.ok(f"%config ClaudeMagics.model = {model!r}")
+    assert shell.magics.model == model
+
+
+def test_a_short_name_of_ones_own_table_may_be_set(shell, tmp_path):
+    file = tmp_path / "models.json"
+    file.write_text('{"models": [{"id": "claude-haiku-5-5", "aliases": ["hiku"]}]}')
+    assert "no model 'hiku'" in str(shell.error("%config ClaudeMagics.model = 'hiku'"))
+    shell.ok(f"%config ClaudeMagics.models_file = {str(file)!r}\n%config ClaudeMagics.model = 'hiku'")
+
+
+def test_a_configuration_file_may_give_the_model_above_its_table(tmp_path):
+    file = tmp_path / "models.json"
+    file.write_text('{"models": [{"id": "claude-haiku-5-5", "aliases": ["hiku"]}]}')
+    ip = bare_shell()
+    ip.config.merge(Config({"ClaudeMagics": {"model": "hiku", "models_file": str(file)}}))
+    ip.run_line_magic("load_ext", "vertex_claude_magic")
+    assert Shell(ip=ip).magics.model == "hiku"
 
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG, ids=[f"{row[0]}={row[1]}" for row in WRONG])
@@ -160,10 +187,10 @@ def test_an_unknown_setting_is_answered_with_the_nearest(shell):
 
 
 @pytest.mark.parametrize(
-    "setting", ['effort = "huge"', 'model = "opuss"', 'thinking = "sometimes"', 'region = "a b"']
+    "setting", ['effort = "huge"', 'model = "claude-3-opus"', 'thinking = "sometimes"', 'region = "a b"']
 )
 def test_a_value_that_no_model_takes_fails_the_next_question(shell, setting):
-    """What only the model table knows is checked when a question is asked, in one line with a cure."""
+    """What depends on the model is checked when a question is asked, in one line with a cure."""
     shell.ok(f"%config ClaudeMagics.{setting}")
     error = shell.error("%claude -q hi")
     assert isinstance(error, errors.ClaudeError)
@@ -219,7 +246,7 @@ def test_every_setting_has_a_default_in_words(row):
 
 
 WRONG = [
-    ("model", "opuss"), ("model", "claude-3-opus@20240229"), ("region", "x y"), ("project", ".."), ("effort", "huge"),
+    ("model", "claude-3-opus@20240229"), ("region", "x y"), ("project", ".."), ("effort", "huge"),
     ("thinking", "sometimes"), ("thinking", "5"), ("max_tokens", 10_000_000), ("temperature", 0.5), ("top_k", 5),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -739,3 +740,57 @@ def test_an_answer_of_a_notebook_goes_into_a_later_question(claude_emulator, mon
     assert (
         shell.body["messages"][0]["content"] == 'The square of <data name="total" kind="answer">Four.</data>?'
     )
+
+
+class Broken(Exception):
+    """What the code of a user's own class raises."""
+
+
+def broken(*_, **__):
+    raise Broken("no rows yet")
+
+
+def raising(*names, base=object, value=()):
+    """An object of which these methods raise."""
+    return type("Odd", (base,), dict.fromkeys(names, broken))(*value)
+
+
+RAISING = {
+    "repr": raising("__repr__"),
+    "repr and str": raising("__repr__", "__str__"),
+    "repr in a dict": {"a": raising("__repr__")},
+    "HTML": raising("_repr_html_"),
+    "the iterator of a list": raising("__iter__", base=list, value=([1],)),
+    "the length of a list": raising("__len__", base=list, value=([1],)),
+    "the items of a list": raising("__getitem__", "__iter__", base=list, value=([1],)),
+    "the iterator of a tuple": raising("__iter__", base=tuple, value=([1],)),
+    "the iterator of a set": raising("__iter__", base=set, value=([1],)),
+    "the items of a dict": raising("items", "keys", "__iter__", base=dict, value=({"a": 1},)),
+    "the text of a text": raising(
+        "__str__", "__len__", "__iter__", "split", "strip", base=str, value=("Hi",)
+    ),
+    "an attribute": raising("__getattr__", "__repr__"),
+}
+GIVEN = {
+    "one attachment": lambda value: Claude(project="p").request("Hi", attach=value),
+    "attachments": lambda value: Claude(project="p").request("Hi", attach=["a", value], names={"a": 1}),
+    "a template": lambda value: Claude(project="p").request("Hi {{ x }}", names={"x": value}),
+    "an element of a template": lambda value: Claude(project="p").request("Hi {{ x }}", names={"x": [value]}),
+    "a list": lambda value: Claude(project="p").request(["Hi", value]),
+}
+
+
+@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
+@pytest.mark.parametrize("value", RAISING.values(), ids=RAISING.keys())
+def test_nothing_that_the_code_of_an_object_raises_comes_through(value, give):
+    """It goes out, or is refused as ours; the traceback of a stranger's class names no cure."""
+    with contextlib.suppress(errors.OptionError):
+        give(value)
+
+
+@pytest.mark.parametrize("name", ["repr", "the iterator of a list", "the length of a list"])
+def test_an_object_that_cannot_be_read_is_refused(name):
+    with pytest.raises(errors.OptionError, match="could not be read: Broken: no rows yet") as caught:
+        GIVEN["a template"](RAISING[name])
+    assert isinstance(caught.value.__cause__, Broken)
+    assert "\n" not in str(caught.value)

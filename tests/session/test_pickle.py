@@ -117,6 +117,18 @@ def test_a_client_that_does_not_ask_the_demo_is_pickled_while_it_is_on(shell):
     shell.ok("%claude_demo stop")
 
 
+def test_a_client_that_was_pickled_before_the_demo_asks_the_demo_as_any_other(shell):
+    """Joblib hands back what it has pickled; the page of the demo says that nothing leaves the machine."""
+    asking = pickle.loads(pickle.dumps(Claude(model="haiku")))
+    elsewhere = pickle.loads(pickle.dumps(Claude(base_url=shell.emulator.base_url)))
+    shell.ok("%claude_demo")
+    assert asking.ask("Hello").lineage.answered_by == "emulator"
+    assert len(shell.magics.emulator.requests) == 1
+    elsewhere.ask("Hello")
+    assert len(shell.magics.emulator.requests) == 1
+    shell.ok("%claude_demo stop")
+
+
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("token", [None, "emulator"])
 def test_a_copy_in_the_same_process_asks_and_shares_login_and_sums(login, how, token):

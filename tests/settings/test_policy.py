@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +14,23 @@ import pytest
 from shells import ROOT
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.notebook.display.footer import warnings
+from vertex_claude_magic.prompts.compose import to_send_more
+from vertex_claude_magic.prompts.parts import ValueLimits
+from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.session.question import prepare
+from vertex_claude_magic.settings.limit_cures import priced, spending_unknown, to_fit
 from vertex_claude_magic.settings.loaded import policies, present_policy, set_policy
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.policy import OPEN, Policy
 from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.spelling import raised, spelled, ways
+from vertex_claude_magic.transport.connection import network_error
+from vertex_claude_magic.transport.failures import RequestNames, error_from_response
+from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import RequestOptions
 
 WHOLE = """
@@ -160,6 +172,27 @@ def test_a_policy_may_give_tools_where_it_says_that_calls_are_confirmed(text):
     assert (target.tools, target.confirm) == (("web_search",), True)
 
 
+# The text of a policy, and the line of what is wrong in it.
+LINES = {
+    "a dotted key": ("locks.effort = 'low'\nlocks.modell = 'haiku'\n", 2),
+    "a dotted key with quotes and blanks": ("locks.effort = 'low'\n'locks' . \"modell\" = 'haiku'\n", 2),
+    "a dotted key of a dotted key": ("locks.effort = 'low'\nlocks.labl.team = 'a'\n", 2),
+    "a value of a dotted key": ("defaults.effort = 'low'\ndefaults.thinking = 'on'\n", 2),
+    "a table of its own": ("[locks.label]\nteam = 'a'\n[locks.labl]\nteam = 'b'\n", 3),
+    "a head with a comment": ("[locks] # of the course\neffort = 'low'\nmodell = 'haiku'\n", 3),
+    "below a long list": ("[locks]\nmodel = [\n  'haiku',\n]\neffortt = 'low'\n", 5),
+    "a table in one line": ("limits.max_cost = 1\nlocks = {modell = 'haiku'}\n", 2),
+    "a key of the same name elsewhere": ("[defaults]\neffort = 'low'\n[locks]\neffort = 'lo'\n", 4),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), LINES.values(), ids=LINES.keys())
+def test_a_mistake_is_found_in_its_line_however_toml_writes_it(text, line):
+    with pytest.raises(OptionError) as caught:
+        parse_policy(text, "p.toml", Path())
+    assert caught.value.message.startswith(f"p.toml, line {line}: ")
+
+
 @pytest.mark.parametrize(("text", "begins"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_policy_names_the_line(text, begins):
     """Whatever is unknown or of the wrong kind is broken: a slip must not become a policy that allows more."""
@@ -261,6 +294,105 @@ def test_the_cure_for_a_value_of_a_policy_is_one_that_its_user_can_follow(text, 
     with pytest.raises(OptionError) as caught:
         prepare("Hi", target, project=lambda: "p")
     assert caught.value.cure == cure
+
+
+def refusal(**given):
+    """The cure for a question that the table's rules refuse."""
+    with pytest.raises(OptionError) as caught:
+        prepare("Hi", resolve_target(AskOptions(project="p"), given), project=lambda: "p")
+    return caught.value.cure
+
+
+def failed(status, message):
+    """The cure for an answer of the service."""
+    asked = RequestNames(model="claude-opus-5-5", project="p", region="us-east5", catalog=Catalog.load())
+    error = {"error": {"code": status, "message": message}}
+    return error_from_response(status, json.dumps(error).encode(), asked).cure
+
+
+def journal_off():
+    return resolve_target(AskOptions(journal="off")).journal_cure
+
+
+QUOTA = (
+    "Waiting does not help if the quota is 0, as it is on many new projects. Ask for more under IAM & Admin, "
+    "Quotas, for project p"
+)
+# What is locked, what happens, and what it is cured with: without the lock, and under it.
+CURES_UNDER_LOCKS = {
+    "the journal": (
+        {"journal": ("off",)}, lambda: ways(journal_off()),
+        'Switch it on with %config ClaudeMagics.journal = "".', "Ask the author of p.toml, which fixes journal."),
+    "the journal, for a limit of the day": (
+        {"journal": ("off",)}, lambda: spending_unknown("It is off.", journal_off(), 5.0).cure,
+        'Switch it on with %config ClaudeMagics.journal = "", or clear max_daily_cost.', "Clear max_daily_cost."),
+    "the journal, for a file that cannot be opened": (
+        {"journal": ("off",)}, lambda: journal_error(Path("j"), sqlite3.OperationalError("unable to open")).cure,
+        "Check the folder's permissions, or set journal to another file.", "Check the folder's permissions."),
+    "max_tokens, for a cost": (
+        {"max_tokens": (500,)}, lambda: to_fit("max_cost", 0.1, "shorten the prompt"),
+        "Lower --max-tokens, shorten the prompt, or raise --max-cost.", "Shorten the prompt, or raise --max-cost."),
+    "the model, for a cost of a policy": (
+        {"model": ("haiku",), "max_cost": (0.1,)}, lambda: to_fit("max_cost", 0.1),
+        "Lower --max-tokens, or raise --max-cost.", "Lower --max-tokens: p.toml sets this limit."),
+    "max_tokens, for a budget of thinking": (
+        {"max_tokens": (2_000,)}, lambda: refusal(model="sonnet-4.5", max_tokens=2_000, thinking=4_000),
+        "Raise --max-tokens above 4000, or add --force to send it anyway.", "Add --force to send it anyway."),
+    "max_tokens of a policy with a higher one": (
+        {"max_tokens": (2_000, 9_000)}, lambda: refusal(model="sonnet-4.5", max_tokens=2_000, thinking=4_000),
+        "Raise --max-tokens above 4000, or add --force to send it anyway.",
+        "Raise --max-tokens above 4000, or add --force to send it anyway."),
+    "the model, for one that is retired": (
+        {"model": ("claude-3-opus@20240229",)}, lambda: failed(429, "Too many requests"),
+        "Ask again in a moment, try another --region, or try another model.",
+        "Ask again in a moment, or try another --region."),
+    "the region, for a model that is busy": (
+        {"region": ("us-east5",)}, lambda: failed(529, "Overloaded"),
+        "Ask again in a moment, try another --region, or try another model.",
+        "Ask again in a moment, or try another model."),
+    "the region, for a quota": (
+        {"region": ("us-east5",), "model": ("opus",)}, lambda: failed(429, "Quota exceeded"),
+        f"{QUOTA}, try another model, or try --region global.",
+        f"{QUOTA}."),
+    "a region that is allowed": (
+        {"region": ("us-east5", "global"), "model": ("opus",)}, lambda: failed(429, "Quota exceeded"),
+        f"{QUOTA}, try another model, or try --region global.",
+        f"{QUOTA}, or try --region global."),
+    "the timeout": (
+        {"timeout": (60.0,)}, lambda: network_error(TimeoutError(), "host", 60.0).cure,
+        "Ask again, or raise --timeout.", "Ask again."),
+    "max_tokens, for an answer that was cut off": (
+        {"max_tokens": (500,)}, lambda: warnings(Reply(stop_reason="max_tokens", complete=True))[0],
+        "Cut off at max_tokens. Ask again with a larger --max-tokens, or continue with %%claude --after NAME.",
+        "Cut off at max_tokens. Continue with %%claude --after NAME."),
+    "value_tokens": (
+        {"value_tokens": (4_000,)}, lambda: to_send_more(ValueLimits(tokens=4_000)),
+        "To send more: %config ClaudeMagics.value_tokens = 8000", "Ask the author of p.toml, which fixes value_tokens"),
+    "models_file, which a lock of the model fixes": (
+        {"model": ("haiku",)}, lambda: priced("max_cost", 1.0),
+        "Add the model's prices with models_file, or clear --max-cost.", "Clear --max-cost."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("locks", "cause", "free", "locked"), CURES_UNDER_LOCKS.values(), ids=CURES_UNDER_LOCKS.keys()
+)
+def test_no_cure_tells_to_change_what_a_policy_fixes(locks, cause, free, locked):
+    """What is left is said; where nothing is, who can change it."""
+    set_policy(OPEN)
+    assert cause() == free
+    set_policy(Policy(locks=locks, origin="p.toml"))
+    assert cause() == locked
+
+
+def test_a_ceiling_that_is_reached_is_not_to_be_raised():
+    """Below it an option may be raised."""
+    set_policy(Policy(ceilings={"max_tokens": 500}, origin="p.toml"))
+    assert ways(spelled("raise {}", raised("max_tokens", 499))) == "Raise --max-tokens."
+    assert (
+        ways(spelled("raise {}", raised("max_tokens", 500)))
+        == "Ask the author of p.toml, which fixes max_tokens."
+    )
 
 
 # A value of each option that becomes a part of the request.

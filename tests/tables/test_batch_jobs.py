@@ -516,7 +516,10 @@ def test_a_file_that_a_killed_process_was_uploading_is_cancelled(emulator, claud
 REFUSED = [
     ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
     ({"to": "gs://wide/x"}, "where no jobs run"),
-    ({"to": "gs://nowhere/x"}, "There is no bucket 'nowhere'. Check the name"),
+    (
+        {"to": "gs://nowhere/x"},
+        "There is no bucket 'nowhere'. An emulator stands in for Cloud Storage here: use gs://emulator-bucket",
+    ),
     ({"to": "rows/x"}, "not a Cloud Storage location"),
     ({"to": "bq://p.d.t"}, "need a place in Cloud Storage"),
     ({"beta": ["context-1m-2025-08-07"]}, "carries no headers"),

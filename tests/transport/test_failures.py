@@ -277,7 +277,7 @@ NEAREST = {
         {"model": "claude-haiku-4-5@20251001", "region": "europe-west4"},
         "europe-west1",
     ),
-    "a retired model": ({"model": "claude-3-opus@20240229", "region": "global"}, "retired; use claude-opus"),
+    "a retired model": ({"model": "claude-3-opus@20240229", "region": "global"}, "retired. Use claude-opus"),
     "a model that is served there": ({"model": "claude-opus-5", "region": "global"}, "Model Garden"),
 }
 

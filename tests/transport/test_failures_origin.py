@@ -6,7 +6,7 @@ import pytest
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault
-from vertex_claude_magic.health.check import verdict
+from vertex_claude_magic.health.check import availability_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.transport.failures import RequestNames, error_from_response
@@ -84,8 +84,8 @@ def test_a_page_says_nothing_about_a_model():
     page = error_from_response(404, PAGE, ASKED, content_type="text/html")
     said = error_from_response(404, GOOGLE % 404, ASKED)
     row = ASKED.catalog.find(ASKED.model)
-    assert verdict(page, row, probe=True)[0] == "not checked"
-    assert verdict(said, row, probe=True)[0] == "not enabled"
+    assert availability_of(page, row, probe=True)[0] == "not checked"
+    assert availability_of(said, row, probe=True)[0] == "not enabled"
 
 
 def of(emulator: Emulator) -> Claude:

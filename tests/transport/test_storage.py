@@ -141,6 +141,15 @@ def test_a_refusal_says_what_to_do(emulator, files, status, kind):
     assert "secret-token" not in str(caught.value)
 
 
+def test_on_this_machine_the_bucket_that_is_there_is_named(files):
+    """In a demo nobody can make the bucket of the line in Google Cloud."""
+    with pytest.raises(errors.OptionError) as caught:
+        files.location("bucket")
+    assert str(caught.value) == (
+        "There is no bucket 'bucket'. An emulator stands in for Cloud Storage here: use gs://emulator-bucket/prefix."
+    )
+
+
 def test_the_missing_library_is_named_with_its_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
     with pytest.raises(errors.MissingExtra, match=r'pip install "vertex-claude-magic\[batch\]"'):

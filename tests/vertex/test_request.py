@@ -207,6 +207,17 @@ def test_what_json_cannot_carry_is_refused(place, value):
         build(messages, **options.get(place, {}))
 
 
+def test_an_object_whose_code_raises_is_refused_by_its_type():
+    """Its repr is not asked for."""
+
+    class Odd:
+        def __repr__(self):
+            raise RuntimeError
+
+    with pytest.raises(OptionError, match=r"^A value of the type Odd cannot be sent as JSON\. "):
+        build(HELLO, set={"x": Odd()})
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_sampling_values_are_numbers(value):
     """The same for an option of its own."""

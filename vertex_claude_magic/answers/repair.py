@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import AnswerMismatch, Shape
-from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelled, Spelling, changing, raised, spelled, ways
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.next_round import NextRound
 
@@ -93,7 +93,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
     if reply.stop_reason == "refusal":
         raise errors.AnswerRefused(
             "Claude declined, so there is no data.",
-            cure="Rephrase the question, or ask another model.",
+            cure=ways("rephrase the question", changing("model", "ask another model")),
             reply=reply,
         )
     # An answer by the tool is data already; one that was cut off is still text.
@@ -109,9 +109,10 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         if reply.stop_reason in CUT_OFF:
             # The limit is that of each request.
             tokens = reply.rounds[-1].usage.output_tokens
+            larger = spelled("ask again with a larger {}", raised("max_tokens", tokens))
             raise errors.AnswerTruncated(
                 f"The answer was cut off after {tokens:,} output tokens, so the data is incomplete.",
-                cure=spelled("Ask again with a larger {}.", option("max_tokens")),
+                cure=ways(larger),
                 reply=reply,
             ) from None
         text = reply.text or "\n".join(

@@ -16,7 +16,7 @@ from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.records.budget import RunBudget
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
-from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+from vertex_claude_magic.settings.limit_cures import priced, to_fit
 from vertex_claude_magic.settings.registry import USD_LIMITS
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
 from vertex_claude_magic.text import message_of, quote
@@ -308,14 +308,14 @@ class Comparison:
             if cost is None:
                 raise errors.CostLimitExceeded(
                     f"The cost of {quote(column.label, 60)} is not known, so it may exceed the limit.",
-                    cure=or_priced("max_cost", limit, "leave it out"),
+                    cure=priced("max_cost", limit, "leave it out"),
                 )
             total += cost
         if total > limit:
             raise errors.CostLimitExceeded(
                 f"The columns may cost up to {usd_estimate(total)} together, more than the limit of "
                 f"{usd_limit(limit)} (estimates).",
-                cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", limit)),
+                cure=to_fit("max_cost", limit, "compare fewer"),
             )
 
 

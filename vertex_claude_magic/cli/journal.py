@@ -13,7 +13,6 @@ from vertex_claude_magic.cli import journal_text
 from vertex_claude_magic.cli.arguments import Parser, day
 from vertex_claude_magic.errors import JournalError, OptionError
 from vertex_claude_magic.json_types import objects
-from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
@@ -205,7 +204,7 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
     from vertex_claude_magic.records.recording.file_text import MOST_RECORDS
     from vertex_claude_magic.records.recording.recording import export_records
 
-    catalog = Catalog.load()
+    catalog = open_session().target().catalog
     row = catalog.newest(options.model.lower()) or catalog.find(options.model)
     records = journal.database.read(
         lambda connection: review.answers(

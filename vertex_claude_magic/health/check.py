@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import PendingResponse
 
-__all__ = ["MOST_CALLS", "AvailabilityCheck", "Grid", "GridCell", "plan", "verdict"]
+__all__ = ["MOST_CALLS", "AvailabilityCheck", "Grid", "GridCell", "availability_of", "plan"]
 
 MOST_CALLS = 60
 _AT_ONCE = 8
@@ -49,8 +49,9 @@ class GridCell(NamedTuple):
     location: str
 
 
-Finding = tuple[State, str]
-_NOT_COUNTED: Finding = ("not checked", "tokens are not counted here; --probe asks the model")
+# Its state, and the reason.
+Availability = tuple[State, str]
+_NOT_COUNTED: Availability = ("not checked", "tokens are not counted here; --probe asks the model")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class Grid:
 
 def plan(
     catalog: Catalog, locations: Sequence[str], *, family: str | None = None, probe: bool = False
-) -> tuple[list[GridCell], dict[GridCell, Finding]]:
+) -> tuple[list[GridCell], dict[GridCell, Availability]]:
     """Return which cells to ask, and the others with what the model table has on them.
 
     Args:
@@ -85,7 +86,7 @@ def plan(
     >>> [cell.model for cell in ask], known[GridCell("claude-haiku-5-5", "us-east5")]
     (['claude-haiku-4-5@20251001'], ('not served', 'the table lists it in global, us, eu'))
     """
-    known: dict[GridCell, Finding] = {}
+    known: dict[GridCell, Availability] = {}
     ask: list[GridCell] = []
     count = catalog.services["count_tokens"]
     counted = {*count["locations"], *count.get("older_locations", ())}
@@ -102,7 +103,7 @@ def plan(
                 known[cell] = _NOT_COUNTED
             else:
                 ask.append(cell)
-    bound: Finding = (
+    bound: Availability = (
         "not checked",
         f"a check makes {MOST_CALLS} calls at most; choose a family or fewer locations",
     )
@@ -117,7 +118,7 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
     return sorted(rows, key=lambda row: (row.lifecycle == "retired", families.index(row.family)))
 
 
-def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Finding:
+def availability_of(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Availability:
     """Return what an error means for one model in one location.
 
     Args:
@@ -125,12 +126,12 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
         row: The model's row in the table.
         probe: Whether the model was asked; a count that has no quota says nothing about the model's.
 
-    >>> verdict(errors.QuotaExceeded("A quota is used up.", cure=""), None, probe=True)
+    >>> availability_of(errors.QuotaExceeded("A quota is used up.", cure=""), None, probe=True)
     ('no quota', 'its quota is used up or zero')
     """
     if isinstance(error, errors.QuotaExceeded) and not probe:
         return "not checked", "the quota for counting tokens is used up; --probe asks the model"
-    for kind, state, reason in _VERDICTS:
+    for kind, state, reason in _BY_ERROR:
         if isinstance(error, kind):
             return state, reason
     if error.details.get("shape") == "page":
@@ -147,7 +148,7 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
     return "not checked", quote(bare, _REASON)
 
 
-_VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
+_BY_ERROR: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
     (errors.CountNotServed, *_NOT_COUNTED),
     (errors.ModelNotEnabled, "not enabled", "its terms are not accepted: Enable on its Model Garden card"),
     (errors.DataSharingRequired, "not enabled", "an administrator must agree to data sharing"),
@@ -254,7 +255,7 @@ class AvailabilityCheck:
             # A consent that is missing is a 403 of one model alone.
             if isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired):
                 raise
-            state, reason = verdict(error, self._catalog.find(cell.model), probe=probe)
+            state, reason = availability_of(error, self._catalog.find(cell.model), probe=probe)
         else:
             # A login page of a proxy comes with a good status too.
             field, kind = ("content", list) if probe else ("input_tokens", int)

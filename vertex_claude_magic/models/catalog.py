@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.model import Model, Prices, Rules, Tier
 from vertex_claude_magic.models.table_file import FileStamp, bundled_table, file_stamp, with_user_table
+from vertex_claude_magic.spelling import changing, ways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +133,7 @@ class Catalog:
         """
         import difflib
 
-        if _key(name).startswith("claude") or self.find(name) is not None:
+        if _key(name).startswith("claude") or _key(name) in self.families() or self.find(name) is not None:
             return None
         known = {_key(alias): alias for alias in self.aliases()}
         close = difflib.get_close_matches(_key(name)[:_LONGEST], known, n=1, cutoff=0.7)
@@ -201,12 +202,14 @@ def _model_id(catalog: Catalog, name: str, location: str) -> str:
             return newest.id
         served = {place for row in rows if row.lifecycle == "active" for place in row.locations or ()}
         places = ", ".join(place for place in catalog.locations() if place in served)
-        cure = f"Choose a region that does: {places}; or give a model id."
-        if not places:
-            cure = f"Give a model id, for example {rows[0].id}."
         raise OptionError(
             f"No active model of the family {key} is served in {location}.",
-            cure=cure,
+            cure=ways(
+                changing("region", f"choose a region that does: {places}") if places else "",
+                changing(
+                    "model", "give a model id" if places else f"give a model id, for example {rows[0].id}"
+                ),
+            ),
             details={"option": "region"},
         )
     model = catalog.find(name)

@@ -633,7 +633,8 @@ def load(shell: InteractiveShell) -> None:
     if section in shell.config:
         from vertex_claude_magic.errors import SettingRefused
 
-        for name, value in shell.config[section].items():
+        # A table of the user's own may have the name of the model.
+        for name, value in sorted(shell.config[section].items(), key=lambda item: item[0] != "models_file"):
             try:
                 magics.update_config(Config({section: {name: value}}))
             except SettingRefused as error:  # noqa: PERF203 - the others hold all the same

@@ -98,6 +98,8 @@ class Settings(HasTraits):
 
         try:
             check_value(row, value)
+            if row.name == "model":
+                self._check_model(value)
             if not (policies() and self._ruled):
                 return value
             policy = present_policy()
@@ -107,6 +109,19 @@ class Settings(HasTraits):
         except OptionError as error:
             raise TraitError(str(error)) from None
         return value
+
+    def _check_model(self, model: str) -> None:
+        """Refuse a slip at once, as a question would; a table of the user's own may have more short names.
+
+        Raises:
+            OptionError: a bare word is nearly a short name, or the table cannot be read.
+        """
+        from vertex_claude_magic.errors import OptionError
+        from vertex_claude_magic.models.catalog import Catalog
+        from vertex_claude_magic.text import quote
+
+        if alias := Catalog.load(self.models_file or None).nearest_alias(model):
+            raise OptionError(f"There is no model {quote(model, 60)!r}.", cure=f"Did you mean {alias}?")
 
     def values(self) -> dict[str, Any]:
         """Return the settings that say something, under the option names of the Python interface."""

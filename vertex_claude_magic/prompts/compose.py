@@ -18,12 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
-from vertex_claude_magic.prompts.parts import Media, PromptPart, Text, ValueLimits, estimate_tokens
+from vertex_claude_magic.prompts.parts import (
+    Media,
+    PromptPart,
+    Text,
+    ValueLimits,
+    estimate_tokens,
+    reading_object,
+)
 from vertex_claude_magic.prompts.scope import Scope, own_names
 from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled, ways
 from vertex_claude_magic.text import nearest, quote, with_home
 
 if TYPE_CHECKING:
@@ -149,18 +156,19 @@ def _pieces(
 ) -> list[_Piece]:
     pieces: list[_Piece] = []
     for value in attach:
-        name = value if isinstance(value, str) else getattr(value, "name", None)
-        found = _found(value, scope) if isinstance(value, str) else value
-        # Of a file only its own name: its folders are of this machine.
-        is_file = isinstance(found, Path) or hasattr(value, "read")
-        shown = Path(name).name if isinstance(name, str) and is_file else name
-        label = quote(shown, 80) if isinstance(shown, str) and shown else type(found).__name__
-        # A number, too, needs a name here, because no sentence is around it.
-        parts = [
-            replace(part, bare=False) if isinstance(part, Text) else part
-            for part in parts_of(found, replace(limits, name=label))
-        ]
-        pieces += _named(label, f"the attachment {label}", parts, attached=True)
+        with reading_object(f"This {type(value).__name__}"):
+            name = value if isinstance(value, str) else getattr(value, "name", None)
+            found = _found(value, scope) if isinstance(value, str) else value
+            # Of a file only its own name: its folders are of this machine.
+            is_file = isinstance(found, Path) or hasattr(value, "read")
+            shown = Path(name).name if isinstance(name, str) and is_file else name
+            label = quote(shown, 80) if isinstance(shown, str) and shown else type(found).__name__
+            # A number, too, needs a name here, because no sentence is around it.
+            parts = [
+                replace(part, bare=False) if isinstance(part, Text) else part
+                for part in parts_of(found, replace(limits, name=label))
+            ]
+            pieces += _named(label, f"the attachment {label}", parts, attached=True)
     for part in [prompt] if isinstance(prompt, str) else prompt:
         if isinstance(part, str):
             for each in parse_template(part, scope.names) if takes_templates else [part]:
@@ -238,10 +246,8 @@ def to_send_more(limits: ValueLimits) -> Spelled:
     'To send more: %config ClaudeMagics.value_tokens = 8000'
     """
     more = 2 * limits.tokens
-    return spelled(
-        "To send more: {}",
-        Spelling(f"%config ClaudeMagics.value_tokens = {more}", option("value_tokens", more).python),
-    )
+    cell, written = f"%config ClaudeMagics.value_tokens = {more}", option("value_tokens", more)
+    return ways(spelled("to send more: {}", Spelling(cell, written.python, written.change)), end="")
 
 
 def _notices(piece: _Piece, limits: ValueLimits) -> list[str]:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Converter", "Media", "PromptPart", "Text", "ValueLimits", "estimate_tokens", "shorten"]
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.text import message_of, quote
+
+__all__ = [
+    "Converter",
+    "Media",
+    "PromptPart",
+    "Text",
+    "ValueLimits",
+    "estimate_tokens",
+    "reading_object",
+    "shorten",
+]
 
 # "For Claude, a token approximately represents 3.5 English characters" (Claude docs, Glossary).
 _CHARACTERS_PER_TOKEN = 3.5
@@ -123,3 +136,27 @@ def shorten(text: str, limits: ValueLimits) -> tuple[str, str]:
     line = head.rfind("\n")
     head = head[:line] if line > len(head) // 2 else head.rstrip()
     return head, f"the first {len(head):,} of {len(text):,} characters"
+
+
+@contextmanager
+def reading_object(
+    what: str, cure: str = "Look at it in a cell of its own, or use its str()."
+) -> Iterator[None]:
+    """While an object of the user's is read: what its code raises is refused in one line, with the error as the cause.
+
+    Args:
+        what: What the object is; a sentence begins with it.
+        cure: What to do.
+
+    >>> with reading_object("A Table", "Use a list."):
+    ...     {}["rows"]
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.OptionError: A Table could not be read: KeyError: 'rows'. Use a list.
+    """
+    try:
+        yield
+    except ClaudeError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {quote(message_of(error), 100)}"
+        raise OptionError(f"{what} could not be read: {said}.", cure=cure) from error

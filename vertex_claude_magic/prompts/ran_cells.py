@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vertex_claude_magic.prompts.compose import fenced_data
 from vertex_claude_magic.prompts.parts import ValueLimits, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.stable_text import stable_text
+from vertex_claude_magic.spelling import setting, spelled, ways
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +87,8 @@ def context_text(cells: Sequence[RanCell], tokens: int) -> tuple[str, tuple[str,
         )
     elif first:
         sent = len(texts) - first
-        notes.append(
-            f"Sent {sent} of the last {len(texts)} cells. Raise context_tokens ({tokens:,}) to send more."
-        )
+        more = ways(spelled("raise {} ({}) to send more", setting("context_tokens"), f"{tokens:,}"))
+        notes.append(spelled("Sent {} of the last {} cells. {}", str(sent), str(len(texts)), more))
     if cut:
         outputs = "output" if cut == 1 else "outputs"
         notes.append(f"Of {cut} long {outputs} only the first {_OUTPUT:,} characters were sent.")

@@ -16,7 +16,6 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage, cost
 
 if TYPE_CHECKING:
@@ -225,12 +224,12 @@ class Budget:
             spent = sum(self._sums(local=local)) if limit is not None else 0.0
             if limit is not None and not spent + usd <= limit:
                 # Few questions cross a limit.
-                from vertex_claude_magic.settings.limit_cures import limit_exceeded, or_priced
+                from vertex_claude_magic.settings.limit_cures import limit_exceeded, priced
 
                 if math.isinf(spent + usd):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
-                        cure=or_priced("max_session_cost", limit),
+                        cure=priced("max_session_cost", limit),
                     )
                 raise limit_exceeded("max_session_cost", limit, usd, spent, local=local)
             held = next(HELD) if held is None else held
@@ -318,11 +317,11 @@ class RunBudget(Budget):
             CostLimitExceeded: with it the run or the session could exceed its limit.
         """
         if not (self.limit is None or self.fits(most, first=False)):
-            from vertex_claude_magic.settings.limit_cures import or_more
+            from vertex_claude_magic.settings.limit_cures import to_fit
 
             raise errors.CostLimitExceeded(
                 self.refusal(f"request of this {self._name}", most),
-                cure=spelled("Lower {}, {}", option("max_tokens"), or_more("max_cost", self.limit)),
+                cure=to_fit("max_cost", self.limit),
             )
         held = self._session.reserve(most, local=local, limit=limit, held=held)
         return super().reserve(most, local=local, held=held)

@@ -195,24 +195,20 @@ class SessionRecords:
         most = worst_case(request, catalog, tokens)
         if limits.call is not None:
             # Few questions have a limit.
-            from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+            from vertex_claude_magic.settings.limit_cures import priced, to_fit
 
             whole = sum_of_costs([*spent, most])
             if whole is None:
                 raise errors.CostLimitExceeded(
                     "The cost of this question is not known (no price in the table, or tools that the service runs "
                     "itself), so it may exceed the limit.",
-                    cure=or_priced("max_cost", limits.call, "ask without such tools"),
+                    cure=priced("max_cost", limits.call, "ask without such tools"),
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
                     f"This question may cost up to {usd_estimate(whole)} (an estimate), more than the limit of "
                     f"{usd_limit(limits.call)}.",
-                    cure=spelled(
-                        "Lower {}, shorten the prompt, {}",
-                        option("max_tokens"),
-                        or_more("max_cost", limits.call),
-                    ),
+                    cure=to_fit("max_cost", limits.call, "shorten the prompt"),
                 )
         call = self._call(request, target, most=most, run=run)
         output = request.body.get("max_tokens")

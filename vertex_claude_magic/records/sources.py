@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import ClaudeError, CredentialsNotFound, JournalError, ReplayMiss
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelling, option, setting, spelled, ways
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -134,12 +134,13 @@ class ReplaySources(NamedTuple):
             recording = self.recording
             if recording is None or request is None or recording.find(request.digest) is None:
                 return error
-            replayed = Spelling('%config ClaudeMagics.replay = "only"', 'replay="only"')
+            only = option("replay", "only")
+            replayed = Spelling('%config ClaudeMagics.replay = "only"', only.python, only.change)
             return CredentialsNotFound(
                 spelled(
                     "{} The answer to this question is in {}.", error.message, quote_path(recording.named)
                 ),
-                cure=spelled("Without an account it is replayed with: {}", replayed),
+                cure=ways(spelled("without an account it is replayed with: {}", replayed), end=""),
             )
         found = self.miss(request) if request is not None else None
         differs = found is not None and "differences" in found.details
@@ -166,7 +167,7 @@ class ReplaySources(NamedTuple):
             # The same request, answered by an error or by a server on this machine.
             return ReplayMiss(
                 "For this request only an error is recorded.",
-                cure=spelled("Set replay_errors, or: {}", self.cure),
+                cure=ways(spelled("set {}", setting("replay_errors")), self.cure, end=""),
             )
         more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
         listed = "; ".join(parts[:_SHOWN_PARTS])

@@ -16,6 +16,7 @@ from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of, limits_of
 from vertex_claude_magic.settings.origin import session_id
+from vertex_claude_magic.spelling import spelled, ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -175,7 +176,7 @@ def usage_of(
     journal = journal_of(target, stores)
     if journal is None:
         why = "The journal is off, so only this session's own sums are known."
-        return replace(usage, problem=f"{why} {target.journal_cure}")
+        return replace(usage, problem=spelled("{} {}", why, ways(target.journal_cure, end="")))
     state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=target.journal_days)
     rows: list[UsageRow] = []
     try:

@@ -24,7 +24,7 @@ from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
-from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, prepare_recorded
+from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare_forms, prepare_recorded
 from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
@@ -180,18 +180,16 @@ class Exchange:
         self._conversation = conversation
 
         def build(variant: Target, project: Callable[[], str]) -> Iterator[Question]:
-            history = conversation.history(variant) if conversation is not None else None
-            answers = self._sources.answers
-            for form in [None] if history is None else history.forms(variant.base_url, recorded=answers):
-                yield prepare(
-                    prompt,
-                    variant,
-                    project=project,
-                    scope=scope,
-                    seen=session.status.sightings,
-                    history=form,
-                    tools=self._tools.definitions if self._tools is not None else (),
-                )
+            return prepare_forms(
+                prompt,
+                variant,
+                project=project,
+                history=conversation.history(variant) if conversation is not None else None,
+                recorded=self._sources.answers,
+                scope=scope,
+                seen=session.status.sightings,
+                tools=self._tools.definitions if self._tools is not None else (),
+            )
 
         named = target.project or NO_PROJECT
         # Whatever ends this, also stop at its last line, lets the next one ask in the conversation.

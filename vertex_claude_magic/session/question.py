@@ -11,7 +11,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
-from vertex_claude_magic.spelling import field, flag, name_of, option, spelled
+from vertex_claude_magic.spelling import field, name_of, option, setting, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import with_mark
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
+__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_forms", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -123,6 +123,25 @@ def prepare(
     if not target.project:
         request = in_project(request, project())
     return Question(request, typed)
+
+
+def prepare_forms(
+    prompt: str | Sequence[Any],
+    target: Target,
+    *,
+    project: Callable[[], str],
+    history: History | None,
+    recorded: bool,
+    scope: Scope | None = None,
+    seen: Seen | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> Iterator[Question]:
+    """Yield the question in each form in which it may be recorded, last in that in which it is sent.
+
+    Only the last is made unless it may be `recorded`. All else is as for `prepare`.
+    """
+    for form in [None] if history is None else history.forms(target.base_url, recorded=recorded):
+        yield prepare(prompt, target, project=project, scope=scope, seen=seen, history=form, tools=tools)
 
 
 def prepare_recorded(
@@ -239,7 +258,11 @@ def _messages(
     if most is not None and tokens > most:
         raise errors.OptionError(
             f"The prompt has about {tokens:,} tokens of text, more than prompt_tokens ({most:,}) allows.",
-            cure="Send less, lower value_tokens, or raise prompt_tokens.",
+            cure=ways(
+                "send less",
+                spelled("lower {}", setting("value_tokens")),
+                spelled("raise {}", setting("prompt_tokens")),
+            ),
         )
     if not composed.content:
         raise _empty()
@@ -315,20 +338,17 @@ def _streams(target: Target) -> bool:
     A long answer that is not streamed may outlast every proxy on the way; the official SDK
     (anthropic 2.12.0) refuses it beyond the limit that the table holds. A field `stream` that is set by hand holds.
     """
-    # A run over a table has short answers come whole by itself.
-    wanted = not target.no_stream or target.origins.get("no_stream") == "default"
-    if target.set.get("stream", wanted) is not wanted:
-        # The address and how the answer is read go with it, so the field alone cannot decide.
-        whole = target.set["stream"] is False
-        raise errors.OptionError(
-            spelled(
-                "{} decides whether an answer is streamed, not {}.", name_of("no_stream"), field("stream")
-            ),
-            cure=spelled("Use {}.", flag("no_stream")) if whole else "Leave the field out.",
-        )
+    if "stream" in target.set:
+        by_hand = target.set["stream"]
+        if not isinstance(by_hand, bool):
+            # The address and how the answer is read go with it.
+            raise errors.OptionError(
+                spelled("{} is neither true nor false.", field("stream")), cure="Use true or false."
+            )
+        return by_hand
     if not target.no_stream:
         return True
     unary, row = target.catalog.limits["unary"], target.row
     limit = unary["by_model"].get(row.id if row else target.model_id, unary["max_tokens"])
     tokens = target.set.get("max_tokens", target.max_tokens)
-    return bool(target.set.get("stream", isinstance(tokens, int) and tokens > limit))
+    return isinstance(tokens, int) and tokens > limit

@@ -16,7 +16,7 @@ from vertex_claude_magic.records.budget import Budget, count_or_bound, read_coun
 from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
 from vertex_claude_magic.records.stores import Stores
-from vertex_claude_magic.session.question import NO_PROJECT, prepare
+from vertex_claude_magic.session.question import NO_PROJECT, prepare_forms
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
 from vertex_claude_magic.settings.environment import is_rehearsal
 from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
@@ -86,7 +86,7 @@ class Session:
         self.status = status or SessionStatus(
             notes=JournalNotes(lambda: journal_of(_resolved(settings()), stores))
         )
-        self._follows_demo = follows_demo
+        self.follows_demo = follows_demo
         # What asked the emulator last.
         self._in_demo: Session | None = None
 
@@ -110,7 +110,7 @@ class Session:
             given: The options of the question; one that has a `base_url`, or clears it, is not for the emulator.
         """
         elsewhere = given.get("base_url") is not None
-        known = loaded() if self._follows_demo and not elsewhere else None
+        known = loaded() if self.follows_demo and not elsewhere else None
         demo = None if known is None else known.demo
         if demo is None:
             return self
@@ -184,21 +184,20 @@ class Session:
         """
         sources = sources_of(target, self.records.stores)
         unnamed = sources.answers and target.project is None
-        *recorded, sent = (
-            [None] if history is None else history.forms(target.base_url, recorded=sources.answers)
+        forms = prepare_forms(
+            prompt,
+            target,
+            project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
+            history=history,
+            recorded=sources.answers,
+            scope=scope,
+            seen=self.status.sightings,
+            tools=tools,
         )
-        for form in (*recorded, sent):
-            request = prepare(
-                prompt,
-                target,
-                seen=self.status.sightings,
-                project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
-                scope=scope,
-                history=form,
-                tools=tools,
-            ).request
-            if form is not sent and sources.look(request) is not None:
-                return request
+        *recorded, request = [form.request for form in forms]
+        for other in recorded:
+            if sources.look(other) is not None:
+                return other
         if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:
             return request
         with sources.missed_without_login(request):

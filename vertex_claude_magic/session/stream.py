@@ -20,7 +20,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, PendingResponse, WaitNotice
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
@@ -201,9 +201,11 @@ class Stream:
         request, clock = self.request, self._context.clock
         # All at once: a frozen value of thirty fields takes its time to make.
         model, usage = self._builder.model, self._builder.usage
+        row = self._context.catalog.find(model or request.model)
         reply = self._builder.reply(
             usage=usage,
             model=model or request.model,
+            model_name="" if row is None else row.short_name,
             region=request.region,
             request_id=self._head.request_id if self._head else None,
             seconds=(clock() if self._seconds is None else self._seconds) - self._started,
@@ -298,7 +300,7 @@ class Stream:
             self._whole += chunk[: limit - len(self._whole)]
         elif not self.request.streamed:
             raise errors.ProtocolError(
-                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
+                "The answer is larger than 64 MiB.", cure=ways(spelled("lower {}", option("max_tokens")))
             )
         return []
 

@@ -9,14 +9,14 @@ from vertex_claude_magic.errors import CostLimitExceeded
 from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+from vertex_claude_magic.spelling import Change, Spelled, changing, option, raised, setting, spelled, ways
 
-__all__ = ["limit_exceeded", "or_more", "or_priced", "spending_unknown"]
+__all__ = ["limit_exceeded", "priced", "spending_unknown", "to_fit"]
 
 # Of each limit: what it holds for, its name in a sentence, and what else lets the question through.
 _LIMITS = {
     "max_session_cost": ("this session", "session", ""),
-    "max_daily_cost": ("today", "daily", "wait for tomorrow, "),
+    "max_daily_cost": ("today", "daily", "wait for tomorrow"),
 }
 
 
@@ -39,61 +39,70 @@ def limit_exceeded(name: str, limit: float, most: float, spent: float, *, local:
     return CostLimitExceeded(
         f"{what} question may cost up to {usd_estimate(most)}; with {usd_estimate(spent)} {so_far}, "
         f"that exceeds the {limited} limit of {usd_limit(limit)} (estimates).",
-        cure=spelled("Lower {}, {}{}", option("max_tokens"), later, or_more(name, limit)),
+        cure=to_fit(name, limit, later),
     )
 
 
-def or_more(name: str, limit: float) -> Spelled:
-    """Return the end of a cure for a limit in USD that something could cross: raise it, where the user can.
+def to_fit(name: str, limit: float, *others: str) -> Spelled:
+    """Return the cure for a limit in USD that something could cross: ask for less, or raise it where the user can.
 
     Args:
         name: The option that has the limit.
         limit: The limit.
+        others: What else there is to do, as for `ways`.
 
-    >>> or_more("max_session_cost", 2.0)
-    'or raise max_session_cost.'
+    >>> to_fit("max_session_cost", 2.0, "send fewer rows")
+    'Lower --max-tokens, send fewer rows, or raise max_session_cost.'
     """
-    if holder := present_policy().holder(name, limit):
-        return spelled("or use a cheaper model: {} sets this limit.", holder)
-    return spelled("or raise {}.", _named(name))
+    less = spelled("lower {}", option("max_tokens"))
+    if holder := _holder(name, limit):
+        cheaper = changing("model", "use a cheaper model")
+        return ways(less, *others, cheaper, end=f": {holder} sets this limit.")
+    # What is only a setting has no name on a line.
+    is_on_line = "line" in OPTIONS[name].places
+    return ways(less, *others, spelled("raise {}", raised(name, limit) if is_on_line else setting(name)))
 
 
-def spending_unknown(why: str, cure: str, limit: float) -> CostLimitExceeded:
+def spending_unknown(why: str, way: str, limit: float) -> CostLimitExceeded:
     """Return the error where a limit holds for the day and nobody can tell what was spent on it.
 
     Args:
         why: Why, a sentence.
-        cure: What makes it known, without a full stop; to clear the limit is added where the user can.
+        way: What makes it known, as for `ways`; to clear the limit is added where the user can.
         limit: The limit in USD.
 
-    >>> spending_unknown("the journal is off.", "Unset VERTEX_CLAUDE_JOURNAL", 5.0).cure
+    >>> spending_unknown("the journal is off.", "unset VERTEX_CLAUDE_JOURNAL", 5.0).cure
     'Unset VERTEX_CLAUDE_JOURNAL, or clear max_daily_cost.'
     """
-    holder = present_policy().holder("max_daily_cost", limit)
-    end = f": {holder} sets a limit." if holder else ", or clear max_daily_cost."
+    holder = _holder("max_daily_cost", limit)
+    clear = "" if holder else spelled("clear {}", setting("max_daily_cost"))
     return CostLimitExceeded(
-        spelled("Today's spending is not known: {}", why), cure=spelled("{}{}", cure, end)
+        spelled("Today's spending is not known: {}", why),
+        cure=ways(way, clear, end=f": {holder} sets a limit." if holder else "."),
     )
 
 
-def or_priced(name: str, limit: float, also: str = "") -> Spelled:
+def priced(name: str, limit: float, also: str = "") -> Spelled:
     """Return the cure for a cost that is not known, where there is a limit.
 
     Args:
-        name: As for `or_more`.
-        limit: As for `or_more`.
-        also: What else would make it known.
+        name: As for `to_fit`.
+        limit: As for `to_fit`.
+        also: What else would make it known, as for `ways`.
 
-    >>> or_priced("max_daily_cost", 5.0)
+    >>> priced("max_daily_cost", 5.0)
     "Add the model's prices with models_file, or clear max_daily_cost."
     """
-    if holder := present_policy().holder(name, limit):
-        more = f", or {also}" if also else ""
-        return spelled("Use a model whose price the table knows{}: {} sets this limit.", more, holder)
-    more = f" {also}," if also else ""
-    return spelled("Add the model's prices with models_file,{} or clear {}.", more, _named(name))
+    if holder := _holder(name, limit):
+        known = changing("model", "use a model whose price the table knows")
+        return ways(known, also, end=f": {holder} sets this limit.")
+    is_on_line = "line" in OPTIONS[name].places
+    return ways(
+        spelled("add the model's prices with {}", setting("models_file")),
+        also,
+        spelled("clear {}", option(name) if is_on_line else setting(name)),
+    )
 
 
-def _named(name: str) -> str | Spelling:
-    # What is only a setting has no name on a line.
-    return option(name) if "line" in OPTIONS[name].places else name
+def _holder(name: str, limit: float) -> str:
+    return present_policy().holder(Change(name, above=limit))

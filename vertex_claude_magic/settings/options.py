@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast
 
@@ -191,9 +191,18 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
 
             raise unknown_option(name)
         if value is not None:
-            changes[name] = _joined(getattr(session, name), value, OPTIONS[name])
-            check_value(OPTIONS[name], changes[name])
+            row = OPTIONS[name]
+            with _reading(name) if row.kind == "objects" else nullcontext():
+                changes[name] = _joined(getattr(session, name), value, row)
+                check_value(row, changes[name])
     return session.replace(**changes)
+
+
+def _reading(name: str) -> AbstractContextManager[None]:
+    # Few questions have an option that takes objects of the user's own classes.
+    from vertex_claude_magic.prompts.parts import reading_object
+
+    return reading_object(f"A value of {name}")
 
 
 def _joined(old: Any, new: Any, row: Option) -> Any:
@@ -226,7 +235,7 @@ _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "thinking": (
         lambda value: isinstance(value, (str, Integral)) and not isinstance(value, bool),
-        "adaptive, off, between_tools, or a budget in tokens",
+        OPTIONS["thinking"].help,
     ),
     "system": (
         lambda value: (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.settings.registry import OPTIONS, USD_LIMITS
+from vertex_claude_magic.spelling import Change, spelled
 from vertex_claude_magic.spelling import option as named
-from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -100,16 +100,32 @@ class Policy(NamedTuple):
         sections = ("locks",) if self._allows(name, value) else ("limits", "locks")
         return self.who(_SWITCHED.get(name, name), *sections)
 
-    def holder(self, name: str, value: float) -> str:
-        """Return who holds an option at a value that the user cannot raise; empty where nobody does.
+    def holder(self, change: Change) -> str:
+        """Return who keeps the user from changing an option so; empty where nobody does.
 
-        >>> policy = Policy(ceilings={"max_cost": 0.5}, origin="the course")
-        >>> policy.holder("max_cost", 0.5), policy.holder("max_cost", 0.1), policy.holder("max_daily_cost", 5.0)
+        >>> policy = Policy(locks={"effort": ("low",)}, ceilings={"max_cost": 0.5}, origin="the course")
+        >>> policy.holder(Change("effort")), policy.holder(Change("effort", ("low",))), policy.holder(Change("model"))
         ('the course', '', '')
+        >>> policy.holder(Change("max_cost", above=0.5)), policy.holder(Change("max_cost", above=0.1))
+        ('the course', '')
         """
-        if value >= self.ceilings.get(name, float("inf")):
+        name, above = change.name, change.above
+        allowed = self.locks.get(name)
+        if allowed is not None:
+            # The only value that is allowed is the one that holds.
+            is_free = len(allowed) > 1 and (above is None or any(value > above for value in allowed))
+            if change.values:
+                is_free = any(self._allows(name, value) for value in change.values)
+            if not is_free:
+                return self.who(name, "locks")
+        if above is not None and above >= self.ceilings.get(name, float("inf")):
             return self.who(name, "limits")
-        return self.who(name) if name in self.locks else ""
+        undone = self._undone(name)
+        if undone and any(change.values or (True,)):
+            return self.who(undone)
+        switch = _SWITCHED.get(name, "")
+        is_switched_off = switch in self.forbids and (switch != "live" or "only" not in change.values)
+        return self.who(switch, "limits") if is_switched_off else ""
 
     def cure_for(self, name: str, value: Json, origin: str, cure: str) -> str:
         """Return the cure for a value that is refused, where this policy gives it or allows few others.
@@ -131,7 +147,7 @@ class Policy(NamedTuple):
         others = [each for each in self.locks[name] if str(each) != str(value)]
         if others:
             return spelled("Use {}, or ask {}.", named(name, *others), by)
-        is_free = name != "model" and len(self.locks.get("model", ())) != 1
+        is_free = name != "model" and not self.holder(Change("model"))
         return f"Use another model, or ask {by}." if is_free else f"Ask {by}."
 
     def check_open(self) -> None:
@@ -186,11 +202,11 @@ class Policy(NamedTuple):
         # Where no `max_tokens` is given the model's own limit may be lower, which `resolve_target` knows.
         elif most is not None and value is None and name != "max_tokens":
             value = most
-        undone = sorted(_UNDOING.get(name, frozenset()) & {*self.locks, *self.ceilings})
+        undone = self._undone(name)
         # Without any journal a limit for the day refuses every question.
         is_off = name == "journal" and str(value).strip().lower() == "off"
         if undone and value and origin not in {"default", "policy"} and not is_off:
-            said = f"{name} is locked by {self.who(undone[0])}, because it could undo {undone[0]}"
+            said = f"{name} is locked by {self.who(undone)}, because it could undo {undone}"
             value, notice = None, _overruled(name, said, origin)
         switch = _SWITCHED.get(name, "")
         if switch in self.forbids and switch != "live" and value:
@@ -275,6 +291,10 @@ class Policy(NamedTuple):
         allowed = self.locks.get(name, ())
         # A number on a line is a text, and in a file a number.
         return value in allowed or (isinstance(value, (str, int)) and str(value) in map(str, allowed))
+
+    def _undone(self, name: str) -> str:
+        """Return what is fixed and could be undone by an option, empty where nothing is."""
+        return min(_UNDOING.get(name, frozenset()) & {*self.locks, *self.ceilings}, default="")
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise OptionError(

@@ -32,6 +32,8 @@ _CEILINGS = (*USD_LIMITS, "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
 # What the sections of these names have; the others have options.
 _NAMES = {"limits": (*_CEILINGS, *_SWITCHES, "off"), "hints": ("highest",)}
+# The head of a table; a line of a long list begins so too, and has commas.
+_HEAD = re.compile(r"\s*\[{1,2}([^\[\],=]+)\]")
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _CURE = "No request is sent until it is fixed; ask the author of the file."
 
@@ -175,7 +177,7 @@ def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., st
     catalog, levels = Catalog.load(), allowed_efforts(None)
     for section, name, value in values:
         shown, message, cure = quote(str(value), 40), "", ""
-        if name == "model" and value.strip().lower() not in catalog.families():
+        if name == "model":
             if alias := catalog.nearest_alias(value):
                 message, cure = f"there is no model {shown!r}.", f"Did you mean {alias}?"
         elif name == "region" and value not in catalog.locations() and not _REGION.fullmatch(value):
@@ -189,7 +191,7 @@ def _check_known(values: Iterable[tuple[str, str, Any]], where: Callable[..., st
             cure = f"Use {alternatives(levels)}."
         elif name == "thinking" and value and thinking_type(value) is None:
             message = f"{shown!r} is not a thinking mode."
-            cure = "Use adaptive, off, between_tools, or a budget in tokens."
+            cure = f"Use {OPTIONS['thinking'].help}."
         if message:
             raise OptionError(f"{where(section, name)}: {message}", cure=cure)
 
@@ -206,17 +208,19 @@ def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, val
 
 def _line_of(text: str, section: str, name: str) -> int:
     """Return the line of a name in a section, or that of the section; 1 where neither is found as it is written."""
-    within, of_section = False, 0
-    key = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""")
-    dotted = re.compile(rf"""\s*["']?{re.escape(section)}["']?\s*[=.]""")
+    of_section, table = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("["):
-            within = line.strip().strip("[]").partition(".")[0].strip(" \"'") == section
-            of_section = of_section or (number if within else 0)
-        elif dotted.match(line) and not within:
+        head = _HEAD.match(line)
+        written = head[1] if head else line.partition("=")[0]
+        words = [word.strip(" \t\"'") for word in written.split(".")]
+        if head:
+            table = words[0]
+        # A dotted key above all tables may name both.
+        path = words if head or not table else [table, *words]
+        if path[0] == section:
+            if name in path[1:2]:
+                return number
             of_section = of_section or number
-        if within and name and key.match(line):
-            return number
     return of_section or 1
 
 

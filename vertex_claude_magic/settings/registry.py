@@ -120,6 +120,7 @@ _USD = "a number of USD, such as 0.50"
 _TOKENS = "a number of tokens above 0"
 # Characters of a help text on one line, beside the 25 of the names.
 _HELP_WIDTH = 75
+_THINKING = "adaptive, off, between_tools, or a budget in tokens"
 _SAMPLING = "for models that take sampling parameters"
 _SAMPLING_SETTING = "For models that take sampling parameters."
 
@@ -182,8 +183,7 @@ _ROWS = (
                fields=("output_config",), help="low, medium, high, xhigh or max, as the model takes them",
                setting="Effort: low, medium, high, xhigh or max, as the model takes them."),
         Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
-               help="adaptive, off, between_tools, or a budget in tokens",
-               setting="Thinking: adaptive, off, between_tools, or a budget in tokens."),
+               help=_THINKING, setting=f"Thinking: {_THINKING}."),
         Option("show_thinking", "flag", fields=("thinking",),
                help="ask for a summary of the thinking and show it folded"),
     ),

@@ -21,7 +21,7 @@ from vertex_claude_magic.settings.options import AskOptions, check_value, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted, refuse_word
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Change, Spelling, option, set_holder, spelled
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
@@ -118,11 +118,12 @@ class Target(AskOptions):
 
     @property
     def journal_cure(self) -> str:
-        """How a journal that is off is switched on, without a full stop: where it was switched off."""
-        place = self.origins["journal"]
+        """How a journal that is off is switched on, as for `ways`: where it was switched off."""
+        place, default = self.origins["journal"], Change("journal", ("",))
         if place.isupper():
-            return spelled("Unset {}", place)
-        return spelled("Switch it on with {}", Spelling('%config ClaudeMagics.journal = ""', 'journal=""'))
+            return spelled("unset {}", Spelling(place, place, default))
+        cell = '%config ClaudeMagics.journal = ""'
+        return spelled("switch it on with {}", Spelling(cell, 'journal=""', default))
 
     @property
     def is_standalone(self) -> bool:
@@ -279,3 +280,7 @@ def _under_policy(
         return target
     values["max_tokens"], origins["max_tokens"] = int(most), "policy"
     return Target(origins=origins, notices=notices, forbids=forbids, **values)
+
+
+# What a policy fixes, no cure tells to change.
+set_holder(lambda change: present_policy().holder(change))

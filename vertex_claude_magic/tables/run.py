@@ -21,7 +21,7 @@ from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
-from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+from vertex_claude_magic.settings.limit_cures import priced, to_fit
 from vertex_claude_magic.settings.origin import (
     asking_for,
     cell_key,
@@ -193,17 +193,16 @@ class TableRun:
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             some = self.progress.done > 0 or self._budget.cost != 0
             if pool.ended_early and self.stopped_by is None:
-                tokens, more = option("max_tokens"), or_more("max_cost", self._budget.limit or 0.0)
+                limit = self._budget.limit or 0.0
                 self.stopped_by = errors.CostLimitExceeded(
                     self._budget.refusal("row", self._most),
                     cure=spelled(
-                        "The rest is empty. Lower {}, send fewer rows, {} With nothing else changed, run it again {}.",
-                        tokens,
-                        more,
+                        "The rest is empty. {} With nothing else changed, run it again {}.",
+                        to_fit("max_cost", limit, "send fewer rows"),
                         self.resumption,
                     )
                     if some
-                    else spelled("Lower {}, {}", tokens, more),
+                    else to_fit("max_cost", limit),
                 )
             if self.stopped_by is not None and not some:
                 # No row is answered, so what builds on the table should not run.
@@ -305,7 +304,7 @@ class TableRun:
         if most is None:
             raise errors.CostLimitExceeded(
                 "The cost of a row is not known (no price in the table), so the run may exceed the limit.",
-                cure=or_priced("max_cost", self._budget.limit),
+                cure=priced("max_cost", self._budget.limit),
             )
         return self._budget.fits(most)
 

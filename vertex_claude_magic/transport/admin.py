@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.resources import pages, unexpected_form
 from vertex_claude_magic.vertex.endpoint import check_project, model_path
@@ -100,7 +100,10 @@ class Admin:
                 raise
             raise errors.APIError(
                 f"The host of {quote(place.region, 40)} has no list of models ({error.status}).",
-                cure=spelled("Use {}; this request contains none of your text.", option("region", "global")),
+                cure=ways(
+                    spelled("use {}", option("region", "global")),
+                    end="; this request contains none of your text.",
+                ),
                 details=error.details,
             ) from None
         return listed

@@ -27,7 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, spelled, ways
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -343,6 +343,7 @@ def network_error(failure: BaseException, host: str, seconds: float) -> errors.N
         # The operating system's own words, such as "Connection reset by peer".
         "system": quote(getattr(causes[-1], "strerror", None) or "", 80),
     }
+    cure = cure if isinstance(cure, str) else ways(*cure)
     return kind(what.format(host=host, seconds=f"{seconds:g}"), cure=cure, details=details)
 
 
@@ -379,7 +380,7 @@ _TIMEOUTS = (requests.exceptions.Timeout, urllib3_errors.ReadTimeoutError, Timeo
 _TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
 _FINAL = (*_TIMEOUTS, *_TLS, *_BAD_SETTINGS)
 # First match wins; an exception of requests wraps one of urllib3, which wraps one of the socket.
-_FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
+_FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str | tuple[str, ...]], ...] = (
     (ssl.SSLCertVerificationError, errors.TLSError, "The certificate of {host} could not be verified.",
      "If a company proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its CA file; also check this machine's clock."),
     (_TLS, errors.TLSError, "The TLS connection to {host} failed.",
@@ -395,5 +396,5 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,
-     "{host} sent nothing for {seconds} seconds.", spelled("Ask again, or raise {}.", option("timeout"))),
+     "{host} sent nothing for {seconds} seconds.", ("ask again", spelled("raise {}", option("timeout")))),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import word_of
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.settings.loaded import present_policy
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Change, Spelling, changing, option, spelled, ways
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _error(failure: ErrorResponse, asked: RequestNames) -> errors.ClaudeError:
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and failure.shape != "page" and not _is_region_locked():
+    if row.error in _ELSEWHERE and failure.shape != "page" and "region" not in present_policy().locks:
         model = asked.catalog.find(asked.model)
         name = model.id if model is not None else asked.model
         answered = row.error is errors.QuotaExceeded
@@ -198,15 +198,9 @@ def _error(failure: ErrorResponse, asked: RequestNames) -> errors.ClaudeError:
     return row.error(message, cure=cure, details=details)
 
 
-def _is_region_locked() -> bool:
-    """Tell whether a policy keeps questions to a location, so that no cure can be to ask elsewhere."""
-    return "region" in present_policy().locks
-
-
-def _try_global(asked: RequestNames, text: str) -> str:
-    """Return the part of a cure that names `global`; empty for who asked there, or may not."""
-    may_help = asked.region != "global" and not _is_region_locked()
-    return spelled(text, option("region", "global")) if may_help else ""
+def _try_global(asked: RequestNames) -> str:
+    """Return the way of a cure that names `global`; empty for who asked there."""
+    return "" if asked.region == "global" else spelled("try {}", option("region", "global"))
 
 
 # Errors that another location may not have.
@@ -215,6 +209,11 @@ _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded
 
 def _fixed(text: str, *parts: Spelling) -> Cure:
     return lambda _, asked: spelled(text, *parts, project=asked.project, region=asked.region)
+
+
+def _ways(*each: str, end: str = ".") -> Cure:
+    # Made when it is needed, because only then is it known what a policy keeps from the reader.
+    return lambda _, __: ways(*each, end=end)
 
 
 def _consumer(failure: ErrorResponse) -> str:
@@ -254,7 +253,7 @@ def _cure_token(_failure: ErrorResponse, _asked: RequestNames) -> str:
 
 
 def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
-    if _is_region_locked():
+    if "region" in present_policy().locks:
         return present_policy().cure_for("region", asked.region, "policy", "")
     row = asked.catalog.find(asked.model)
     served = [place for place in (row.locations or () if row else ()) if place != asked.region]
@@ -262,18 +261,14 @@ def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
     served.sort(key=lambda place: place != near)
     if served:
         return spelled("Use {}.", option("region", *served[:4]))
-    return spelled("Use {}another model.", _try_global(asked, "{}, or "))
+    return ways(_try_global(asked), changing("model", "use another model"))
 
 
 def _cure_count(_: ErrorResponse, asked: RequestNames) -> str:
     places = asked.catalog.services["count_tokens"]["locations"]
-    if _is_region_locked():
-        return f"It is served in {', '.join(places)}; ask without counting."
-    return spelled(
-        "It is served in {}; ask without counting, or choose such a {} (the prompt goes there then).",
-        ", ".join(places),
-        option("region"),
-    )
+    such = option("region")._replace(change=Change("region", tuple(places)))
+    there = spelled("choose such a {} (the prompt goes there then)", such)
+    return spelled("It is served in {}. {}", ", ".join(places), ways("ask without counting", there))
 
 
 def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
@@ -286,13 +281,12 @@ def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
     if row.lifecycle != "retired" and row.locations and not row.served_in(asked.region):
         return _cure_location(failure, asked)
     if row.lifecycle in {"retired", "deprecated"}:
-        return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
-    return spelled(
-        "Enable {} for project {} on its Model Garden card{}; {} shows what is served where.",
-        row.name,
-        asked.project,
-        _try_global(asked, ", or try {}"),
-        _MODELS,
+        newer = changing("model", f"use {row.successor or 'a newer model'}")
+        return spelled("{} is {}. {}", row.name, word_of(row), ways(newer))
+    return ways(
+        f"enable {row.name} for project {asked.project} on its Model Garden card",
+        _try_global(asked),
+        end=spelled("; {} shows what is served where.", _MODELS),
     )
 
 
@@ -303,12 +297,10 @@ def _near(names: Iterable[str | None]) -> str:
 
 def _cure_quota(failure: ErrorResponse, asked: RequestNames) -> str:
     metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
+    more = f"ask for more{f' of {metric}' if metric else ''} under IAM & Admin, Quotas, for project {asked.project}"
     return spelled(
-        "Waiting does not help if the quota is 0, as it is on many new projects: ask for more{} under IAM & Admin, "
-        "Quotas, for project {}, or try another model{}.",
-        f" of {metric}" if metric else "",
-        asked.project,
-        _try_global(asked, " or {}"),
+        "Waiting does not help if the quota is 0, as it is on many new projects. {}",
+        ways(more, changing("model", "try another model"), _try_global(asked)),
     )
 
 
@@ -316,7 +308,7 @@ def _cure_bad_request(failure: ErrorResponse, _: RequestNames) -> str:
     if failure.says("extra inputs are not permitted"):
         return "Leave that field out, or choose a model that takes it."
     if failure.says("max_tokens", "maximum allowed"):
-        return spelled("Lower {}.", option("max_tokens"))
+        return ways(spelled("lower {}", option("max_tokens")))
     if failure.says("anthropic-beta"):
         return spelled("Leave that {} out; Vertex AI refuses betas that it does not know.", option("beta"))
     return spelled("Change the request as the message says; {} shows what is sent.", _REQUEST)
@@ -328,9 +320,11 @@ _ENABLE = (
 )
 
 
-def _cure_retry(_: ErrorResponse, __: RequestNames) -> str:
-    elsewhere = "" if _is_region_locked() else spelled("{} or ", option("region"))
-    return spelled("Ask again in a moment, or try another {}model.", elsewhere)
+_cure_retry = _ways(
+    "ask again in a moment",
+    spelled("try another {}", option("region")),
+    changing("model", "try another model"),
+)
 
 
 # What the service says with these statuses, it says in an object: a page is a proxy's or a portal's (RFC 9110; 451 is
@@ -361,7 +355,8 @@ _TABLE: tuple[_Row, ...] = (
          cure=_cure_api_disabled),
     _Row(when=lambda f: f.status == 403 and f.says("data sharing"), error=errors.DataSharingRequired,
          what="{model} needs a data-sharing consent that project {project} has not given in {region} (403).",
-         cure=_fixed("An administrator can give it on the model's Model Garden card; or choose another model.")),
+         cure=_ways("have an administrator give it on the model's Model Garden card",
+                    changing("model", "choose another model"))),
     _Row(when=lambda f: f.status == 403 and (f.reason == "SECURITY_POLICY_VIOLATED" or f.says("vpcservicecontrols")),
          error=errors.PermissionDenied, what="A service perimeter keeps requests of project {project} out (403).",
          cure=_fixed("An administrator has to allow aiplatform.googleapis.com in the perimeter: "
@@ -387,7 +382,8 @@ _TABLE: tuple[_Row, ...] = (
          cure=_fixed("Check the base URL: Claude is reached under publishers/anthropic with rawPredict.")),
     _Row(when=lambda f: f.status in {400, 413} and f.says("prompt is too long"), error=errors.PromptTooLong,
          what="The prompt does not fit into {model} ({status}).",
-         cure=_fixed("Shorten it, or use a model with a larger context window; {} counts tokens.", _COUNT)),
+         cure=_ways("shorten it", changing("model", "use a model with a larger context window"),
+                    end=spelled("; {} counts tokens.", _COUNT))),
     _Row(when=lambda f: f.status == 413 or f.kind == "request_too_large", error=errors.RequestTooLarge,
          what="The request is too large (413).", cure=_fixed("Attach fewer or smaller files.")),
     _Row(when=lambda f: f.status == 404 or f.kind == "not_found_error", error=errors.ModelNotFound,

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.google_clients import client_host, google_failures, google_login
+from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,10 +70,12 @@ class Files:
 
     Args:
         client: Google's client.
+        local: Whether an emulator on this machine stands in for Cloud Storage.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, local: bool = False) -> None:
         self._client = client
+        self._local = local
 
     def location(self, bucket: str) -> str:
         """Return the location of a bucket in lower case, such as "us-east5" or "us".
@@ -80,8 +83,17 @@ class Files:
         Raises:
             OptionError: there is no such bucket, or the account may not see it.
         """
-        with _named(f"bucket {bucket!r}", "roles/storage.legacyBucketReader"):
-            return str(self._client.get_bucket(bucket).location).lower()
+        role = "roles/storage.legacyBucketReader"
+        try:
+            with _named(f"bucket {bucket!r}", role):
+                return str(self._client.get_bucket(bucket).location).lower()
+        except errors.OptionError as error:
+            if self._local:
+                with _named("list of buckets", role):
+                    names = [each.name for each in self._client.list_buckets(max_results=1)]
+                used = f"use gs://{names[0]}/prefix" if names else "create the bucket in it"
+                error.cure = f"An emulator stands in for Cloud Storage here: {used}."
+            raise
 
     def write_new(self, place: Uri, content: IO[bytes], size: int, mark: str) -> None:
         """Write a new file; one that is there is never replaced.
@@ -173,7 +185,7 @@ def open_files(
         ) from error
     http, login = google_login(authorizer, host)
     client = Client(project=project, credentials=login, _http=http, client_options={"api_endpoint": host})
-    return Files(client)
+    return Files(client, local=is_loopback(host))
 
 
 @contextmanager

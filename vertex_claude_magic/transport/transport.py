@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import ReusableThreads, at_fork, refuse_copies
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelling, option, raised, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
 from vertex_claude_magic.transport.waiting import SLICE, Flag, bare, no_credentials_in, take
@@ -456,16 +456,17 @@ class PendingResponse:
                     taken.clear()
 
     def _late(self) -> errors.DeadlineExceeded:
+        longer = spelled("raise {}", raised("timeout", self._timeout))
         # Only of a stream the first bytes come long before the last.
         if self._request.streamed and not self._answered:
             doctor = Spelling("%claude_doctor", "vertex-claude doctor")
             return errors.DeadlineExceeded(
                 f"Nothing arrived from {self._host} within {self._timeout:g} seconds.",
-                cure=spelled("Run {} to find where it stops, or raise {}.", doctor, option("timeout")),
+                cure=ways(spelled("run {} to find where it stops", doctor), longer),
             )
         return errors.DeadlineExceeded(
             f"No complete answer within {self._timeout:g} seconds.",
-            cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
+            cure=ways(longer, "ask for less", spelled("lower {}", option("effort"))),
         )
 
     def _refusal(self, response: requests.Response) -> errors.ClaudeError:

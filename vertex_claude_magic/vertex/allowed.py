@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.model import Rules
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, setting, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ class Refusal(NamedTuple):
     fields: tuple[str, ...]
     who: str
     why: str
-    cure: str
+    ways: tuple[str, ...]
 
 
 def max_tokens_of(model: Model | None, wanted: int | None = None) -> int:
@@ -164,15 +164,15 @@ def field_refusals(model: Model | None, version: str, catalog: Catalog) -> Itera
     if model is None:
         return
     if refused := catalog.api_versions.get(version, {}).get("refuses"):
-        cure = "Leave it out, set anthropic_version to vertex-2023-10-16"
-        yield Refusal(tuple(refused), f"API version {version}", "", cure)
+        former = spelled("set {} to vertex-2023-10-16", setting("anthropic_version", "vertex-2023-10-16"))
+        yield Refusal(tuple(refused), f"API version {version}", "", ("leave it out", former))
     if not model.rules.sampling:
         why = ": it rejects sampling parameters (400)"
         yield Refusal(
             SAMPLING,
             model.name,
             why,
-            spelled("Leave it out and steer with the prompt or {}", option("effort")),
+            ("leave it out and steer with the prompt", spelled("leave it out and use {}", option("effort"))),
         )
 
 

@@ -61,6 +61,9 @@ _MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
 # How the names of fields end whose value is a secret, such as the token of an MCP server; a `key` alone may be any.
 _SECRET = ("authorization", "cookie", "credential", "passphrase", "password", "passwd", "secret", "token",
            "apikey", "accesskey", "authkey", "privatekey", "secretkey")  # fmt: skip
+# Tokens in the plural are mostly those that a model counts.
+_SECRETS = (*_SECRET, *(f"{word}s" for word in _SECRET if word != "token"),
+            "accesstokens", "apitokens", "authtokens", "bearertokens", "refreshtokens")  # fmt: skip
 _LEFT_OUT = "[not shown]"
 # How a body shows that it holds more than texts.
 _TOLD = (b'"base64"', b'"url"', b'"file"', b'"cache_control"')
@@ -130,7 +133,9 @@ def without_secret_fields(body: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(name: str, value: Json) -> Json:
     if isinstance(value, str):
         return (
-            _LEFT_OUT if value and name.lower().replace("-", "").replace("_", "").endswith(_SECRET) else value
+            _LEFT_OUT
+            if value and name.lower().replace("-", "").replace("_", "").endswith(_SECRETS)
+            else value
         )
     if isinstance(value, Mapping):
         return {inner: _shown(str(inner), part) for inner, part in value.items()}

@@ -90,6 +90,8 @@ def clean(value: Json) -> Any:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise OptionError(
-        f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Use strings, numbers, lists or dicts."
+    # The repr of an object is code of the user's, which may raise.
+    what = (
+        repr(value) if isinstance(value, float) else f"A value of the type {quote(type(value).__name__, 60)}"
     )
+    raise OptionError(f"{what} cannot be sent as JSON.", cure="Use strings, numbers, lists or dicts.")

@@ -194,6 +194,8 @@ class Reply:
     follows: str | None = field(default=None, repr=False, compare=False)
     question: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     tool_calls: tuple[ToolCall, ...] = ()
+    # The model as a page names it, by the model table of the question; empty where that does not know it.
+    model_name: str = field(default="", repr=False, compare=False)
     # Of an answer in several rounds: the reply of each, the last one included.
     parts: tuple[Reply, ...] = field(default=(), repr=False, compare=False)
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.spelling import Spelling, flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, changing, flag, option, spelled, ways
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
+    THINKING_TYPES,
     allowed_thinking,
     default_budget,
     max_tokens_of,
@@ -295,7 +296,7 @@ def _body(
     if max_tokens < 1:
         raise OptionError(
             f"max_tokens is {max_tokens}.",
-            cure=spelled("Use {} or more.", option("max_tokens", 1)),
+            cure=ways(spelled("use {} or more", option("max_tokens", 1))),
             details={"option": "max_tokens"},
         )
     named: dict[str, Any] = {
@@ -340,7 +341,7 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
     elif kind is None:
         raise OptionError(
             f"{quote(str(wanted), 60)!r} is not a thinking mode.",
-            cure="Use adaptive, off, between_tools, or a budget in tokens.",
+            cure=f"Use {', '.join(word for word in THINKING_TYPES if word != 'budget')}, or a budget in tokens.",
             details={"option": "thinking"},
         )
     if kind == "enabled":
@@ -380,8 +381,9 @@ def _notices(
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",
-            cure=spelled(
-                "Use {}, or add {} to send it anyway.", row.successor or "a newer model", flag("force")
+            cure=ways(
+                changing("model", f"use {row.successor or 'a newer model'}"),
+                spelled("add {} to send it anyway", flag("force")),
             ),
             details={"option": "model"},
         )

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import ModelRuleError
-from vertex_claude_magic.spelling import Spelling, flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, changing, flag, option, raised, spelled, ways
 from vertex_claude_magic.vertex.allowed import (
     THINKING_TYPES,
     allowed_budgets,
@@ -62,12 +62,12 @@ def check_rules(
         _speed(checked, model, region, catalog),
     )
     for message, cure, name in broken:
-        cure = spelled("{}, or add {} to send it anyway.", cure, flag("force"))  # noqa: PLW2901
-        raise ModelRuleError(message, cure=cure, details={"option": name})
+        anyway = spelled("add {} to send it anyway", flag("force"))
+        raise ModelRuleError(message, cure=ways(*cure, anyway), details={"option": name})
 
 
-# What is wrong, what to do instead, and the option whose value it is; empty where it is none.
-_Broken: TypeAlias = "Iterator[tuple[str, str, str]]"
+# What is wrong, the ways to do it instead, and the option whose value it is; empty where it is none.
+_Broken: TypeAlias = "Iterator[tuple[str, tuple[str, ...], str]]"
 
 # Each of these yields such; only the first is raised, the others are not looked for.
 
@@ -77,12 +77,12 @@ def _fields(body: Mapping[str, Any], model: Model, version: str, catalog: Catalo
     if model.max_output_tokens is not None and wanted > most:
         yield (
             f"{model.name} writes at most {most:,} tokens, but max_tokens is {wanted:,}.",
-            spelled("Use {} or less", option("max_tokens", most)),
+            (spelled("use {} or less", option("max_tokens", most)),),
             "max_tokens",
         )
     for refusal in field_refusals(model, version, catalog):
         if given := [name for name in refusal.fields if name in body]:
-            yield f"{refusal.who} takes no {' or '.join(given)}{refusal.why}.", refusal.cure, given[0]
+            yield f"{refusal.who} takes no {' or '.join(given)}{refusal.why}.", refusal.ways, given[0]
 
 
 def _effort(body: Mapping[str, Any], model: Model) -> _Broken:
@@ -90,11 +90,11 @@ def _effort(body: Mapping[str, Any], model: Model) -> _Broken:
     if effort is None or effort in levels:
         return
     if levels:
-        yield f"{model.name} has no effort level {effort!r}.", f"Use one of {', '.join(levels)}", "effort"
+        yield f"{model.name} has no effort level {effort!r}.", (f"use one of {', '.join(levels)}",), "effort"
     else:
         yield (
             f"{model.name} does not support effort levels.",
-            spelled("Leave {} out", option("effort")),
+            (spelled("leave {} out", option("effort")),),
             "effort",
         )
 
@@ -117,7 +117,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         words = " or ".join(_WORDS.get(each, each) for each in kinds)
         yield (
             spelled("{} does not take {}.", model.name, chosen),
-            spelled("Use {} with {}", option("thinking"), words),
+            (spelled("use {} with {}", option("thinking"), words),),
             "thinking",
         )
     if kind == "enabled":
@@ -127,7 +127,10 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         limit = allowed_efforts(model, kind)[-1]
         yield (
             f"{model.name} cannot work at effort {effort!r} {how}.",
-            spelled("Use {} or lower, or leave {} out", option("effort", limit), chosen),
+            (
+                spelled("use {} or lower", option("effort", limit)),
+                changing("thinking", spelled("leave {} out", chosen)),
+            ),
             "effort",
         )
 
@@ -137,14 +140,14 @@ def _budget(budget: int, max_tokens: Json, model: Model) -> _Broken:
     if budget < least:
         yield (
             f"A thinking budget has at least {least:,} tokens, not {budget:,}.",
-            spelled("Use {} or more", option("thinking", least)),
+            (spelled("use {} or more", option("thinking", least)),),
             "thinking",
         )
     # A max_tokens that is set by hand may not be a number.
     elif isinstance(max_tokens, int) and budget not in allowed_budgets(model, max_tokens):
         yield (
             f"The thinking budget of {budget:,} tokens leaves nothing of max_tokens, which is {max_tokens:,}.",
-            spelled("Raise {} above {}", option("max_tokens"), str(budget)),
+            (spelled("raise {} above {}", raised("max_tokens", budget), str(budget)),),
             "thinking",
         )
 
@@ -156,16 +159,16 @@ def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
     end = content[-1] if isinstance(content, list) and content else {"type": "text"}
     begun = last.get("role") == "assistant" and isinstance(end, Mapping) and end.get("type") == "text"
     if begun and not model.rules.prefill:
-        yield f"{model.name} does not support prefilled answers.", "End with a user message", ""
+        yield f"{model.name} does not support prefilled answers.", ("end with a user message",), ""
     choice, thinking = checked.get("tool_choice"), body.get("thinking")
     if not isinstance(choice, Mapping) or choice.get("type") not in {"any", "tool"}:
         return
     if not model.rules.forced_tool_choice:
-        yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto", ""
+        yield f"{model.name} cannot be forced to call a tool.", ("set tool_choice to auto",), ""
     if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
         yield (
             "A forced tool and a thinking budget cannot be combined.",
-            spelled("Leave {} out", option("thinking")),
+            (spelled("leave {} out", option("thinking")),),
             "thinking",
         )
 
@@ -179,12 +182,12 @@ def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> _Broken:
         kind = str(tool.get("type")) if isinstance(tool, Mapping) else ""
         for start, instead in refused.items():
             if kind.startswith(start):
-                cure = f"Use {instead}" if instead else "Leave it out"
-                yield f"Vertex AI does not take the tool type {kind}.", cure, ""
+                cure = f"use {instead}" if instead else "leave it out"
+                yield f"Vertex AI does not take the tool type {kind}.", (cure,), ""
         if kind.startswith("computer_") and computer is not None and kind not in computer:
             yield (
                 f"{model.name} does not take the tool type {kind} on Vertex AI.",
-                f"Use {' or '.join(computer)}",
+                (f"use {' or '.join(computer)}",),
                 "",
             )
 
@@ -194,6 +197,10 @@ def _speed(body: Mapping[str, Any], model: Model, region: str, catalog: Catalog)
     if body.get("speed") != "fast":
         return
     if model.prices.fast_factor is None:
-        yield f"{model.name} has no fast mode on Vertex AI.", "Leave speed out", ""
+        yield f"{model.name} has no fast mode on Vertex AI.", ("leave speed out",), ""
     elif region not in places:
-        yield f"Fast mode is not served in {region}.", spelled("Use {}", option("region", *places)), "region"
+        yield (
+            f"Fast mode is not served in {region}.",
+            (spelled("use {}", option("region", *places)),),
+            "region",
+        )

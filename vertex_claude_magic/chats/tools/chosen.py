@@ -10,9 +10,10 @@ from vertex_claude_magic.chats.tools.function import function_tool
 from vertex_claude_magic.chats.tools.loop import NO_YES, NOT_ALLOWED, FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import value_limits
+from vertex_claude_magic.prompts.parts import reading_object
 from vertex_claude_magic.prompts.scope import of_ipython, own_names
 from vertex_claude_magic.settings.loaded import present_policy
-from vertex_claude_magic.spelling import Spelling, field, name_of, option, spelled
+from vertex_claude_magic.spelling import Spelling, changing, field, name_of, option, spelled, ways
 from vertex_claude_magic.text import nearest, quote
 from vertex_claude_magic.vertex.tool_call import NOBODY
 
@@ -70,9 +71,9 @@ def tools_of(
             taken = name in services
             services[name] = definition
         else:
-            tool = (
-                function_tool(given, names[given]) if isinstance(given, str) else function_tool("tool", given)
-            )
+            called, function = (given, names[given]) if isinstance(given, str) else ("tool", given)
+            with reading_object(f"The tool {quote(called, 40)!r}", "Write a plain function that calls it."):
+                tool = function_tool(called, function)
             name, taken = tool.name, tool.name in functions
             functions[name] = tool
         if taken or (name in services and name in functions):
@@ -124,7 +125,10 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
     if name == WEB_SEARCH:
         row = target.row
         if row is not None and row.capabilities and WEB_SEARCH not in row.capabilities:
-            raise OptionError(f"{row.name} has no web search on Vertex AI.", cure="Choose another model.")
+            raise OptionError(
+                f"{row.name} has no web search on Vertex AI.",
+                cure=ways(changing("model", "choose another model")),
+            )
         return {"type": services[WEB_SEARCH]["tool"], "name": WEB_SEARCH}
     if any(name.startswith(start.rstrip("_")) for start in services["tools_not_served"]["refused_tools"]):
         raise OptionError(

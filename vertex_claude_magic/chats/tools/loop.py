@@ -20,7 +20,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.chats.tools.results import result_of
 from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import option, raised, spelled, ways
 from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.transport.waiting import wait_for
 from vertex_claude_magic.vertex.blocks import sent_back
@@ -121,16 +121,15 @@ class FunctionTools:
             return reply
         if len(reply.rounds) >= self._max_rounds:
             rounds = number_of(self._max_rounds, "request")
+            more = spelled("raise {}", raised("max_rounds", self._max_rounds))
             if self._target.wants_data:
                 raise errors.AnswerTruncated(
                     f"After {rounds} the answer was still incomplete, so there is no data.",
-                    cure=spelled("Raise {}.", option("max_rounds")),
+                    cure=ways(more),
                     reply=reply,
                 )
             why = "the service had paused the answer" if paused else "the last calls were not run"
-            self._notices.append(
-                spelled("Stopped after {}; {}. Raise {}.", rounds, why, option("max_rounds"))
-            )
+            self._notices.append(spelled("Stopped after {}; {}. {}", rounds, why, ways(more)))
             return reply
         if paused:
             # The service goes on where the answer is sent back to it ("Handling stop reasons", Claude docs, 2026).

@@ -89,6 +89,11 @@ class Buckets:
         with self._lock:
             return self._locations.get(name)
 
+    def all_names(self) -> list[str]:
+        """Return the names of all buckets, in the order in which they were made."""
+        with self._lock:
+            return [*self._locations]
+
     def names(self, bucket: str, prefix: str = "") -> list[str]:
         """Return the names of the objects of a bucket that begin with a prefix, in order."""
         with self._lock:

@@ -66,6 +66,9 @@ class Storage:
             return self._upload(received, bucket)
         if not bucket and method == "POST":
             return self._make(received)
+        if found is not None and not bucket and method == "GET":
+            items = [{"kind": "storage#bucket", "name": name} for name in self.buckets.all_names()]
+            return json_response({"kind": "storage#buckets", "items": items})
         if found is None or not bucket or method not in {"GET", "DELETE"}:
             raise Refused(404, "notFound", "Not Found")
         location = self.buckets.location(bucket)

@@ -13,6 +13,8 @@ from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.spelling import Change
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.failures import PAGES_OF_OTHERS, read_failure
 from vertex_claude_magic.transport.login_failures import login_cure
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.doctor.setup import Setup
 
-__all__ = ["SIGN_IN", "cure_of", "other_location", "quotas"]
+__all__ = ["SIGN_IN", "cure_of", "other_location", "quotas", "unless_held"]
 
 CONSOLE = "https://console.cloud.google.com"
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
@@ -72,11 +74,25 @@ def _model_card(setup: Setup, what: str) -> str:
 
 def other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
-    row = setup.target.known_row
-    others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
+    row, policy = setup.target.known_row, present_policy()
+    others = [
+        place
+        for place in (row.locations or () if row else ())
+        if place != setup.target.region and not policy.holder(Change("region", (place,)))
+    ]
     # Two letters distinguish eu and europe-west1 from us and us-east5.
     others.sort(key=lambda place: (place[:2] != setup.target.region[:2], place != "global"))
     return others[0] if others else None
+
+
+def unless_held(cure: str, name: str, *values: str) -> str:
+    """Return a cure that changes a setting, or whom to ask where a policy keeps its reader from that.
+
+    >>> unless_held("Use: --model haiku", "model")
+    'Use: --model haiku'
+    """
+    holder = present_policy().holder(Change(name, values))
+    return f"Ask: the author of {holder}, which fixes {name}" if holder else cure
 
 
 def _without_base_url(setup: Setup) -> str | None:
@@ -192,11 +208,12 @@ def _model(error: errors.ClaudeError, setup: Setup) -> str:
     row, other = setup.target.known_row, other_location(setup)
     # 400 says that it is the location, 404 leaves open what it is.
     if error.status == 400:
-        return f"Use: --region {other}" if other else "Use: --model sonnet"
+        return f"Use: --region {other}" if other else unless_held("Use: --model sonnet", "model")
     if row is None:
-        return f"Use: --model {next(iter(setup.catalog.nearest(setup.target.model)), 'sonnet')}"
+        near = next(iter(setup.catalog.nearest(setup.target.model)), "sonnet")
+        return unless_held(f"Use: --model {near}", "model")
     if row.lifecycle == "retired":
-        return f"Use: --model {row.successor or row.family}"
+        return unless_held(f"Use: --model {row.successor or row.family}", "model")
     if row.locations and not row.served_in(setup.target.region) and other:
         return f"Use: --region {other}"
     return _model_card(setup, "is it enabled, and still served?")
@@ -221,7 +238,7 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
         return f"Run: df -h {shlex.quote(str(Path(str(error.details['path'])).parent))} (free space there)"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"
-    return f"Set: {place} to another file that you can write to, or to off."
+    return unless_held(f"Set: {place} to another file that you can write to, or to off.", "journal")
 
 
 def _option(error: errors.ClaudeError, setup: Setup) -> str:
@@ -232,13 +249,16 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     try:
         check_location(setup.target.region)
     except errors.OptionError:
-        return f"Use: --region {catalog.nearest_location(setup.target.region) or 'global'}"
+        near = catalog.nearest_location(setup.target.region) or "global"
+        return unless_held(f"Use: --region {near}", "region", near)
     try:
         catalog.model_id(alias, setup.target.region)
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None
-        return f"Use: --region {served}" if served else "Use: --model sonnet"
+        if served:
+            return unless_held(f"Use: --region {served}", "region", served)
+        return unless_held("Use: --model sonnet", "model")
     return _NAME_PROJECT
 
 
@@ -247,7 +267,9 @@ def _refused(error: errors.ClaudeError, setup: Setup) -> str:
         return _SET_PROXY
     if error.details.get("shape") in {"page", "text"} and error.status in PAGES_OF_OTHERS:
         return _without_base_url(setup) or SIGN_IN
-    return _without_base_url(setup) or "Use: --model haiku, to see whether only this model is affected"
+    return _without_base_url(setup) or unless_held(
+        "Use: --model haiku, to see whether only this model is affected", "model"
+    )
 
 
 _CONSENT = "an administrator gives the consent there"

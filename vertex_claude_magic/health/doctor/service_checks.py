@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.health.doctor.cures import cure_of, other_location, quotas
+from vertex_claude_magic.health.doctor.cures import cure_of, other_location, quotas, unless_held
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.prices import usd_estimate
@@ -81,9 +81,9 @@ def lifecycle(setup: Setup) -> Finding:
     if row is None:
         near = next(iter(setup.catalog.nearest(setup.target.model_id)), "sonnet")
         seen = f"The model table does not know {setup.target.model_id}, {date}."
-        return Finding("warning", seen, f"Use: --model {near}")
+        return Finding("warning", seen, unless_held(f"Use: --model {near}", "model"))
     seen = f"{row.name}: {status(row)}, {date}."
-    successor = f"Use: --model {row.successor or row.family}"
+    successor = unless_held(f"Use: --model {row.successor or row.family}", "model")
     if row.lifecycle == "retired":
         return Finding("failure", seen, successor)
     return Finding("warning", seen, successor) if row.lifecycle == "deprecated" else Finding("ok", seen)
@@ -107,7 +107,9 @@ def model(setup: Setup) -> Finding:
         not setup.spends or isinstance(setup.answered, errors.ClaudeError)
     ):
         seen = f"{what}: the model table lists it only in {', '.join(listed)}, as of {setup.catalog.as_of}."
-        return Finding("not checked", seen, f"Use: --region {other_location(setup)}")
+        return Finding(
+            "not checked", seen, f"Use: --region {other}" if (other := other_location(setup)) else ""
+        )
     if uncounted:
         return Finding("not checked", f"{what}: {uncounted}; --probe asks the model itself.")
     return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")

@@ -14,6 +14,7 @@ from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_p
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
 from vertex_claude_magic.notebook.display.segments import OutputBody, paragraphs
+from vertex_claude_magic.spelling import changing, option, raised, spelled, ways
 from vertex_claude_magic.text import on_line
 from vertex_claude_magic.vertex.provenance import who_answered
 from vertex_claude_magic.vertex.reply import answerer_of
@@ -98,12 +99,13 @@ def footer(reply: Reply) -> str:
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
     tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
-    row = Catalog.load().find(reply.model) if reply.model else None
+    # What was not asked here, such as a turn that was loaded, has no name.
+    row = Catalog.load().find(reply.model) if reply.model and not reply.model_name else None
     place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
         replayed(reply),
         f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
-        reply.model if row is None else row.short_name,
+        reply.model_name or (reply.model if row is None else row.short_name),
         # Where a prompt went matters to those who chose another place than the default.
         "" if reply.region == "global" else reply.region,
         f"{reply.seconds:.1f} s",
@@ -188,26 +190,26 @@ def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
         details = reply.stop_details or {}
         category = f" ({details['category']})" if details.get("category") else ""
         why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
-        line = f"Claude declined to continue{category}{why}. Rephrase the question, or ask another model."
+        cure = ways("rephrase the question", changing("model", "ask another model"))
+        line = f"Claude declined to continue{category}{why}. {cure}"
     elif reason == "max_tokens":
         # The limit is that of each request.
         last = reply.rounds[-1].usage.output_tokens
         tokens = f"{last:,} output tokens" if last else "max_tokens"
-        further = f", or continue with {follow_up}" if alone else ""
-        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
+        larger = spelled("ask again with a larger {}", raised("max_tokens", last))
+        line = f"Cut off at {tokens}. {ways(larger, f'continue with {follow_up}' if alone else '')}"
     elif reason == "model_context_window_exceeded":
-        name = (
-            f"%claude_chat {on_line(reply.chat)} --remove N removes a turn"
-            if reply.chat
-            else "Shorten the prompt"
-        )
-        line = f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
+        command = "shorten the prompt"
+        if reply.chat:
+            command = f"remove a turn with %claude_chat {on_line(reply.chat)} --remove N"
+        cure = ways(command, changing("model", "ask a model with a larger window"))
+        line = f"Cut off: the model's context window is full. {cure}"
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
         # In a later round the functions are there, and a note says why they were not run.
-        cure = " Give functions with --tools, or ask without tools." if len(reply.rounds) == 1 else ""
-        line = f"Claude requested {asked}, which was not run.{cure}"
+        cure = ways(spelled("give functions with {}", option("tools")), "ask without tools")
+        line = f"Claude requested {asked}, which was not run.{f' {cure}' if len(reply.rounds) == 1 else ''}"
     else:
         unknown = f"Stopped for an unknown reason ({reason}). The answer may be incomplete."
         line = _CURES[reason].format(follow_up) if reason in _CURES else unknown

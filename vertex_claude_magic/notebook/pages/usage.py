@@ -14,6 +14,8 @@ from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.usage import size, sums, total
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.spelling import Change
 from vertex_claude_magic.text import number_of, quote, without_home
 
 if TYPE_CHECKING:
@@ -188,9 +190,10 @@ def _remarks(usage: UsageSummary) -> list[str]:
         lines.insert(0, usage.problem)
     if usage.journal is not None:
         where = quote(safe_plain(without_home(usage.journal.path)), 200)
+        is_held = present_policy().holder(Change("journal", ("off",)))
+        way = "" if is_held else ' Switch it off: %config ClaudeMagics.journal = "off"'
         lines.append(
-            f"The journal is {where}: {size(usage.journal.size)}; it keeps {usage.journal.days} days. "
-            'Switch it off: %config ClaudeMagics.journal = "off"'
+            f"The journal is {where}: {size(usage.journal.size)}; it keeps {usage.journal.days} days.{way}"
         )
     return [line for line in lines if line]
 

@@ -9,10 +9,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.frames.precision import float_code, shortest_float
 from vertex_claude_magic.process import ignored_warnings
-from vertex_claude_magic.prompts.parts import Converter, PromptPart, Text, ValueLimits, shorten
+from vertex_claude_magic.prompts.parts import (
+    Converter,
+    PromptPart,
+    Text,
+    ValueLimits,
+    reading_object,
+    shorten,
+)
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.data import json_parts, plain_parts, text_or_fields, text_parts
 from vertex_claude_magic.prompts.values.images import image_bytes_parts, image_parts
@@ -20,7 +26,6 @@ from vertex_claude_magic.prompts.values.kinds import Kind, is_mixed, kind_of, li
 from vertex_claude_magic.prompts.values.plain_text import ELIDED, display_content, numbers_of
 from vertex_claude_magic.prompts.values.records import Record
 from vertex_claude_magic.prompts.values.refusals import is_listed, is_refused, kind_name, refusal
-from vertex_claude_magic.text import message_of, quote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +50,9 @@ def parts_of(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     >>> parts_of({"a": 1}, ValueLimits())[0].kind
     'dict'
     """
-    return tuple(_parts(value, limits, depth=0))
+    # A list of the user's own may raise where it is read through.
+    with reading_object(f"This {type(value).__name__}"):
+        return tuple(_parts(value, limits, depth=0))
 
 
 def _parts(value: Any, limits: ValueLimits, *, depth: int) -> Iterator[PromptPart]:
@@ -69,21 +76,9 @@ def _parts(value: Any, limits: ValueLimits, *, depth: int) -> Iterator[PromptPar
 
 
 def _converted(kind: Kind, value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
-    try:
-        # Warnings of a library about itself, or about a glyph that is missing, do not concern the prompt.
-        with ignored_warnings():
-            return _converter(kind)(value, limits)
-    except ClaudeError:
-        raise
-    except Exception as error:
-        raise _failed(kind_name(type(value)), error) from error
-
-
-def _failed(name: str, error: Exception) -> OptionError:
-    return OptionError(
-        f"A {name} could not be read: {type(error).__name__}: {quote(message_of(error), 100)}.",
-        cure="Look at it in a cell of its own, or use its str().",
-    )
+    # Warnings of a library about itself, or about a glyph that is missing, do not concern the prompt.
+    with reading_object(f"This {kind_name(type(value))}"), ignored_warnings():
+        return _converter(kind)(value, limits)
 
 
 def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
@@ -159,18 +154,14 @@ def _by_display(value: Any, limits: ValueLimits) -> tuple[PromptPart, ...]:
     content = display_content(value)
     if content is not None and not isinstance(content, (str, bytes)):
         return tuple(replace(part, kind=kind) for part in parts_of(content, limits))
-    try:
+    with reading_object(f"This {kind}"):
         shown: Mapping[str, Any] | None = limits.present(value) if limits.present is not None else None
-    except Exception as error:
-        raise _failed(kind, error) from error
     image = (shown or {}).get("image/png") or (shown or {}).get("image/jpeg")
     if image := image or (content if isinstance(content, bytes) else None):
         data = base64.b64decode(image) if isinstance(image, str) else bytes(image)
         return tuple(replace(part, kind=kind) for part in image_bytes_parts(data, limits))
-    try:
+    with reading_object(f"This {kind}"):
         text, fields = text_or_fields(value, shown)
-    except Exception as error:
-        raise _failed(kind, error) from error
     if fields:
         return tuple(
             replace(part, kind=kind, about="") if not part.path else part

@@ -19,6 +19,7 @@ from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, never_free, refuse_copies
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
+from vertex_claude_magic.spelling import setting, spelled, ways
 from vertex_claude_magic.text import quote, reason_of, without_home
 
 if TYPE_CHECKING:
@@ -38,19 +39,20 @@ _FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, Re
 # How long (seconds) a fork waits for a transaction under way, which takes milliseconds.
 _FORK_SECONDS = 1.0
 _LOG_BYTES = 4_000_000
+_OTHER_FILE = spelled("set {} to another file", setting("journal"))
 # By a word of SQLite's message what is said, and what to do; the word is the `trouble` in the details of the error. Its
 # result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
-_CAUSES: tuple[tuple[str, str, str], ...] = (
-    ("locked", "is locked by another program", "Close that program; saving is tried again with the next answer."),
-    ("busy", "is locked by another program", "Close that program; saving is tried again with the next answer."),
-    ("readonly", "cannot be written to", "Make it writable, or set journal to another file."),
-    ("full", "has no space: the disk is full", "Free space on its disk; vertex-claude journal prune needs some too."),
-    ("malformed", "is damaged", "Move the file away; a new one is created."),
-    ("not a database", "is not a journal", "Move the file away; a new one is created."),
-    ("no such", "is not a journal", "Move the file away; a new one is created."),
-    ("unable to open", "cannot be opened", "Check the folder's permissions, or set journal to another file."),
-    ("disk i/o", "cannot be read or written", "Check the disk, or set journal to another file."),
-    ("too big", "does not take an answer of this size", "No action is needed; this answer is not saved."),
+_CAUSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("locked", "is locked by another program", ("close that program; saving is tried again with the next answer",)),
+    ("busy", "is locked by another program", ("close that program; saving is tried again with the next answer",)),
+    ("readonly", "cannot be written to", ("make it writable", _OTHER_FILE)),
+    ("full", "has no space: the disk is full", ("free space on its disk; vertex-claude journal prune needs some too",)),
+    ("malformed", "is damaged", ("move the file away; a new one is created",)),
+    ("not a database", "is not a journal", ("move the file away; a new one is created",)),
+    ("no such", "is not a journal", ("move the file away; a new one is created",)),
+    ("unable to open", "cannot be opened", ("check the folder's permissions", _OTHER_FILE)),
+    ("disk i/o", "cannot be read or written", ("check the disk", _OTHER_FILE)),
+    ("too big", "does not take an answer of this size", ("no action is needed; this answer is not saved",)),
 )  # fmt: skip
 
 
@@ -64,11 +66,11 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
     if isinstance(failure, JournalError):
         return failure
     text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
-    other = ("", f"cannot be used ({quote(reason_of(failure), 80)})", "Set journal to another file.")
+    other = ("", f"cannot be used ({quote(reason_of(failure), 80)})", (_OTHER_FILE,))
     trouble, what, cure = next((cause for cause in _CAUSES if cause[0] in text), other)
     where = quote(without_home(str(path)), 120)
     details = {"cause": quote(str(failure)), "trouble": trouble, "path": str(path)}
-    return JournalError(f"The journal {where} {what}.", cure=cure, details=details)
+    return JournalError(f"The journal {where} {what}.", cure=ways(*cure), details=details)
 
 
 class Database:
@@ -277,7 +279,7 @@ def foreign(path: Path) -> JournalError:
     """Return the error for the database of another program."""
     return JournalError(
         f"The journal {quote(without_home(str(path)), 120)} belongs to another program.",
-        cure="Set journal to another file.",
+        cure=ways(_OTHER_FILE),
     )
 
 

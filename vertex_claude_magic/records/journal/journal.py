@@ -464,7 +464,7 @@ class Journal:
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_here: float) -> None:
     from vertex_claude_magic.records.journal import ledger
-    from vertex_claude_magic.settings.limit_cures import limit_exceeded, or_priced
+    from vertex_claude_magic.settings.limit_cures import limit_exceeded, priced
 
     today = calls.day_of(call.at)
     local = call.source in calls.LOCAL
@@ -474,7 +474,7 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_h
         what = "this question" if most is None else "today's questions"
         raise CostLimitExceeded(
             f"The cost of {what} is not known, so it may exceed the daily limit.",
-            cure=or_priced("max_daily_cost", limit),
+            cure=priced("max_daily_cost", limit),
         )
     # The file may have been removed or emptied since this process spent something.
     usd = max(spent.usd, spent_here)

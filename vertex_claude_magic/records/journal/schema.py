@@ -10,6 +10,7 @@ from sqlite3 import complete_statement
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.spelling import setting, spelled, ways
 
 if TYPE_CHECKING:
     import sqlite3
@@ -163,7 +164,7 @@ def newer(version: int) -> JournalError:
     """Return the error for a file that a newer version of this package has written."""
     return JournalError(
         f"The journal was written by a newer version of this package (schema {version}).",
-        cure="Upgrade vertex-claude-magic, or set journal to another file.",
+        cure=ways("upgrade vertex-claude-magic", spelled("set {} to another file", setting("journal"))),
         details={"trouble": "newer"},
     )
 

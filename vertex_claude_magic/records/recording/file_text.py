@@ -18,6 +18,7 @@ from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.spelling import spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import without_secret_fields
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -197,6 +198,8 @@ def _record(number: int, record: Json) -> StoredCall:
             cure=error.cure,
         ) from None
     canonical = {name: request[name] for name in ("model", "beta", "body") if name in request}
+    # One of a version that left out fewer fields is found all the same.
+    canonical["body"] = without_secret_fields(canonical["body"])
     return StoredCall(canonical=canonical, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip
 

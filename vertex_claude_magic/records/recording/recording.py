@@ -32,6 +32,7 @@ from vertex_claude_magic.records.recording.file_text import (
     write_records,
 )
 from vertex_claude_magic.records.repeats import Asker, is_repeat
+from vertex_claude_magic.spelling import setting, spelled, ways
 from vertex_claude_magic.text import quote, reason_of
 from vertex_claude_magic.vertex.digest import digest_of
 
@@ -355,7 +356,7 @@ class Recording:
     def _unfit(self, why: str, what: str = "answer") -> JournalError:
         return JournalError(
             f"The {what} is not saved in the recording {quote(self.named, 100)}: {why}.",
-            cure="Set recording to another file, or ignore this.",
+            cure=ways(spelled("set {} to another file", setting("recording")), "ignore this"),
         )
 
 

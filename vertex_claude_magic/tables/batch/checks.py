@@ -10,8 +10,9 @@ from vertex_claude_magic.errors import ModelRuleError, OptionError, ReplayMiss
 from vertex_claude_magic.records.rehearsal import refusal
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.environment import is_rehearsal
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.registry import Option
-from vertex_claude_magic.spelling import Spelling, field, flag, option, spelled
+from vertex_claude_magic.spelling import Change, Spelling, field, flag, option, spelled, ways
 from vertex_claude_magic.tables.options import REFUSED, refuse_options, taken_out
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
@@ -53,8 +54,6 @@ _REFUSED_FIELDS: Mapping[str, str] = {
     "model": "the job names the model of all its rows",
     "stream": "nothing is streamed",
 }
-# A batch takes no option `replay`, so its setting is what can be changed.
-_NO_REPLAY = Spelling('%config ClaudeMagics.replay = "off"', 'Claude(replay="off")')
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _MULTI_REGIONS = frozenset({"us", "eu"})
 _TABLE = re.compile(r"bq://[A-Za-z0-9._:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+")
@@ -184,9 +183,14 @@ def check_sending(target: Target) -> None:
     # Before `replay`, which is only where live calls are off and cannot be set to anything else.
     check_live(target)
     if target.replay == "only":
+        # A batch takes no option `replay`, so its setting is what can be changed.
+        policy = present_policy()
+        mode = policy.sending_mode if "replay" in policy.locks else "off"
+        cell = f'%config ClaudeMagics.replay = "{mode}"'
+        sending = Spelling(cell, f'Claude(replay="{mode}")', Change("replay", (mode,)))
         raise ReplayMiss(
             "replay is set to only, so nothing is sent; a batch is never replayed.",
-            cure=spelled("Write {}, or leave the batch out.", _NO_REPLAY),
+            cure=ways(spelled("write {}", sending), "leave the batch out"),
         )
 
 
@@ -205,7 +209,7 @@ def location_of(bucket: str, place: str, target: Target) -> str:
     if target.region not in {"global", place}:
         raise OptionError(
             f"{named}, and the chosen location is {quote(target.region, 40)}.",
-            cure=spelled("Use a bucket in {}, or {}.", target.region, option("region", place)),
+            cure=ways(f"use a bucket in {target.region}", spelled("use {}", option("region", place))),
         )
     if not (_REGION.fullmatch(place) or place in _MULTI_REGIONS):
         raise OptionError(

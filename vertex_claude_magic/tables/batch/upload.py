@@ -12,9 +12,8 @@ from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import LOCAL
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
-from vertex_claude_magic.settings.limit_cures import or_more, or_priced, spending_unknown
+from vertex_claude_magic.settings.limit_cures import priced, spending_unknown, to_fit
 from vertex_claude_magic.settings.registry import USD_LIMITS
-from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
@@ -50,19 +49,18 @@ def check_limits(context: Context, most: float | None, spent: Spent) -> None:
         raise errors.CostLimitExceeded(
             "The cost of this batch is not known (no price in the table, or tools that the service runs itself), so it "
             "may exceed a limit.",
-            cure=or_priced(name, limit, also="ask without such tools"),
+            cure=priced(name, limit, also="ask without such tools"),
         )
-    cure = "Lower {}, send fewer rows, {}"
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
         raise errors.CostLimitExceeded(
             f"{worst}, more than the limit of {usd_limit(limits.call)}.",
-            cure=spelled(cure, option("max_tokens"), or_more("max_cost", limits.call)),
+            cure=to_fit("max_cost", limits.call, "send fewer rows"),
         )
     if limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
             f"{worst}; with what was spent today that is more than the daily limit of {usd_limit(limits.day)}.",
-            cure=spelled(cure, option("max_tokens"), or_more("max_daily_cost", limits.day)),
+            cure=to_fit("max_daily_cost", limits.day, "send fewer rows"),
         )
 
 
