@@ -212,7 +212,7 @@ VERDICTS = [
 
 @pytest.mark.parametrize(("kind", "details", "model", "said"), VERDICTS)
 def test_each_error_says_what_is_available(kind, details, model, said):
-    """What does not tell of the model is no availability_of on it."""
+    """What does not tell of the model says nothing about it."""
     for probe in (True, False):
         found, reason = availability_of(
             kind("It broke.", cure="", details=details), CATALOG.find(model), probe=probe
