@@ -202,32 +202,30 @@ def rehearse(
             records[digest], sources[digest] = record.canonical, record.source
     questions = sort_questions(noted, digests, records)
     failed = dict([stopped]) if stopped else {}
-    for number, cell in cells.items():
-        meant = "raises-exception" in cell.get("metadata", {}).get("tags", ())
-        if number in skipped:
-            questions.append(
-                CheckedQuestion(cell=number, state=NOT_REHEARSED, why=skipped[number], expected=meant)
-            )
-            continue
-        if meant:
-            questions = [
-                replace(each, expected=True, why="its cell is meant to fail")
-                if each.cell == number and each.state in {"missing", "stale"}
-                else each
-                for each in questions
-            ]
-            continue
-        for output in cell.outputs:
+    meant = {
+        number
+        for number, cell in cells.items()
+        if "raises-exception" in cell.get("metadata", {}).get("tags", ())
+    }
+    questions = [
+        replace(each, expected=True, why="its cell is meant to fail")
+        if each.cell in meant and each.state in {"missing", "stale"}
+        else each
+        for each in questions
+    ]
+    questions += [
+        CheckedQuestion(cell=number, state=NOT_REHEARSED, why=why, expected=number in meant)
+        for number, why in skipped.items()
+    ]
+    for number in sorted(cells.keys() - meant - skipped.keys()):
+        for output in cells[number].outputs:
             if output.get("output_type") == "error":
                 # The first error is the one that stopped the cell.
                 failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
     # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
-    below = (
-        {number: f"cell {stopped[0]} ended the run" for number in cells if number > stopped[0]}
-        if stopped
-        else {}
-    )
+    ended = f"cell {stopped[0]} ended the run" if stopped else ""
+    below = {number: ended for number in cells if stopped and number > stopped[0]}
     questions += [
         CheckedQuestion(cell=number, state="missing", why=f"{NOT_ASKED}: {why}")
         for number, why in {**failed, **below}.items()
