@@ -44,6 +44,8 @@ WAITS = [
     ({"retry-after": http_date(0)}, None),
     ({"retry-after": http_date(-1100)}, None),
     ({"retry-after": "Xyz, 32 Foo 2026 99:99:99 GMT"}, None),
+    ({"retry-after": "Sun, 29 Mar 2026 01:00:03 +" + "9" * 30}, None),
+    ({"retry-after": f"Sun, 29 Mar {'9' * 30} 01:00:03 GMT"}, None),
     ({"retry-after": "Sun, 29 Mar 2026 01:00:03"}, 5.0),
     ({"retry-after-ms": "250"}, 0.25),
     ({"retry-after-ms": "250", "retry-after": "5"}, 0.25),
