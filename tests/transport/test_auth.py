@@ -175,7 +175,18 @@ DENIED = [
     ("authorized_user", "reauth", "Reauthentication is needed", LOGIN),
     ("service_account", "revoked", "service account's key", "still exist"),
     ("external_account", "revoked", "identity of the workload", "workload identity pool"),
-    ("impersonated_service_account", "revoked", "act for the service account", "serviceAccountTokenCreator"),
+    (
+        "impersonated_service_account",
+        "revoked",
+        "new login",
+        f"{LOGIN} --impersonate-service-account={EMAIL}",
+    ),
+    (
+        "impersonated_service_account",
+        "reauth",
+        "Reauthentication is needed",
+        f"{LOGIN} --impersonate-service-acc",
+    ),
 ]
 
 
