@@ -67,6 +67,21 @@ def test_credentials_of_every_kind_ask_and_are_looked_up_once(claude_emulator, l
     assert calls(claude_emulator)[0].headers["authorization"].startswith("Bearer ya29.emulator-")
 
 
+@pytest.mark.parametrize("options", [{}, {"replay": "auto"}, {"recording": "lesson.db"}], ids=str)
+def test_the_project_of_the_credentials_is_named_in_every_request(
+    claude_emulator, login, tmp_path, monkeypatch, options
+):
+    """Also in those that count tokens for a limit, where nobody asks for credentials before a record is missed."""
+    monkeypatch.chdir(tmp_path)
+    claude = login(project=None, max_cost=1.0, model="haiku", **options)
+    assert claude.count("Hello") > 0
+    assert claude.ask("Hello").complete
+    assert len(claude.compare("Hello again", models=["haiku", "sonnet"])) == 2
+    paths = [request.path for request in calls(claude_emulator, "awPredict")]
+    assert {path.rpartition("/")[2] for path in paths} >= {"count-tokens:rawPredict"}
+    assert [path for path in paths if f"/projects/{claude_emulator.project}/" not in path] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_expired_token_is_renewed_before_it_is_sent(claude_emulator, login, kind):
     """A lifetime below google-auth's margin of 3 min 45 s means a new token for each question."""
