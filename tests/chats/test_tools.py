@@ -168,6 +168,42 @@ def test_a_coroutine_that_is_stopped_inside_a_loop_is_cancelled(claude, claude_e
     assert tidied.wait(60)
 
 
+class Refused(Exception):
+    """What a function of the user's raises."""
+
+
+ENDS = {"stop": KeyboardInterrupt(), "an error in confirm": Refused("No."), "closed": None}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_ends_between_two_calls_is_over_and_no_whole_answer(claude, claude_emulator, weather, end):
+    """Whoever reads on gets an error with what had arrived; no function runs twice, and the conversation is free."""
+
+    def confirm(_: str, arguments: dict[str, Any]) -> bool:
+        if arguments == {"city": "Bergen"} and end is not None:
+            raise end
+        return True
+
+    calls = [use(1, "temperature", city="Oslo"), use(2, "temperature", city="Bergen")]
+    claude_emulator.answer([TEXT, *calls], "Hello.")
+    stream = claude.chat("weather").stream("Weather?", tools=[weather.temperature], confirm=confirm)
+    if end is None:
+        next(event for event in stream if event.type == "tool_result")
+        stream.close()
+    else:
+        with pytest.raises(type(end)):
+            list(stream)
+    for _ in range(2):
+        with pytest.raises(errors.StreamInterrupted, match="closed before its end") as caught:
+            _ = stream.reply
+    partial = caught.value.reply
+    assert partial is not None
+    assert (partial.text, partial.complete) == ("Let me look.", False)
+    assert [call.result for call in partial.tool_calls] == [-3.5]
+    assert weather.calls == [("temperature", "Oslo")]
+    assert claude.chat("weather").ask("Hi").text == "Hello."
+
+
 def test_a_reply_tells_its_calls_and_sums_its_rounds(claude, claude_emulator, weather):
     claude_emulator.answer([use(1, "temperature", city="Oslo")], "Cold.")
     reply = claude.ask("Weather?", tools=[weather.temperature])

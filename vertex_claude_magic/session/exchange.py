@@ -25,7 +25,7 @@ from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, prepare_recorded
-from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
+from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext, interrupted
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO, who_answered
@@ -336,10 +336,13 @@ class Exchange:
             self.done, self._error = True, self._spelled(error)
             self._leave(None)
             raise
-        except KeyboardInterrupt:
-            # Also where it was pressed outside of the stream, which would go on.
+        except BaseException as failure:
+            # Stop, also where it was pressed outside of the stream, which would go on; or what a function of the user's
+            # raised: whoever reads on must not have it called again.
             self.close()
-            raise errors.ClaudeInterrupt(self.partial()) from None
+            if isinstance(failure, KeyboardInterrupt):
+                raise errors.ClaudeInterrupt(self.partial()) from None
+            raise
         finally:
             self._readers.pop("", None)
         return events
@@ -363,10 +366,13 @@ class Exchange:
             raise self._error
         if self._reply is not None:
             return self._reply
-        if not self._streams:
+        partial = self.partial()
+        if partial is None:
             raise errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
-        # Closed early: the stream says so, with what had arrived.
-        return self._streams[-1].reply
+        # Also between two calls of functions, when the answer that calls them is whole.
+        error = interrupted("it was closed before its end was read")
+        error.reply = partial if partial.blocks else None
+        raise error
 
     def partial(self) -> Reply | None:
         """Return the answer as far as it has arrived; None before it was sent."""
