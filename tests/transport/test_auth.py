@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import google.auth.credentials
 import google.auth.exceptions
 import pytest
+from google.oauth2 import service_account
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator.google.credentials import EMAIL
@@ -80,6 +81,13 @@ def test_the_project_of_the_credentials_is_named_in_every_request(
     paths = [request.path for request in calls(claude_emulator, "awPredict")]
     assert {path.rpartition("/")[2] for path in paths} >= {"count-tokens:rawPredict"}
     assert [path for path in paths if f"/projects/{claude_emulator.project}/" not in path] == []
+
+
+def test_credentials_that_are_given_without_scopes_get_that_of_google_cloud(claude_emulator):
+    """Google gives no token without one, and who loads a key file need not know its name."""
+    key = service_account.Credentials.from_service_account_file(claude_emulator.credentials_file())
+    given = ApplicationDefault(credentials=key, request=claude_emulator.google_request)
+    assert client(claude_emulator, credentials=given).ask("Hello").complete
 
 
 @pytest.mark.parametrize("kind", KINDS)
