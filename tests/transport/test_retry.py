@@ -36,6 +36,7 @@ WAITS = [
     ({"retry-after": "-0.5"}, None),
     ({"retry-after": "nan"}, None),
     ({"retry-after": "inf"}, None),
+    ({"retry-after": "1e300"}, None),
     ({"retry-after": ""}, None),
     ({"retry-after": "soon"}, None),
     ({"retry-after": "5 seconds"}, None),
