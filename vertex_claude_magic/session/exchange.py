@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
@@ -313,7 +314,7 @@ class Exchange:
             if self._ending is None:
                 stream = self._streams[-1]
                 events = stream.wait(seconds)
-                if not stream.done:
+                if not stream.done or self.done:
                     return events
                 self._ending = self._end_round(stream)
             try:
@@ -329,6 +330,8 @@ class Exchange:
             else:
                 events.append(event)
         except errors.ClaudeError as error:
+            if self.done:  # What another thread's close did to the connection is no error of the answer.
+                return []
             partial = self.partial()
             # The rounds before are part of the answer, and were paid for.
             if partial is not None and partial.blocks:
@@ -337,8 +340,7 @@ class Exchange:
             self._leave(None)
             raise
         except BaseException as failure:
-            # Stop, also where it was pressed outside of the stream, which would go on; or what a function of the user's
-            # raised: whoever reads on must not have it called again.
+            # Also outside of the stream, which would go on; and a function of the user's must not be called again.
             self.close()
             if isinstance(failure, KeyboardInterrupt):
                 raise errors.ClaudeInterrupt(self.partial()) from None
@@ -396,12 +398,18 @@ class Exchange:
         return [*before, last] if reply.blocks or reply.complete or not before else before
 
     def close(self) -> None:
-        """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
+        """Close the connection, unless its answer is over and it can serve the next question; keep what came.
+
+        Any thread may call it.
+        """
+        # First, so that a thread that reads begins nothing more.
+        self.done = True
         if isinstance(self._ending, Generator):
-            self._ending.close()
+            # A function that runs in that thread is not cut short.
+            with suppress(ValueError):
+                self._ending.close()
         if self._streams:
             self._streams[-1].stop()
-        self.done = True
         self._leave(self.partial())
 
     def _leave(self, partial: Reply | None) -> None:
