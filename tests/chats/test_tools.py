@@ -16,7 +16,7 @@ import pytest
 from tool_use import use
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.emulator import Emulator, Reply
+from vertex_claude_magic.emulator import Emulator, Fault, Reply
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
@@ -166,6 +166,72 @@ def test_a_coroutine_that_is_stopped_inside_a_loop_is_cancelled(claude, claude_e
     with pytest.raises(errors.ClaudeInterrupt):
         inside_a_loop(lambda: claude.ask("Go.", tools=[endless]))
     assert tidied.wait(60)
+
+
+class Refused(Exception):
+    """What a function of the user's raises."""
+
+
+ENDS = {"stop": KeyboardInterrupt(), "an error in confirm": Refused("No."), "closed": None}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_ends_between_two_calls_is_over_and_no_whole_answer(claude, claude_emulator, weather, end):
+    """Whoever reads on gets an error with what had arrived; no function runs twice, and the conversation is free."""
+
+    def confirm(_: str, arguments: dict[str, Any]) -> bool:
+        if arguments == {"city": "Bergen"} and end is not None:
+            raise end
+        return True
+
+    calls = [use(1, "temperature", city="Oslo"), use(2, "temperature", city="Bergen")]
+    claude_emulator.answer([TEXT, *calls], "Hello.")
+    stream = claude.chat("weather").stream("Weather?", tools=[weather.temperature], confirm=confirm)
+    if end is None:
+        next(event for event in stream if event.type == "tool_result")
+        stream.close()
+    else:
+        with pytest.raises(type(end)):
+            list(stream)
+    for _ in range(2):
+        with pytest.raises(errors.StreamInterrupted, match="closed before its end") as caught:
+            _ = stream.reply
+    partial = caught.value.reply
+    assert partial is not None
+    assert (partial.text, partial.complete) == ("Let me look.", False)
+    assert [call.result for call in partial.tool_calls] == [-3.5]
+    assert weather.calls == [("temperature", "Oslo")]
+    assert claude.chat("weather").ask("Hi").text == "Hello."
+
+
+@pytest.mark.parametrize("during", ["a function", "the answer"])
+def test_another_thread_may_close_a_question(claude, claude_emulator, during):
+    """Such as that of a button: no other function is called, nothing more is sent, and the turn is interrupted."""
+    called: list[int] = []
+    closer = threading.Thread(target=lambda: stream.close())
+
+    def note(place: int) -> int:
+        """Note it."""
+        called.append(place)
+        closer.start()
+        closer.join()
+        return place
+
+    if during == "a function":
+        claude_emulator.answer([TEXT, use(1, "note", place=1), use(2, "note", place=2)], "Done.")
+    else:
+        claude_emulator.answer(Reply(content="Let me look. " * 40, fault=Fault(stall_after=900)))
+    chat = claude.chat("closed")
+    stream = chat.stream("Go.", tools=[note])
+    for event in stream:
+        if during == "the answer" and event.text and not closer.ident:
+            closer.start()
+    closer.join()
+    with pytest.raises(errors.StreamInterrupted, match="closed before its end"):
+        _ = stream.reply
+    assert called == ([1] if during == "a function" else [])
+    assert len(claude_emulator.requests) == 1
+    assert [turn.state for turn in chat.turns] == ["interrupted"]
 
 
 def test_a_reply_tells_its_calls_and_sums_its_rounds(claude, claude_emulator, weather):

@@ -145,9 +145,17 @@ def test_only_grants_that_were_given_are_honoured(emulator, path, form, status, 
 
 
 @pytest.mark.parametrize(
-    "change", [{"aud": "https://example.com/token"}, {"exp": 1, "iat": 0}, {"iss": "somebody@example.com"}]
+    ("change", "error"),
+    [
+        ({"aud": "https://example.com/token"}, "invalid_grant"),
+        ({"exp": 1, "iat": 0}, "invalid_grant"),
+        ({"iss": "somebody@example.com"}, "invalid_grant"),
+        ({"scope": ""}, "invalid_scope"),
+        ({}, None),
+    ],
+    ids=str,
 )
-def test_an_assertion_must_be_addressed_here_and_be_fresh(emulator, change):
+def test_an_assertion_must_be_addressed_here_be_fresh_and_have_a_scope(emulator, change, error):
     info = json.loads(emulator.credentials_file().read_text())
     signer = RSASigner.from_service_account_info(info)
     now = time.time()
@@ -156,6 +164,7 @@ def test_an_assertion_must_be_addressed_here_and_be_fresh(emulator, change):
         "aud": info["token_uri"],
         "iat": int(now),
         "exp": int(now) + 600,
+        "scope": "https://www.googleapis.com/auth/cloud-platform",
         **change,
     }
     form = {
@@ -163,7 +172,7 @@ def test_an_assertion_must_be_addressed_here_and_be_fresh(emulator, change):
         "assertion": jwt.encode(signer, claims).decode(),
     }
     response = requests.post(emulator.origin + "/token", data=form, timeout=120)
-    assert response.json()["error"] == "invalid_grant"
+    assert response.json().get("error") == error
 
 
 def test_impersonation_needs_a_token_of_the_emulator(emulator):

@@ -16,7 +16,7 @@ from tls import answer_tls, make_certificate, received, serving
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import SETUP_PROBLEMS, Emulator, SetupProblem
-from vertex_claude_magic.errors import APIDisabled, ModelNotFound, OptionError, Overloaded
+from vertex_claude_magic.errors import APIDisabled, LoginExpired, ModelNotFound, OptionError, Overloaded
 from vertex_claude_magic.health.doctor import setup_checks
 from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
@@ -85,7 +85,7 @@ ROWS = [
         "login_expired"),
     row("credentials", "identity of the workload", f"{CONSOLE}iam-admin/workload-identity-pools", "login_expired",
         kind="external_account"),
-    row("token", "act for the service account", f"Run: gcloud iam service-accounts add-iam-policy-binding {EMAIL}",
+    row("token", "asks for a new login", f"{LOGIN} --impersonate-service-account={EMAIL}",
         "login_expired", kind="impersonated_service_account"),
     row("token", "Reauthentication is needed", LOGIN, "reauth_needed", **USER),
     row("token", "characters that a header cannot carry", LOGIN, "token_malformed"),
@@ -561,6 +561,25 @@ def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, c
     vars(setup)["identity"] = Identity(kind="user login", source="a file", quota_project=quota)
     cure = cure_of(disabled(consumer), setup)
     assert cure == f"Run: gcloud {command}"
+
+
+ROLE = "gcloud iam service-accounts add-iam-policy-binding robot@p.iam --member=user:YOUR-EMAIL "
+ENABLE = "gcloud services enable iamcredentials.googleapis.com --project 12"
+
+
+@pytest.mark.parametrize(
+    ("run", "command"),
+    [("", f"{ROLE}--role=roles/iam.serviceAccountTokenCreator"), (f"Run: {ENABLE}", ENABLE)],
+    ids=["a role", "a service"],
+)
+def test_whoever_may_not_act_for_an_account_is_told_what_is_missing(run, command):
+    """The error knows the command where the service named what is off."""
+    setup = Setup(open_session(project="mine", access_token="t"))
+    vars(setup)["identity"] = Identity(
+        kind="impersonated service account", source="a file", account="robot@p.iam"
+    )
+    error = LoginExpired("No.", cure="", details={"kind": "impersonated service account", "run": run})
+    assert cure_of(error, setup) == f"Run: {command}"
 
 
 SLOW_METADATA = """

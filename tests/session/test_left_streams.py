@@ -14,6 +14,7 @@ from journals import asked, client, rows
 from processes import eventually, forked, needs_fork
 from tool_use import use
 
+from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.session.stream import _unclosed
 
@@ -127,6 +128,25 @@ def test_a_question_that_is_left_between_two_functions_may_be_freed_anywhere(cla
     journal = claude._session.records.stores.journal("")
     [kept] = journal.recent()
     assert [result["content"] for result in kept.answer["tool_results"]] == ["a"]
+
+
+FAILS = {
+    "refused": (Fault(status=400), {}, ["failed"]),
+    "broken off": (Reply(content=LONG, fault=Fault(cut_after=900)), {}, ["failed"]),
+    "not the data": (Reply(content="Many."), {"as_": int}, ["done", "done"]),
+}
+
+
+@pytest.mark.parametrize(("answer", "options", "recorded"), FAILS.values(), ids=FAILS)
+def test_a_question_that_has_failed_is_recorded_though_its_object_lives(
+    claude_emulator, answer, options, recorded
+):
+    """Such as in a variable of the notebook, or in the traceback."""
+    claude_emulator.answer(*[answer] * 2)
+    stream = client(claude_emulator).stream("Hello", **options)
+    with pytest.raises(errors.ClaudeError):
+        _ = stream.reply
+    assert states() == recorded
 
 
 SCRIPT = """

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from journals import client, rows
@@ -18,20 +19,20 @@ from kernel import own_loop
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
-from vertex_claude_magic.process import can_connect, check_connect
+from vertex_claude_magic.process import ReusableThreads, can_connect, check_connect
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
 
 SAYS = "No thread can be started here"
 
 
+def refuse_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 @pytest.fixture
 def no_threads(monkeypatch):
     """As Pyodide's `threading` is: the module is there, and no thread starts."""
-
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    return lambda: monkeypatch.setattr(threading.Thread, "start", refuse)
+    return lambda: monkeypatch.setattr(threading.Thread, "start", refuse_thread)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,18 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     assert caught.value.__cause__ is None
     assert claude._session.records.budget._held == {}
     assert claude_emulator.requests == []
+
+
+def test_a_thread_that_cannot_start_takes_no_place_of_another(monkeypatch):
+    """A limit of the system may be over when the next one is wanted."""
+    threads, ran = ReusableThreads(at_most=1), SimpleQueue()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse_thread)
+        with pytest.raises(errors.ThreadUnavailable, match=SAYS):
+            threads.start(lambda: ran.put(1), "test-full")
+    threads.start(lambda: ran.put(2), "test-full")
+    assert ran.get(timeout=60) == 2
+    threads.close()
 
 
 def test_whether_anything_can_be_sent_is_one_question(no_threads):

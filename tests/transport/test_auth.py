@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import google.auth.credentials
 import google.auth.exceptions
 import pytest
+from google.oauth2 import service_account
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator.google.credentials import EMAIL
@@ -65,6 +66,28 @@ def test_credentials_of_every_kind_ask_and_are_looked_up_once(claude_emulator, l
     assert claude.ask("Again").complete
     assert len(claude_emulator.requests) == asked + 1
     assert calls(claude_emulator)[0].headers["authorization"].startswith("Bearer ya29.emulator-")
+
+
+@pytest.mark.parametrize("options", [{}, {"replay": "auto"}, {"recording": "lesson.db"}], ids=str)
+def test_the_project_of_the_credentials_is_named_in_every_request(
+    claude_emulator, login, tmp_path, monkeypatch, options
+):
+    """Also in those that count tokens for a limit, where nobody asks for credentials before a record is missed."""
+    monkeypatch.chdir(tmp_path)
+    claude = login(project=None, max_cost=1.0, model="haiku", **options)
+    assert claude.count("Hello") > 0
+    assert claude.ask("Hello").complete
+    assert len(claude.compare("Hello again", models=["haiku", "sonnet"])) == 2
+    paths = [request.path for request in calls(claude_emulator, "awPredict")]
+    assert {path.rpartition("/")[2] for path in paths} >= {"count-tokens:rawPredict"}
+    assert [path for path in paths if f"/projects/{claude_emulator.project}/" not in path] == []
+
+
+def test_credentials_that_are_given_without_scopes_get_that_of_google_cloud(claude_emulator):
+    """Google gives no token without one, and who loads a key file need not know its name."""
+    key = service_account.Credentials.from_service_account_file(claude_emulator.credentials_file())
+    given = ApplicationDefault(credentials=key, request=claude_emulator.google_request)
+    assert client(claude_emulator, credentials=given).ask("Hello").complete
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,7 +198,18 @@ DENIED = [
     ("authorized_user", "reauth", "Reauthentication is needed", LOGIN),
     ("service_account", "revoked", "service account's key", "still exist"),
     ("external_account", "revoked", "identity of the workload", "workload identity pool"),
-    ("impersonated_service_account", "revoked", "act for the service account", "serviceAccountTokenCreator"),
+    (
+        "impersonated_service_account",
+        "revoked",
+        "new login",
+        f"{LOGIN} --impersonate-service-account={EMAIL}",
+    ),
+    (
+        "impersonated_service_account",
+        "reauth",
+        "Reauthentication is needed",
+        f"{LOGIN} --impersonate-service-acc",
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.auth import impersonated_credentials
+from google.auth import external_account_authorized_user, identity_pool, impersonated_credentials
 from google.auth.credentials import Credentials
 from google.oauth2 import credentials as user_credentials
 from google.oauth2 import service_account
@@ -35,8 +35,14 @@ _OFF = (
 )
 EARLY = (json.dumps({"error": "invalid_grant", "error_description": _OFF}).encode(), "application/json")
 DENIED = (b'{"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "No."}}', "application/json")
+_UNUSED = "IAM Service Account Credentials API has not been used in project 12 before or it is disabled."
+_DISABLED = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED",
+             "metadata": {"service": "iamcredentials.googleapis.com", "consumer": "projects/12"}}  # fmt: skip
+_OFF_HERE = {"code": 403, "status": "PERMISSION_DENIED", "message": _UNUSED, "details": [_DISABLED]}
+UNUSED = (json.dumps({"error": _OFF_HERE}).encode(), "application/json")
 GONE = (b'{"error": {"code": 404, "status": "NOT_FOUND", "message": "No such account."}}', "application/json")
 NOTHING = (b"", "")
+ROBOT = "robot@p.iam.gserviceaccount.com"
 
 
 class Answering:
@@ -83,39 +89,67 @@ def patience(monkeypatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """The content of a service account's key file."""
+def key() -> Iterator[dict[str, Any]]:
+    """The content of a service account's key file, and in it that of a workload that acts for the account."""
     with Emulator() as emulator:
-        yield json.loads(emulator.credentials_file().read_text(encoding="utf-8"))
+        kinds = ("service_account", "external_account")
+        key, workload = (json.loads(emulator.credentials_file(kind).read_bytes()) for kind in kinds)
+        yield {**key, "workload": workload}
 
 
-def of_user(url: str, key: dict[str, str]) -> Any:
+def of_user(url: str, key: dict[str, Any]) -> Any:
     return user_credentials.Credentials(
         None, refresh_token="r", token_uri=f"{url}/token", client_id="c", client_secret="s"
     )
 
 
-def of_key(url: str, key: dict[str, str]) -> Any:
+def of_key(url: str, key: dict[str, Any]) -> Any:
     return service_account.Credentials.from_service_account_info(
         {**key, "token_uri": f"{url}/token"}, scopes=[SCOPE]
     )
 
 
-def of_other(url: str, key: dict[str, str]) -> Any:
-    account = "robot@p.iam.gserviceaccount.com"
-    return impersonated_credentials.Credentials(
-        source_credentials=service_account.Credentials.from_service_account_info(key, scopes=[SCOPE]),
-        target_principal=account,
-        target_scopes=[SCOPE],
-        iam_endpoint_override=f"{url}/v1/projects/-/serviceAccounts/{account}:generateAccessToken",
+def of_workforce(url: str, key: dict[str, Any]) -> Any:
+    return external_account_authorized_user.Credentials(
+        refresh_token="r",
+        token_url=f"{url}/v1/oauthtoken",
+        token_info_url=url,
+        client_id="c",
+        client_secret="s",
     )
 
 
-def of_other_without_source(url: str, key: dict[str, str]) -> Any:
+def of_workload(url: str, key: dict[str, Any]) -> Any:
+    return identity_pool.Credentials.from_info(
+        {**key["workload"], "token_url": f"{url}/v1/token"}, scopes=[SCOPE]
+    )
+
+
+def of_workload_for_other(url: str, key: dict[str, Any]) -> Any:
+    act = f"{url}/v1/projects/-/serviceAccounts/{ROBOT}:generateAccessToken"
+    return identity_pool.Credentials.from_info(
+        {**key["workload"], "service_account_impersonation_url": act}, scopes=[SCOPE]
+    )
+
+
+def of_other(url: str, key: dict[str, Any]) -> Any:
     return impersonated_credentials.Credentials(
-        source_credentials=of_key(url, key),
-        target_principal="robot@p.iam.gserviceaccount.com",
+        source_credentials=service_account.Credentials.from_service_account_info(key, scopes=[SCOPE]),
+        target_principal=ROBOT,
         target_scopes=[SCOPE],
+        iam_endpoint_override=f"{url}/v1/projects/-/serviceAccounts/{ROBOT}:generateAccessToken",
+    )
+
+
+def of_other_without_source(url: str, key: dict[str, Any]) -> Any:
+    return impersonated_credentials.Credentials(
+        source_credentials=of_key(url, key), target_principal=ROBOT, target_scopes=[SCOPE]
+    )
+
+
+def of_other_from_user(url: str, key: dict[str, Any]) -> Any:
+    return impersonated_credentials.Credentials(
+        source_credentials=of_user(url, key), target_principal=ROBOT, target_scopes=[SCOPE]
     )
 
 
@@ -124,6 +158,10 @@ KINDS = {
     "key": of_key,
     "other account": of_other,
     "source of another account": of_other_without_source,
+    "login of another account": of_other_from_user,
+    "workload": of_workload,
+    "workload for another account": of_workload_for_other,
+    "workforce": of_workforce,
 }
 # Whatever asks for the token: status and body, and the words of message and cure. None of these is a login.
 ELSEWHERE = [
@@ -164,27 +202,26 @@ def test_an_outage_or_a_stranger_is_no_expired_login_and_no_missing_role(key, ki
         assert not any(word in str(error) for word in ("roles/", "application-default login", "new login"))
 
 
+_MAY_NOT = f"may not act for {ROBOT} (No.)"
+_NOT_ON = "The IAM Service Account Credentials API is not enabled"
 REFUSALS = [
-    ("user", 400, REVOKED, "Google asks for a new login", "application-default login"),
-    ("key", 400, REVOKED, "refused the service account's key", "key still exist"),
-    (
-        "other account",
-        403,
-        DENIED,
-        "may not act for the service account",
-        "roles/iam.serviceAccountTokenCreator",
-    ),
-    (
-        "other account",
-        404,
-        GONE,
-        "robot@p.iam.gserviceaccount.com does not exist",
-        "Correct the name of the impersonated account",
-    ),
+    ("user", 400, REVOKED, "Google asks for a new login", "application-default login, and"),
     ("user", 404, GONE, "has no token service", "token address"),
+    ("workforce", 400, REVOKED, "Google asks for a new login", "application-default login (with --login-config"),
+    ("key", 400, REVOKED, "refused the service account's key", "key still exist"),
     ("key", 400, EARLY, "Check your iat and exp values in the JWT claim.", "Set the clock of this machine"),
+    ("other account", 403, DENIED, f"The account {_MAY_NOT}", "roles/iam.serviceAccountTokenCreator"),
+    ("other account", 403, UNUSED, _NOT_ON, "gcloud services enable iamcredentials.googleapis.com --project 12"),
+    ("other account", 404, GONE, f"{ROBOT} does not exist", "Correct the name of the impersonated account"),
     ("source of another account", 400, EARLY, "iat and exp values", "Set the clock of this machine"),
-]
+    ("source of another account", 400, REVOKED, "refused the service account's key", "key still exist"),
+    ("login of another account", 400, REVOKED, "Google asks for a new login",
+        f"application-default login --impersonate-service-account={ROBOT}, and"),
+    ("workload", 400, REVOKED, "Google refused the identity of the workload", "workload identity pool"),
+    ("workload for another account", 403, DENIED, f"The workload {_MAY_NOT}", "roles/iam.serviceAccountTokenCreator"),
+    ("workload for another account", 403, UNUSED, _NOT_ON, "gcloud services enable iamcredentials.googleapis.com"),
+    ("workload for another account", 404, GONE, f"{ROBOT} does not exist", "Correct the name of the impersonated"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "status", "body", "says", "cure"), REFUSALS)

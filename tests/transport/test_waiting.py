@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from queue import Empty, SimpleQueue
 
 import pytest
 
-from vertex_claude_magic.transport.waiting import take
+from vertex_claude_magic import errors
+from vertex_claude_magic.transport.waiting import take, wait_for
 
 
 class Watched(SimpleQueue):
@@ -49,3 +52,29 @@ def test_what_is_there_is_taken_in_its_order():
     queue.put("b")
     assert [take(queue, 9.0), take(queue, 0.0)] == ["a", "b"]
     assert queue.asked == ["at once", "at once"]
+
+
+def test_long_work_is_waited_for_with_a_tick_between_two_looks():
+    ticked = threading.Event()
+    assert wait_for(lambda: ticked.wait(60), seconds=60.0, tick=ticked.set)
+
+
+def test_work_that_takes_too_long_is_left():
+    """The time is that of the clock that is handed in."""
+    left = threading.Event()
+    moments = itertools.count(0.0, 5.0)
+    with pytest.raises(errors.CredentialsNotFound, match="No Google credentials within 12 seconds"):
+        wait_for(lambda: left.wait(60), seconds=12.0, clock=lambda: next(moments))
+    left.set()
+
+
+def test_what_work_raises_is_raised_without_its_frames():
+    """They may hold the headers of a request, and with them the token."""
+
+    def work() -> None:
+        token = "ya29.secret"
+        raise ValueError(len(token))
+
+    with pytest.raises(ValueError, match="11") as caught:
+        wait_for(work, seconds=60.0)
+    assert "work" not in [entry.name for entry in caught.traceback]

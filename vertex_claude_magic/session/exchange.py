@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
@@ -25,7 +26,7 @@ from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare_forms, prepare_recorded
-from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
+from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext, interrupted
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO, who_answered
@@ -311,7 +312,7 @@ class Exchange:
             if self._ending is None:
                 stream = self._streams[-1]
                 events = stream.wait(seconds)
-                if not stream.done:
+                if not stream.done or self.done:
                     return events
                 self._ending = self._end_round(stream)
             try:
@@ -327,6 +328,8 @@ class Exchange:
             else:
                 events.append(event)
         except errors.ClaudeError as error:
+            if self.done:  # What another thread's close did to the connection is no error of the answer.
+                return []
             partial = self.partial()
             # The rounds before are part of the answer, and were paid for.
             if partial is not None and partial.blocks:
@@ -334,10 +337,12 @@ class Exchange:
             self.done, self._error = True, self._spelled(error)
             self._leave(None)
             raise
-        except KeyboardInterrupt:
-            # Also where it was pressed outside of the stream, which would go on.
+        except BaseException as failure:
+            # Also outside of the stream, which would go on; and a function of the user's must not be called again.
             self.close()
-            raise errors.ClaudeInterrupt(self.partial()) from None
+            if isinstance(failure, KeyboardInterrupt):
+                raise errors.ClaudeInterrupt(self.partial()) from None
+            raise
         finally:
             self._readers.pop("", None)
         return events
@@ -361,10 +366,13 @@ class Exchange:
             raise self._error
         if self._reply is not None:
             return self._reply
-        if not self._streams:
+        partial = self.partial()
+        if partial is None:
             raise errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
-        # Closed early: the stream says so, with what had arrived.
-        return self._streams[-1].reply
+        # Also between two calls of functions, when the answer that calls them is whole.
+        error = interrupted("it was closed before its end was read")
+        error.reply = partial if partial.blocks else None
+        raise error
 
     def partial(self) -> Reply | None:
         """Return the answer as far as it has arrived; None before it was sent."""
@@ -388,12 +396,18 @@ class Exchange:
         return [*before, last] if reply.blocks or reply.complete or not before else before
 
     def close(self) -> None:
-        """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
+        """Close the connection, unless its answer is over and it can serve the next question; keep what came.
+
+        Any thread may call it.
+        """
+        # First, so that a thread that reads begins nothing more.
+        self.done = True
         if isinstance(self._ending, Generator):
-            self._ending.close()
+            # A function that runs in that thread is not cut short.
+            with suppress(ValueError):
+                self._ending.close()
         if self._streams:
             self._streams[-1].stop()
-        self.done = True
         self._leave(self.partial())
 
     def _leave(self, partial: Reply | None) -> None:

@@ -261,6 +261,8 @@ class Session:
             raise
         if known is None:
             with sources.missed_without_login():
+                if request.project == NO_PROJECT:
+                    request = in_project(request, self.project(target))
                 known = read_count(self.send(build_count_request(request, target.catalog), target).whole())
             self.records.keep_count(sources, request, known)
         return known

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-__all__ = ["LONGEST_WAIT", "Stream", "StreamContext"]
+__all__ = ["LONGEST_WAIT", "Stream", "StreamContext", "interrupted"]
 
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
@@ -189,7 +189,7 @@ class Stream:
         for _ in self:
             pass
         if self._error is None and (self._left or not self._builder.complete):
-            self._failed(_interrupted("it was closed before its end was read"))
+            self._failed(interrupted("it was closed before its end was read"))
         if self._error is not None:
             raise self._error
         return self.partial()
@@ -331,7 +331,7 @@ class Stream:
         if ended.error is not None:
             raise ended.error
         if self._is_event_stream:
-            raise _interrupted("the connection was closed before the answer was complete")
+            raise interrupted("the connection was closed before the answer was complete")
         message = _message(bytes(self._whole)) if not self.request.streamed else None
         if message is None:
             kind = quote(self._head.content_type, 60) if self._head else ""
@@ -351,7 +351,7 @@ class Stream:
         if begun and type(error) is errors.NetworkError:
             # What urllib3 says of a broken body is about its own reading; it is in the details.
             why = error.details.get("system")
-            error = _interrupted(f"the connection broke{f' ({why})' if why else ''}", error.details)
+            error = interrupted(f"the connection broke{f' ({why})' if why else ''}", error.details)
         self._error = error
         self.stop()
         partial = self.partial()
@@ -446,7 +446,8 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
     )
 
 
-def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:
+def interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:
+    """Return the error of an answer that is not whole."""
     return errors.StreamInterrupted(
         f"The answer was cut off: {why}.",
         cure="The partial answer is saved; ask again for the whole one.",

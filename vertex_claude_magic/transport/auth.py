@@ -108,6 +108,11 @@ class ApplicationDefault:
     def __init__(
         self, *, credentials: Credentials | None = None, request: Callable[[], Request] | None = None
     ) -> None:
+        if credentials is not None:
+            from google.auth.credentials import with_scopes_if_required
+
+            # Without one, Google gives a key no token.
+            credentials = with_scopes_if_required(credentials, [SCOPE])
         self._given = credentials
         self._make_request = request or _google_request
         self._watched: WatchedRequest | None = None

@@ -305,7 +305,7 @@ def surroundings(session: requests.Session, url: str) -> dict[str, Any]:
     if session.trust_env:
         proxies = get_environ_proxies(url)
         verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    return {"stream": True, "verify": verify, "cert": None, "proxies": proxies}
+    return {"verify": verify, "proxies": proxies}
 
 
 def streamed_chunks(response: requests.Response) -> Iterator[bytes]:

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["ErrorResponse", "RequestNames", "error_from_event", "error_from_response", "read_failure"]
+__all__ = [
+    "ErrorResponse",
+    "RequestNames",
+    "consumer_of",
+    "error_from_event",
+    "error_from_response",
+    "read_failure",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,7 +223,7 @@ def _ways(*each: str, end: str = ".") -> Cure:
     return lambda _, __: ways(*each, end=end)
 
 
-def _consumer(failure: ErrorResponse) -> str:
+def consumer_of(failure: ErrorResponse) -> str:
     """Return the project that Google counts the request against, empty if it names none."""
     named = str(failure.metadata.get("consumer") or "").rpartition("/")[2]
     # It becomes part of a command, and a server may say anything.
@@ -224,7 +231,7 @@ def _consumer(failure: ErrorResponse) -> str:
 
 
 def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:
-    payer, role = _consumer(failure) or asked.project, "roles/serviceusage.serviceUsageConsumer"
+    payer, role = consumer_of(failure) or asked.project, "roles/serviceusage.serviceUsageConsumer"
     cure = f"Run: gcloud projects add-iam-policy-binding {payer} --member=user:YOU --role={role}"
     if payer == asked.project:
         return cure
@@ -234,7 +241,7 @@ def _cure_payer(failure: ErrorResponse, asked: RequestNames) -> str:
 
 
 def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
-    consumer, project = _consumer(failure), asked.project
+    consumer, project = consumer_of(failure), asked.project
     cure = f"Run: gcloud services enable aiplatform.googleapis.com --project {project}"
     if consumer in {"", project}:
         return cure

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from pathlib import Path
@@ -37,9 +38,11 @@ _LONGEST_PATH = 300
 _MODULE_OF = {
     "service_account": "service_account",
     "external_account": "identity_pool",
+    "external_account_authorized_user": "external_account_authorized_user",
     "impersonated_service_account": "impersonated_credentials",
 }
 _ACTS_FOR = (":generateAccessToken", ":generateIdToken", ":signBlob")
+_WORKLOADS = {"identity_pool", "aws", "pluggable"}
 # Google has no code for a wrong clock: it refuses what is signed an hour ago or in an hour by "invalid_grant" alone.
 _CLOCK = "iat and exp"
 _SIGN_IN = "Sign in to the network in a web browser, or check HTTPS_PROXY and the rules of the proxy; then ask again."
@@ -138,16 +141,16 @@ def no_token(
         elsewhere = _not_the_service(answer)
         if elsewhere is not None:
             return elsewhere
-        acts_for = "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR)
-        if acts_for and answer.status in {400, 404}:
-            return _not_impersonated(reason, credentials, answer.status)
+        if answer.path.endswith(_ACTS_FOR):
+            who = "workload" if modules & _WORKLOADS else "account"
+            return _not_impersonated(failure, credentials, answer.status, who)
         if answer.status == 404 and "compute_engine" not in modules:
             return errors.CredentialsError(
                 f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
                 cure="Correct the token address in the credentials file, or log in again.",
                 details={"host": answer.host, "status": answer.status},
             )
-        return _refused(reason, credentials, modules, failure)
+        return _refused(reason, credentials, modules)
     source = getattr(credentials, "_credential_source", None) or content.get("credential_source")
     if (missing := _missing_source(source)) is not None:
         return missing
@@ -161,7 +164,7 @@ def no_token(
         return errors.CredentialsError(
             f"The credentials could not be used ({type(failure).__name__}).", cure=login_cure()
         )
-    return _refused(reason, credentials, modules, failure)
+    return _refused(reason, credentials, modules)
 
 
 def _content(file: Path | None) -> dict[str, Any]:
@@ -204,15 +207,33 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
     return errors.NetworkError(what, cure=cure, details={"host": answer.host, "status": answer.status})
 
 
-def _not_impersonated(reason: str, credentials: Credentials | None, status: int) -> errors.LoginExpired:
-    """Return the error for a request to act for an account: it is wrong (400), or there is no such account (404)."""
-    account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
+def _not_impersonated(
+    failure: Exception, credentials: Credentials | None, status: int, who: str
+) -> errors.LoginExpired:
+    """Return the error for a request to act for an account that was refused; `who` asked, and was known."""
+    from vertex_claude_magic.transport.failures import consumer_of, read_failure
+
+    account = _account(credentials) or "the service account"
+    # google-auth's own text says no more than that there is no token; the service's stands behind it.
+    answer = read_failure(status, str(failure.args[-1] if failure.args else "").encode())
+    reason, run = quote(answer.message, 200), ""
     if status == 404:
         what, cure = f"{account} does not exist (404).", "Correct the name of the impersonated account."
+    elif answer.reason == "SERVICE_DISABLED":
+        what = f"The IAM Service Account Credentials API is not enabled ({reason})."
+        project = consumer_of(answer) or "ID"
+        cure = run = f"Run: gcloud services enable iamcredentials.googleapis.com --project {project}"
+    elif status == 403:
+        what = f"The {who} may not act for {account} ({reason})."
+        cure = f"Grant roles/iam.serviceAccountTokenCreator on it to the {who}."
     else:
         what = f"Google did not accept the request to act for {account} ({reason})."
         cure = "Check the account and its scopes in the credentials."
-    return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
+    return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account", "run": run})
+
+
+def _account(credentials: Credentials | None) -> str:
+    return quote(str(getattr(credentials, "service_account_email", "") or ""), 80)
 
 
 def _missing_source(source: Json) -> errors.CredentialsError | None:
@@ -234,11 +255,15 @@ def _missing_source(source: Json) -> errors.CredentialsError | None:
     )
 
 
-def _refused(
-    reason: str, credentials: Credentials | None, modules: set[str], failure: Exception
-) -> errors.LoginExpired:
-    from google.auth import exceptions
-
+def _refused(reason: str, credentials: Credentials | None, modules: set[str]) -> errors.LoginExpired:
+    acted_for = ""
+    if (source := getattr(credentials, "_source_credentials", None)) is not None:
+        # It is the login behind it that was refused.
+        acted_for, credentials, modules = (
+            _account(credentials),
+            source,
+            set(type(source).__module__.split(".")),
+        )
     if _CLOCK in reason:
         return errors.LoginExpired(
             f"Google refused what was signed with the service account's key ({reason}).",
@@ -246,20 +271,24 @@ def _refused(
             details={"kind": "service account"},
         )
     if "service_account" in modules:
-        email = getattr(credentials, "service_account_email", "")
         return errors.LoginExpired(
             f"Google refused the service account's key ({reason}).",
-            cure=f"Check that {quote(email, 80) or 'the account'} and its key still exist, "
+            cure=f"Check that {_account(credentials) or 'the account'} and its key still exist, "
             "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
             details={"kind": "service account"},
         )
     for kinds, kind, what, cure in _NOT_PERSONS:
-        if modules & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
+        if modules & kinds:
             return errors.LoginExpired(f"{what} ({reason}).", cure=cure, details={"kind": kind})
+    run = login_cure()
+    if acted_for:
+        run = f"Run: {LOGIN} --impersonate-service-account={shlex.quote(acted_for)}"
+    elif "external_account_authorized_user" in modules:
+        run = f"Run: {LOGIN} (with --login-config FILE where gcloud does not know the login of your organization)"
     return errors.LoginExpired(
         f"Google asks for a new login ({reason}).",
-        cure=f"{login_cure()}, and ask again; no restart is needed.",
-        details={"kind": "user login"},
+        cure=f"{run}, and ask again; no restart is needed.",
+        details={"kind": "user login", "run": run},
     )
 
 
@@ -268,8 +297,6 @@ def _refused(
 _NOT_PERSONS = (
     ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
      "Check that the machine has a service account with the cloud-platform scope."),
-    ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
-     f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"),
-    ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
+    (_WORKLOADS, "workload identity", "Google refused the identity of the workload",
      "Check the credential source and the workload identity pool in the credentials file."),
 )  # fmt: skip

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["RetryPolicy", "asked_wait", "backoff", "http_date", "may_retry"]
 
 
+# Seconds, some thirty years: a number that is larger is no wait that makes sense.
+_LONGEST_ASKED = 1e9
+
+
 # A tuple, because a data class takes four times as long to be made, and every first question waits for it.
 class RetryPolicy(NamedTuple):
     """How patient the transport is; all times in seconds.
@@ -84,7 +88,7 @@ def http_date(text: str | None) -> datetime | None:
     """
     try:
         moment = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
 
@@ -94,7 +98,7 @@ def _number(text: str | None, unit: float) -> float | None:
         value = float(text or "") / unit
     except ValueError:
         return None
-    return value if 0 <= value < float("inf") else None
+    return value if 0 <= value <= _LONGEST_ASKED else None
 
 
 def backoff(attempt: int, policy: RetryPolicy, random: Callable[[], float]) -> float:

@@ -42,6 +42,8 @@ __all__ = ["Ended", "Head", "PendingResponse", "Start", "Transport", "WaitNotice
 
 _ERROR_BYTES = 64 * 1024
 _QUEUED_CHUNKS = 512
+# Seconds, as good as no limit. Of more than 2**31 ms a socket waits what is left of their number in 32 bits.
+_LONGEST_SILENCE = 1e6
 
 
 class WaitNotice(NamedTuple):
@@ -361,7 +363,8 @@ class PendingResponse:
 
     def _silence_limit(self) -> float:
         # An answer that is not streamed is silent until it is whole.
-        return min(self._transport.policy.silence, self._timeout) if self._request.streamed else self._timeout
+        patience = self._transport.policy.silence if self._request.streamed else _LONGEST_SILENCE
+        return min(patience, self._timeout, _LONGEST_SILENCE)
 
     def _attempts(self) -> None:
         authorizer, renewed, attempt = self._transport.authorizer, False, 0

@@ -163,6 +163,8 @@ class Google:
                 return _refuse("invalid_grant", "Invalid JWT Signature.")
             if claims.get("iss") != credentials.EMAIL:
                 refused = _refuse("invalid_grant", "Invalid grant: account not found")
+            elif not claims.get("scope"):
+                refused = _refuse("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         elif grant == "refresh_token":
             client = (form.get("client_id"), form.get("client_secret"))
             if client != (credentials.CLIENT_ID, credentials.CLIENT_SECRET):

@@ -144,6 +144,8 @@ def _login(error: errors.ClaudeError, setup: Setup) -> str:
 def _expired(error: errors.ClaudeError, setup: Setup) -> str:
     kind, identity = error.details.get("kind"), setup.known_identity
     account = identity.account if identity else None
+    if run := error.details.get("run"):
+        return str(run)
     if kind == "service account":
         named = f"{quote(account, 80)} and its key" if account else "the account and its key"
         return _console("iam-admin/serviceaccounts", setup, f"are {named} still there and enabled?")
