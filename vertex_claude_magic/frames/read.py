@@ -175,7 +175,8 @@ def read_table(value: IntoTable) -> FrameTable:
             return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
         table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
         return _of_columns(kind, table.column_names, table.num_rows, table.column, metadata_of(table.schema))
-    if has("iloc") and has("columns"):
+    # One of dask has both too, and neither rows nor an index before it is computed.
+    if has("iloc") and has("columns") and not has("npartitions"):
         return _of_pandas(value, kind)
     if has("iter_columns"):
         return _of_columns(kind, value.columns, value.height, value.to_series)
