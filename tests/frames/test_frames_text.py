@@ -18,6 +18,7 @@ import uuid
 from decimal import Decimal
 from fractions import Fraction
 
+import dask.dataframe
 import duckdb
 import geopandas
 import narwhals
@@ -678,19 +679,10 @@ def test_an_array_of_objects_without_a_text_is_refused():
         part(np.array([Run(0.5)], dtype=object))
 
 
-class Parted:
-    """What dask's frame has of one of pandas, without rows or an index before it is computed."""
-
-    iloc = columns = npartitions = property(lambda self: self)
-
-
-def test_a_frame_in_parts_is_not_taken_for_one_of_pandas() -> None:
+def test_a_frame_of_dask_is_computed():
+    """It has what a frame of pandas is known by, and neither rows nor an index before it is computed."""
+    frame = dask.dataframe.from_pandas(pd.DataFrame({"n": [1, 2, 3]}), npartitions=2)
+    assert part(frame).about.startswith("3 rows × 1 column, computed")
     with pytest.raises(errors.OptionError, match="cannot be read as a table") as caught:
-        frame_text(Parted(), 2_000)
+        part(frame["n"])
     assert ".compute()" in caught.value.cure
-
-
-def test_a_frame_of_dask_is_computed() -> None:
-    dask = pytest.importorskip("dask.dataframe")
-    found = frame_text(dask.from_pandas(pd.DataFrame({"n": [1, 2, 3]}), npartitions=2), 2_000)
-    assert found.about.startswith("3 rows × 1 column, computed")
