@@ -18,7 +18,7 @@
 # Known? Not found for groups. That the whole frame was wrong is https://github.com/dask/dask/issues/1086, mended in
 # 2016 (searched 2026-11).
 #
-# This product computes the rows of a frame of dask by narwhals, and computes no correlations.
+# This product refuses a frame of dask that is not computed, and computes no correlations.
 set -euo pipefail
 
 folder=$(mktemp -d)

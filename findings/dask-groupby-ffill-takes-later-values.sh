@@ -19,7 +19,7 @@
 # https://github.com/dask/dask/pull/8782), and that the shuffle on disk loses the order is open for `transform`
 # (https://github.com/dask/dask/issues/10034); searched 2026-11.
 #
-# This product computes the rows of a frame of dask by narwhals, and fills no gaps.
+# This product refuses a frame of dask that is not computed, and fills no gaps.
 set -euo pipefail
 
 folder=$(mktemp -d)

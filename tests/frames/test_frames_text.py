@@ -39,6 +39,7 @@ from vertex_claude_magic.frames.read import SAMPLE
 from vertex_claude_magic.frames.text import frame_text
 from vertex_claude_magic.prompts.parts import Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
+from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.vertex.reply import Reply
 
 REQUEST = Claude(project="p")
@@ -679,10 +680,11 @@ def test_an_array_of_objects_without_a_text_is_refused():
         part(np.array([Run(0.5)], dtype=object))
 
 
-def test_a_frame_of_dask_is_computed():
-    """It has what a frame of pandas is known by, and neither rows nor an index before it is computed."""
+def test_what_dask_has_not_computed_is_refused_with_the_cure():
+    """It may read a whole disk; it has what a frame of pandas is known by, but neither rows nor an index."""
     frame = dask.dataframe.from_pandas(pd.DataFrame({"n": [1, 2, 3]}), npartitions=2)
-    assert part(frame).about.startswith("3 rows × 1 column, computed")
-    with pytest.raises(errors.OptionError, match="cannot be read as a table") as caught:
-        part(frame["n"])
-    assert ".compute()" in caught.value.cure
+    for read, value in ((part, frame), (part, frame["n"]), (part, frame.index), (read_rows, frame)):
+        with pytest.raises(errors.OptionError, match=r"A dask\.\w+ cannot be read as a table") as caught:
+            read(value)
+        assert ".compute()" in caught.value.cure
+    assert part(frame.compute()).about.startswith("3 rows")

@@ -17,7 +17,6 @@ from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import attrs
-import dask.dataframe
 import duckdb
 import geopandas as gpd
 import numpy as np
@@ -576,7 +575,7 @@ def test_a_geodataframe_stays_one():
 
 
 def test_a_lazy_table_is_computed_and_that_is_said():
-    """A polars query gives a polars frame, a DuckDB relation and a frame of dask a pyarrow table."""
+    """A polars query gives a polars frame, a DuckDB relation a pyarrow table."""
     lazy = read_rows(pl.DataFrame({"a": [1]}).lazy())
     assert (lazy.kind, lazy.notices) == (
         "polars.DataFrame", ("The polars.LazyFrame was computed; the result is a polars.DataFrame.",)
@@ -587,8 +586,6 @@ def test_a_lazy_table_is_computed_and_that_is_said():
         assert relation.notices == (
             "The duckdb.DuckDBPyRelation was computed; the result is a pyarrow.Table.",
         )
-    parted = read_rows(dask.dataframe.from_pandas(pd.DataFrame({"a": [1, 2]}), npartitions=2))
-    assert (parted.native["a"].to_pylist(), parted.kind) == ([1, 2], "pyarrow.Table")
 
 
 @pytest.mark.parametrize("query", ["select 1 as n, 2 as n, 'x' as x", "select 'x' as x, 1 as n, 2 as n"])

@@ -175,8 +175,11 @@ def read_table(value: IntoTable) -> FrameTable:
             return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
         table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
         return _of_columns(kind, table.column_names, table.num_rows, table.column, metadata_of(table.schema))
-    # One of dask has both too, and neither rows nor an index before it is computed.
-    if has("iloc") and has("columns") and not has("npartitions"):
+    if has("npartitions"):
+        # Of dask: it has the methods of pandas, and neither rows nor an index before it is computed. Narwhals reads it,
+        # with a warning that it will not do so much longer (2.29.0).
+        raise _no_table(kind)
+    if has("iloc") and has("columns"):
         return _of_pandas(value, kind)
     if has("iter_columns"):
         return _of_columns(kind, value.columns, value.height, value.to_series)
@@ -190,10 +193,7 @@ def read_table(value: IntoTable) -> FrameTable:
     try:
         frame = nw.from_native(value, allow_series=True)
     except TypeError:
-        raise OptionError(
-            f"A {quote(kind, 60)} cannot be read as a table.",
-            cure="Convert it to a pandas or polars data frame first (.compute(), .to_pandas(), .execute()).",
-        ) from None
+        raise _no_table(kind) from None
     if isinstance(frame, nw.Series):
         return _of_series(value, kind)
     if not isinstance(frame, nw.LazyFrame):
@@ -203,6 +203,13 @@ def read_table(value: IntoTable) -> FrameTable:
     count = int(frame.select(nw.len()).collect("pyarrow").item()) if rows.num_rows > SAMPLE else rows.num_rows
     found = _of_columns(kind, rows.column_names, count, rows.slice(0, SAMPLE).column)
     return replace(found, fetched=min(rows.num_rows, SAMPLE), lazy=True)
+
+
+def _no_table(kind: str) -> OptionError:
+    return OptionError(
+        f"A {quote(kind, 60)} cannot be read as a table.",
+        cure="Convert it to a pandas or polars data frame first (.compute(), .to_pandas(), .execute()).",
+    )
 
 
 def lazy_schema(value: IntoTable) -> Mapping[str, object] | None:

@@ -197,8 +197,7 @@ def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
         import pyarrow as pa  # type: ignore[import-untyped]
 
         return pa.Table.from_batches([native]), ()
-    held = hasattr(type(native), "iloc") and not hasattr(type(native), "npartitions")
-    if held or kind in {"polars.DataFrame", "pyarrow.Table"}:
+    if hasattr(type(native), "iloc") or kind in {"polars.DataFrame", "pyarrow.Table"}:
         return native, ()
     try:
         # narwhals refuses a relation with two columns of one name (2.29.0), of which a prompt may need neither.
