@@ -282,7 +282,8 @@ def _refused(reason: str, credentials: Credentials | None, modules: set[str]) ->
             return errors.LoginExpired(f"{what} ({reason}).", cure=cure, details={"kind": kind})
     run = login_cure()
     if acted_for:
-        run = f"Run: {LOGIN} --impersonate-service-account={shlex.quote(acted_for)}"
+        account = shlex.quote(acted_for)
+        run = f"Run: gcloud auth application-default login --impersonate-service-account={account}"
     elif "external_account_authorized_user" in modules:
         run = f"Run: {LOGIN} (with --login-config FILE where gcloud does not know the login of your organization)"
     return errors.LoginExpired(
