@@ -108,7 +108,7 @@ TROUBLES = [
     ("pages of garbage", make_garbage, "is damaged"),
     ("a symbolic link", make_link, "is a symbolic link"),
     ("a pipe", make_pipe, "is not a regular file"),
-    ("a folder", lambda path: path.mkdir(parents=True), "is not a regular file"),
+    ("a folder", lambda path: path.mkdir(parents=True), "is a folder"),
     # Without the number of the error, and the path once.
     (
         "a file in the place of its folder",
@@ -129,6 +129,7 @@ def test_a_file_that_is_no_good_costs_one_line_and_no_answer(claude_emulator, pa
     assert reply.complete
     [notice] = notices
     assert words in notice
+    assert notice.startswith("The journal ")
     assert len(notice.splitlines()) == 1
     again, notices = told(claude, "And now?")
     assert (again.complete, notices) == (True, ())

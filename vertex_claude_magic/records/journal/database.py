@@ -249,7 +249,7 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     try:
         make_private_file(path, refuse_foreign)
     except OSError:
-        refuse_link(path)
+        refuse_link(path, "journal")
         if not path.exists():
             raise
     if not os.access(path, os.W_OK):

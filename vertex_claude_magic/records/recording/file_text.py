@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,15 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["MOST_RECORDS", "is_recordable", "read_recording", "write_end", "write_record", "write_records"]
+__all__ = [
+    "MOST_RECORDS",
+    "is_recordable",
+    "read_recording",
+    "recording_text",
+    "write_end",
+    "write_record",
+    "write_records",
+]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -129,6 +138,19 @@ def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
         raise _invalid("has counts that are not whole numbers by digests")
     return answers, dict(counts)
+
+
+def recording_text(data: bytes) -> str:
+    """Return the text of a recording's bytes, without a byte order mark.
+
+    Raises:
+        RecordingInvalid: they are not UTF-8.
+    """
+    try:
+        # As "utf-8-sig" does it, which is a module of its own.
+        return data.removeprefix(BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        raise _invalid("is not UTF-8 text") from None
 
 
 def _whole(text: str) -> Mapping[str, Any]:
