@@ -110,13 +110,10 @@ def make_private_file(path: Path, check: Callable[[], None] = lambda: None) -> N
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        if (
-            os.name == "posix"
-            and stat.S_IMODE(path.stat().st_mode) & 0o077
-            and path.stat().st_uid == os.getuid()
-        ):
+        state = path.stat()
+        if os.name == "posix" and state.st_mode & 0o077 and state.st_uid == os.getuid():
             check()
-            path.chmod(0o600)
+            path.chmod(stat.S_IMODE(state.st_mode) & 0o700)
 
 
 def shares_memory(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
