@@ -529,7 +529,7 @@ REFUSED = [
     ({"format": "code"}, "does not take"),
     ({"model": "claude-3-opus"}, "retired|no longer"),
     ({"max_cost": 0.0001}, "This batch may cost up to"),
-    ({"max_session_cost": 0.0001}, "exceeds the session limit of"),
+    ({"max_session_cost": 0.0001}, "This batch may cost up to .* session limit of"),
     ({"max_daily_cost": 0.0001}, "daily limit"),
     ({"rows_per_job": 0}, "rows_per_job"),
     ({"project": "../x"}, "is not a valid project id"),
