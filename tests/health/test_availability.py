@@ -343,7 +343,9 @@ def test_a_check_that_a_policy_forbids_shows_no_page(shell, claude_emulator, opt
 
 def test_one_count_is_one_count():
     assert "by 1 free count on" in plain(replace(every_state(), asked=1), CATALOG)
-    assert "by 1 one-token question, which cost" in plain(replace(every_state(), asked=1, probe=True), CATALOG)
+    assert "by 1 one-token question, which cost" in plain(
+        replace(every_state(), asked=1, probe=True), CATALOG
+    )
 
 
 def test_it_is_one_output_that_grows(shell):
