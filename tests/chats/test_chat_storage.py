@@ -128,7 +128,7 @@ def test_without_what_was_said_before_nothing_is_asked(claude_emulator, tmp_path
     claude = client(claude_emulator, journal=str(folder))
     chat = claude.chat("talk")
     for _ in range(2):
-        with pytest.raises(errors.JournalError, match="is not a regular file"):
+        with pytest.raises(errors.JournalError, match="is a folder"):
             chat.ask("One")
     assert claude_emulator.requests == []
     assert chat.ask("One", journal="off").turn == 1

@@ -614,7 +614,7 @@ WRONG = {
     "no database": (lambda path: path.write_bytes(b"no database, but long enough" * 99), "is not a journal"),
     "another program's": (_other_program, "another program"),
     "newer": (_newer, "Upgrade"),
-    "a folder": (lambda path: path.mkdir(), "not a regular file"),
+    "a folder": (lambda path: path.mkdir(), "is a folder"),
 }
 COMMANDS = [
     ["show"],
@@ -677,7 +677,7 @@ def test_what_is_not_there_is_named(asked, capsys, tmp_path):
     """A number that no call has, a recording that is not there."""
     assert "no call 99" in refused(capsys, "show", "99")
     assert "There is no file" in refused(capsys, "import", str(tmp_path / "none"))
-    assert "not a regular file" in refused(capsys, "import", str(tmp_path))
+    assert "is a folder" in refused(capsys, "import", str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from page_html import QUIET_HTML, Elements
@@ -22,6 +23,8 @@ from vertex_claude_magic.health.check import (
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.observed import Sighting
 from vertex_claude_magic.notebook.pages.availability import html, plain
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.policy import Policy
 
 CATALOG = Catalog.load()
 SECRET = "sesame-4711"
@@ -333,6 +336,25 @@ def test_a_probe_says_what_it_costs(shell):
     assert "one-token questions (together ≈$0.000017)" in shell.page.text
     shell.ok("%claude_models haiku --check")
     assert "free counts" in shell.page.text
+
+
+@pytest.mark.parametrize("option", ["--check", "--probe"])
+def test_a_check_that_a_policy_forbids_shows_no_page(shell, claude_emulator, option):
+    """A grid of models that were not checked would say that they had been asked."""
+    set_policy(Policy(forbids=frozenset({"live"}), origin="claude-policy.toml"))
+    try:
+        assert "Live calls are switched off" in str(shell.error(f"%claude_models haiku {option}"))
+    finally:
+        set_policy(None)
+    assert "not checked" not in shell.page.text
+    assert claude_emulator.requests == []
+
+
+def test_one_count_is_one_count():
+    assert "by 1 free count on" in plain(replace(every_state(), asked=1), CATALOG)
+    assert "by 1 one-token question, which cost" in plain(
+        replace(every_state(), asked=1, probe=True), CATALOG
+    )
 
 
 def test_it_is_one_output_that_grows(shell):

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -622,6 +623,14 @@ def test_a_file_of_certificates_that_does_not_exist_is_named(monkeypatch, tmp_pa
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     found = named(run(Diagnosis(Claude(project="p", access_token="t")._session)).findings)["network"]
     assert found.cure == "Set: REQUESTS_CA_BUNDLE to a file that exists, or to nothing."
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed")
+def test_a_socks_proxy_without_its_package_names_the_package(monkeypatch):
+    """What curl finds out about the host would not help."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    found = named(run(Diagnosis(Claude(project="p", access_token="t")._session)).findings)["network"]
+    assert (found.outcome, found.cure) == ("failure", 'Run: pip install "requests[socks]"')
 
 
 def test_a_company_proxy_is_told_with_who_signed(certificate, monkeypatch):

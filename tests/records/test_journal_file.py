@@ -108,7 +108,7 @@ TROUBLES = [
     ("pages of garbage", make_garbage, "is damaged"),
     ("a symbolic link", make_link, "is a symbolic link"),
     ("a pipe", make_pipe, "is not a regular file"),
-    ("a folder", lambda path: path.mkdir(parents=True), "is not a regular file"),
+    ("a folder", lambda path: path.mkdir(parents=True), "is a folder"),
     # Without the number of the error, and the path once.
     (
         "a file in the place of its folder",
@@ -129,6 +129,7 @@ def test_a_file_that_is_no_good_costs_one_line_and_no_answer(claude_emulator, pa
     assert reply.complete
     [notice] = notices
     assert words in notice
+    assert notice.startswith("The journal ")
     assert len(notice.splitlines()) == 1
     again, notices = told(claude, "And now?")
     assert (again.complete, notices) == (True, ())
@@ -160,6 +161,21 @@ def test_a_journal_that_others_can_read_is_made_private(path):
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     assert len(modes) > 1
     assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of groups")
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o444, 0o400), (0o440, 0o400), (0o400, 0o400), (0o664, 0o600)]
+)
+def test_a_journal_that_was_made_read_only_gets_no_rights_back(claude_emulator, path, before, after):
+    """Others lose theirs, and what is in it is replayed."""
+    asked = client(claude_emulator, journal=str(path))
+    text = asked.ask("Hello").text
+    asked.close()
+    path.chmod(before)
+    again = client(claude_emulator, journal=str(path), replay="auto").ask("Hello")
+    assert (again.replayed, again.text) == (True, text)
+    assert stat.S_IMODE(path.stat().st_mode) == after
 
 
 @pytest.mark.parametrize(("make", "words"), [row[1:] for row in TROUBLES], ids=[row[0] for row in TROUBLES])
@@ -333,19 +349,35 @@ def test_a_read_only_file_system_costs_one_line_even_for_the_administrator(path,
     assert "cannot be written to" in notice or "cannot be opened" in notice
 
 
-@needs_unshare
-def test_answers_are_found_in_a_file_that_cannot_be_written(path, claude_emulator):
+MOUNTED = (
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"',
+)
+# An administrator without the right to pass over the rights of files.
+UNPRIVILEGED = ("sh", "-c", 'chmod a-w "$0" && exec setpriv --inh-caps=-all --bounding-set=-all "$@"')
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444])
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(MOUNTED, marks=needs_unshare), pytest.param(UNPRIVILEGED, marks=needs_unshare)],
+    ids=["a read-only file system", "a folder without the right to write"],
+)
+def test_answers_are_found_in_a_file_that_cannot_be_written(path, claude_emulator, command, mode):
     """A file with a write-ahead log needs shared memory to be read, unless nobody can write there."""
     claude = client(claude_emulator, journal=str(path))
     told(claude)
     claude.close()
+    path.chmod(mode)
     code = (
         "import sys; from journals import offline, told\n"
         "reply, notices = told(offline(journal=sys.argv[1]), replay='only'); print(reply.text); print(notices)"
     )
-    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", mount, str(path.parent), sys.executable, "-c", code, str(path)],
+        [*command, str(path.parent), sys.executable, "-c", code, str(path)],
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -199,6 +199,7 @@ DEEP = json.loads("[" * 200 + "]" * 200)
 BROKEN = [
     ("an empty file", "", "is not JSON"),
     ("half a file", json.dumps(WHOLE)[:300], "is not JSON"),
+    ("bytes that are no text", b"SQLite format 3\0\xfb\xff", "is not text in UTF-8"),
     ("a pickle", pickle.dumps(WHOLE, 0).decode("latin-1"), "is not JSON"),
     ("YAML", "!!python/object/apply:os.system ['true']", "is not JSON"),
     ("a web page", "<html>404</html>", "is not JSON"),
@@ -331,11 +332,14 @@ def test_what_is_no_plain_file_is_neither_read_nor_written(claude_emulator, path
         path = Path("/dev/zero")
     claude = client(claude_emulator, recording=str(path), replay=replay)
     if replay == "auto":
-        with pytest.raises(errors.JournalError, match=r"symbolic link|not a regular file"):
+        with pytest.raises(
+            errors.JournalError, match=r"^The recording .* is (a symbolic link|a folder|not a regular file)"
+        ):
             claude.ask("Hello")
         return
     _, [notice] = told(claude)
-    assert "is a symbolic link" in notice or "is not a regular file" in notice
+    kinds = {"link": "a symbolic link", "folder": "a folder"}
+    assert f"The recording {path} is {kinds.get(kind, 'not a regular file')}." in notice
     assert kind != "link" or path.is_symlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sqlite3
 import sys
 import weakref
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from journals import asked, client, offline, rows
+from shells import run_python
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.records.journal.database import Database
@@ -41,6 +43,44 @@ def test_a_recording_that_a_cell_sets_counts_from_there(shell, tmp_path, monkeyp
     shell.ok("%%claude\nHello")
     assert (tmp_path / "lesson.claude").exists()
     assert list((tmp_path / "two").iterdir()) == []
+
+
+GONE = """
+import os
+import sys
+from vertex_claude_magic import Claude
+sys.stderr = sys.stdout
+os.chdir(os.environ["FOLDER"])
+os.rmdir(os.environ["FOLDER"])
+claude = Claude(model="claude-haiku-4-5", access_token="emulator", recording=os.environ["RECORDING"] or None, replay="auto")
+print(claude.ask("Hello").text)
+chat = claude.chat("talk")
+print(chat.ask("Hello").turn, chat.ask("Hello").turn, len(claude.chat("talk").turns))
+print([row["error"] for row in claude.map(["a", "b"], "Repeat {{ item }}")])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows deletes no working folder")
+@pytest.mark.parametrize("recording", ["", "lesson.claude"])
+@pytest.mark.parametrize("journal", ["off", "j.sqlite3", "default"])
+def test_a_working_folder_that_was_deleted_costs_no_answer(claude_emulator, tmp_path, recording, journal):
+    """Conversations and table runs go on too; what has its files there says that it cannot be written."""
+    claude_emulator.answer(*["Hi."] * 5)
+    (tmp_path / "gone").mkdir()
+    printed = run_python(
+        GONE, FOLDER=str(tmp_path / "gone"), RECORDING=recording,
+        VERTEX_CLAUDE_JOURNAL=str(tmp_path / "j") if journal == "default" else journal,
+        ANTHROPIC_VERTEX_BASE_URL=claude_emulator.base_url, ANTHROPIC_VERTEX_PROJECT_ID=claude_emulator.project,
+    )  # fmt: skip
+    assert [line for line in ("Hi.", "1 2 2", "[None, None]") if line in printed.splitlines()] == [
+        "Hi.",
+        "1 2 2",
+        "[None, None]",
+    ]
+    assert ("The recording lesson.claude cannot be written (No such file or directory)" in printed) == bool(
+        recording
+    )
+    assert ("j.sqlite3 cannot be used (No such file or directory)" in printed) == (journal == "j.sqlite3")
 
 
 def test_two_sessions_have_nothing_in_common_but_the_file(claude_emulator):

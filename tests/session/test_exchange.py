@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import pytest
 from journals import client
@@ -108,6 +109,27 @@ def test_a_second_round_is_an_event_and_the_sums_are_those_of_both(session, clau
     assert asked.reply.usage.output_tokens == sum(outputs)
     assert asked.reply.cost > 0
     assert "The first answer did not match" in texts(asked.notices())[0]
+
+
+@pytest.mark.parametrize("replay", ["off", "only"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("second", [GOOD, "Oslo again"], ids=["repaired", "never fits"])
+def test_one_look_each_time_that_it_says_something_brings_it_to_its_end(
+    session, claude_emulator, replay, streamed, second
+):
+    """Also over its second round, so that no row of a table waits for the look at all rows now and then."""
+    claude_emulator.answer(Reply(content="Oslo"), Reply(content=second))
+    if replay == "only":
+        with exchange(session, no_stream=not streamed) as asked, suppress(errors.AnswerInvalid):
+            asked.reply  # noqa: B018 - read to be recorded
+    told: SimpleQueue[None] = SimpleQueue()
+    with exchange(session, no_stream=not streamed, replay=replay) as asked:
+        asked.start()
+        asked.watch(lambda: told.put(None))
+        while not asked.done:
+            told.get(timeout=30)
+            asked.wait(0)
+    assert len([each for each in claude_emulator.requests if "Predict" in each.path]) == 2
 
 
 def test_a_limit_holds_for_a_question_with_all_its_rounds(session, claude_emulator):

@@ -453,6 +453,17 @@ def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
     assert "invented" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["", " ", "\t \n", "\u200b", " \u200b "])
+def test_a_variable_that_is_blank_names_no_file(tmp_path, monkeypatch, value):
+    """As one that is empty, and as every other variable; a policy beside the notebook holds all the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", value)
+    assert present_policy() is OPEN
+    set_policy(None)
+    (tmp_path / "claude-policy.toml").write_text('[locks]\nregion = "eu"\n')
+    assert present_policy().files == ("claude-policy.toml",)
+
+
 def test_a_name_that_no_file_can_have_closes_everything_too(tmp_path, monkeypatch):
     """The system says so by an error of its own."""
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ from journals import DAY, rows
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.upkeep import Keep, drop_old
@@ -147,6 +148,21 @@ def test_a_batch_whose_cost_is_not_known_crosses_every_limit_also_when_it_goes_a
     with pytest.raises(errors.CostLimitExceeded, match="not known"):
         limited.retry()
     assert len(created(emulator)) == 1
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "max_session_cost", "max_daily_cost"])
+@pytest.mark.parametrize("rows_per_job", [None, 1, 2])
+def test_a_limit_is_compared_with_all_jobs_of_a_batch_together(emulator, claude, most, limit, rows_per_job):
+    """In how many jobs its rows go changes neither whether it is refused nor what is said."""
+    table = [{"n": number} for number in range(1, 6)]
+    options = {"to": TO, "max_tokens": 200, "rows_per_job": rows_per_job}
+    with pytest.raises(errors.CostLimitExceeded) as caught:
+        claude.batch(table, PROMPT, **options, **{limit: 4.9 * most})
+    assert caught.value.message.startswith(
+        f"This batch may cost up to {usd_estimate(5 * most)} (an estimate, at half price)"
+    )
+    assert "fewer rows" in caught.value.cure
+    claude.batch(table, PROMPT, **options, **{limit: 5.1 * most})
 
 
 @pytest.mark.usefixtures("attached")

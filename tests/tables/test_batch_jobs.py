@@ -335,6 +335,22 @@ def test_a_cancelled_job_gives_what_was_answered(emulator, claude):
     assert frame["error"].dropna().str.contains("CANCELLED").all()
 
 
+@pytest.mark.parametrize("before", ["FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED", "CANCELLED"])
+@pytest.mark.parametrize(("again", "state"), [("SUCCEEDED", "SUCCEEDED"), ("FAILED", None)])
+def test_what_went_again_decides_what_a_batch_has_come_to(emulator, claude, before, again, state):
+    """It was all that had failed; where it fails too, what the first jobs brought still counts."""
+    emulator.batches.ending = before if before != "CANCELLED" else "SUCCEEDED"
+    job = claude.batch(pd.DataFrame({"n": range(6)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
+    if before == "CANCELLED":
+        job.cancel()
+    finished(job).result()
+    assert job.state == before
+    emulator.batches.ending = again
+    finished(job.retry()).result()
+    assert job.state == job.last_state == (state or ("FAILED" if before != "PARTIALLY_SUCCEEDED" else before))
+    assert (job.done == 6) == (again == "SUCCEEDED")
+
+
 def test_a_later_process_finds_follows_and_collects_it(emulator, claude, journal):
     table = pd.DataFrame({"n": range(6)}, index=list("uvwxyz"))
     claude.batch(table, PROMPT, to=TO, rows_per_job=2, name="labels", max_tokens=200)
@@ -536,7 +552,7 @@ REFUSED = [
     ({"format": "code"}, "does not take"),
     ({"model": "claude-3-opus"}, "retired|no longer"),
     ({"max_cost": 0.0001}, "This batch may cost up to"),
-    ({"max_session_cost": 0.0001}, "exceeds the session limit of"),
+    ({"max_session_cost": 0.0001}, "This batch may cost up to .* session limit of"),
     ({"max_daily_cost": 0.0001}, "daily limit"),
     ({"rows_per_job": 0}, "rows_per_job"),
     ({"project": "../x"}, "is not a valid project id"),

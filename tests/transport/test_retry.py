@@ -205,7 +205,8 @@ FAILURES = [
     (ssl.SSLCertVerificationError(1, "bad"), errors.TLSError, "certificate", False),
     (OSError("Could not find a suitable TLS CA certificate bundle, invalid path: x"), errors.TLSError,
      "trusted certificates", False),
-    (requests.exceptions.InvalidSchema("no SOCKS"), errors.NetworkError, "settings", False),
+    (requests.exceptions.InvalidSchema("no adapter"), errors.NetworkError, "settings", False),
+    (requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."), errors.NetworkError, "SOCKS proxy", False),
     (requests.exceptions.InvalidProxyURL("?"), errors.NetworkError, "settings", False),
     (requests.exceptions.ProxyError(), errors.NetworkError, "proxy blocked", True),
     (requests.exceptions.ProxyError(urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError(

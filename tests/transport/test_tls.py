@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,20 @@ def test_a_proxy_stands_before_every_other_host(monkeypatch):
     with pytest.raises(errors.NetworkError, match=r"The proxy on the way to \S+ was not reached") as caught:
         client().ask("Hello")
     assert "NO_PROXY" in caught.value.cure
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed")
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4"])
+def test_a_socks_proxy_without_its_package_names_the_package(monkeypatch, variable, scheme):
+    """The address may be right, and requests takes it once PySocks is there."""
+    monkeypatch.setenv(variable, f"{scheme}://user:s3cret@127.0.0.1:9")
+    with pytest.raises(
+        errors.NetworkError, match="needs a SOCKS proxy, and PySocks is not installed"
+    ) as caught:
+        client().ask("Hello")
+    assert caught.value.cure == 'Run: pip install "requests[socks]"'
+    assert "s3cret" not in f"{caught.value!r} {caught.value.details}"
 
 
 @pytest.mark.parametrize(

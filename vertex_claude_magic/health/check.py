@@ -19,6 +19,7 @@ from vertex_claude_magic.health.probe import fixed_request
 from vertex_claude_magic.models.lifecycle import INVITED, status, status_without_word
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.session.pool import Finished, Pool
+from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
@@ -196,6 +197,7 @@ class AvailabilityCheck:
             policy.admit("model", "every model", "option")
         self._probe = probe
         self._clock = clock
+        check_live(target)
         self._project = session.project(target)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
         self._ask, known = plan(self._catalog, self._locations, family=family, probe=probe)

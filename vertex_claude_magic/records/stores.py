@@ -61,7 +61,12 @@ class Stores:
     def path(self, named: str) -> Path:
         """Return the file that a setting names; the default journal where it is empty."""
         if named not in self._paths:
-            found = Path(with_home(named)).absolute() if named else default_path()
+            found = Path(with_home(named)) if named else default_path()
+            try:
+                found = found.absolute()
+            except OSError:
+                # The working folder was deleted; whoever opens the file says that it is not there.
+                return found
             self._paths.setdefault(named, found)
         return self._paths[named]
 

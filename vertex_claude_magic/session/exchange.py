@@ -323,9 +323,10 @@ class Exchange:
                 self.done, self._error, self._ending = True, self._spelled(error), None
                 self._leave(None)
                 return events
-            if event is None:
+            if event is None or event.type == ROUND:
+                # At once: whoever looks only when the next round says something looks at that round then.
                 self._ending = None
-            else:
+            if event is not None:
                 events.append(event)
         except errors.ClaudeError as error:
             if self.done:  # What another thread's close did to the connection is no error of the answer.

@@ -147,7 +147,13 @@ def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
             # One that cannot be read, such as a broken link, is there all the same.
             if os.path.lexists(path := folder / _POLICY)
         )
-        _policies.append(PolicyFiles(tuple(paths), os.environ.get(POLICY_VARIABLE, "")))
+        named = os.environ.get(POLICY_VARIABLE, "")
+        if named:
+            # Hardly anybody has one.
+            from vertex_claude_magic.text import trimmed
+
+            named = trimmed(named)
+        _policies.append(PolicyFiles(tuple(paths), named))
     return _policies[0]
 
 

@@ -57,12 +57,15 @@ def cell_key(source: str) -> str:
 def working_folder() -> str:
     """Return the folder to which the conversations and table runs of this process belong, where no notebook is known.
 
-    It is found once: code that changes the folder does not change whose they are.
+    It is found once: code that changes the folder does not change whose they are. Empty if it was deleted.
 
     >>> working_folder() == working_folder()
     True
     """
-    return os.getcwd()  # noqa: PTH109 - a text is what is stored
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text is what is stored
+    except OSError:
+        return ""
 
 
 # With the process that it was handed in.

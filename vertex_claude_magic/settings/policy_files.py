@@ -43,13 +43,13 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
 
     Args:
         paths: The files, the nearest to the notebook first.
-        named: The value of an environment variable, which adds one.
+        named: The value of an environment variable, without blanks around it, which adds one.
         variable: The variable.
     """
     parts = []
     try:
-        if named.strip():
-            path = Path(with_home(named.strip()))
+        if named:
+            path = Path(with_home(named))
             if not path.is_file():
                 # Not quoted, because anything may have been pasted into it.
                 return Policy(closed=(f"{variable} points to a file that does not exist.", _CURE))

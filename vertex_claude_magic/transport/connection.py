@@ -333,6 +333,9 @@ def network_error(failure: BaseException, host: str, seconds: float) -> errors.N
         what, cure = _NO_PROXY
     if any(_is_ca_path(cause) for cause in causes):
         kind, what, cure = _NO_CA_FILE
+    # The text of requests 2.34.2, which has no type of its own for it.
+    if any("SOCKS support" in str(cause) for cause in causes if isinstance(cause, _BAD_SETTINGS)):
+        what, cure = _NO_SOCKS
     # A bad setting is quoted by name only: its text may hold a proxy's password or the value of a header.
     text = "" if isinstance(failure, _BAD_SETTINGS) else f": {causes[-1]}"
     cause = quote(f"{type(causes[-1]).__name__}{text}", 120)
@@ -372,6 +375,8 @@ CHECK_NETWORK = "Check the network, and ask again."
 _LOST = (errors.NetworkError, "The connection to {host} was lost.", "Ask again.")
 _NO_CA_FILE = (errors.TLSError, "The file of trusted certificates does not exist.",
                "Correct or remove REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.")  # fmt: skip
+_NO_SOCKS = ("The request to {host} needs a SOCKS proxy, and PySocks is not installed.",
+             'Run: pip install "requests[socks]"')  # fmt: skip
 _BY_PROXY = "The proxy blocked the request to {host}."
 _NO_PROXY = ("The proxy on the way to {host} was not reached.",
              "Check the address in HTTPS_PROXY and whether the proxy runs, or list the host in NO_PROXY.")  # fmt: skip

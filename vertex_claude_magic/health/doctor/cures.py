@@ -173,6 +173,8 @@ def _network(error: errors.ClaudeError, setup: Setup) -> str:
         return _without_base_url(setup) or f"Run: curl -v https://{setup.host}/ (who answers there?)"
     if "ProxyError" in causes:
         return _SET_PROXY
+    if error.cure.startswith("Run: "):
+        return error.cure
     # The location is part of Google's host name, so an unknown one may be a slip of spelling.
     slip = not setup.target.base_url and setup.target.region not in setup.catalog.locations()
     if slip and (near := setup.catalog.nearest_location(setup.target.region)):

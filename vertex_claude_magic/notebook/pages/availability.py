@@ -91,7 +91,8 @@ def _table(grid: Grid, catalog: Catalog, notes: Sequence[str]) -> Table:
 
 def _caption(grid: Grid, catalog: Catalog) -> str:
     when = next((cell.day for cell in grid.cells.values()), "")
-    how = f"{grid.asked} free counts"
+    plural = "" if grid.asked == 1 else "s"
+    how = f"{grid.asked} free count{plural}"
     if grid.probe:
         total = 0.0
         for cell in grid.cells.values():
@@ -100,7 +101,7 @@ def _caption(grid: Grid, catalog: Catalog) -> str:
             if tier is not None and cell.state == "usable":
                 total += (_INPUT_TOKENS * (tier.input or 0) + (tier.output or 0)) / 1_000_000
         price = f" (together {usd_estimate(total)})" if total else ", which cost"
-        how = f"{grid.asked} one-token questions{price}"
+        how = f"{grid.asked} one-token question{plural}{price}"
     going = f", {sum(not cell.proof for cell in grid.cells.values())} to go" if grid.going else ""
     return f"What project {quote(grid.project, 60)} may call, by {how} on {when}{going}."
 

@@ -244,20 +244,20 @@ def _close(connection: sqlite3.Connection) -> None:
 def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     def refuse_foreign() -> None:
         # A connection of its own, because what SQLite makes beside a file gets the rights that the file has then.
-        with closing(connect(path, "mode=rw")) as connection:
+        with closing(connect(path, _mode(path))) as connection:
             if is_foreign(connection):
                 raise foreign(path)
 
     try:
         make_private_file(path, refuse_foreign)
     except OSError:
-        refuse_link(path)
+        refuse_link(path, "journal")
         if not path.exists():
             raise
-    if not os.access(path, os.W_OK):
-        # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
-        return connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
-    connection = connect(path, "mode=rw")
+    mode = _mode(path)
+    connection = connect(path, mode)
+    if mode != "mode=rw":
+        return connection
     try:
         if is_foreign(connection):
             raise foreign(path)  # noqa: TRY301 - the connection is closed below
@@ -273,6 +273,16 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _mode(path: Path) -> str:
+    """Return how to open a file that is there, as parameters of an SQLite address."""
+    file, folder = os.access(path, os.W_OK), os.access(path.parent, os.W_OK)
+    # SQLite makes a log beside what it writes to, or finds one there.
+    if file and (folder or path.with_name(f"{path.name}-wal").exists()):
+        return "mode=rw"
+    # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
+    return "mode=ro" if folder else "mode=ro&immutable=1"
 
 
 def foreign(path: Path) -> JournalError:

@@ -50,7 +50,7 @@ def examine(
         JournalError: it cannot; the message says why and the cure what to do.
     """
     try:
-        refuse_link(path)
+        refuse_link(path, "journal")
         folder = next((each for each in path.parents if each.exists()), path.parent)
         # In SQLite's own words, so that the causes of `journal_error` fit.
         if folder.is_dir() and free(folder) < _LEAST_FREE:

@@ -67,11 +67,12 @@ def private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def refuse_link(path: Path, named: str = "") -> os.stat_result | None:
+def refuse_link(path: Path, what: str, named: str = "") -> os.stat_result | None:
     """Refuse a path that is a symbolic link, which would let somebody else choose what is written to.
 
     Args:
         path: The path.
+        what: What the file is for the message, such as "journal".
         named: What its user calls it, for the message.
 
     Returns:
@@ -86,10 +87,10 @@ def refuse_link(path: Path, named: str = "") -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(state.st_mode):
-        kind = "a symbolic link" if stat.S_ISLNK(state.st_mode) else "not a regular file"
-        raise JournalError(
-            f"{quote(named or without_home(str(path)), 120)} is {kind}.", cure="Use a regular file."
-        )
+        kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder"}
+        kind = kinds.get(stat.S_IFMT(state.st_mode), "not a regular file")
+        where = quote(named or without_home(str(path)), 120)
+        raise JournalError(f"The {what} {where} is {kind}.", cure="Use a regular file.")
     return state
 
 
@@ -104,18 +105,15 @@ def make_private_file(path: Path, check: Callable[[], None] = lambda: None) -> N
         JournalError: the path is a symbolic link.
         OSError: it cannot be made.
     """
-    refuse_link(path)
+    refuse_link(path, "journal")
     private_folder(path.parent)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        if (
-            os.name == "posix"
-            and stat.S_IMODE(path.stat().st_mode) & 0o077
-            and path.stat().st_uid == os.getuid()
-        ):
+        state = path.stat()
+        if os.name == "posix" and state.st_mode & 0o077 and state.st_uid == os.getuid():
             check()
-            path.chmod(0o600)
+            path.chmod(stat.S_IMODE(state.st_mode) & 0o700)
 
 
 def shares_memory(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_RECORDS",
-    "invalid",
     "is_recordable",
     "read_recording",
+    "recording_text",
     "write_end",
     "write_record",
     "write_records",
@@ -132,12 +133,25 @@ def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
     whole = _whole(text)
     records, counts = whole.get("records"), whole.get("counts", {})
     if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
+        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
     answers = [_record(number, record) for number, record in enumerate(records, start=1)]
     fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
-        raise invalid("has counts that are not whole numbers by digests")
+        raise _invalid("has counts that are not whole numbers by digests")
     return answers, dict(counts)
+
+
+def recording_text(data: bytes) -> str:
+    """Return the text of a recording's bytes, without a byte order mark.
+
+    Raises:
+        RecordingInvalid: they are not UTF-8.
+    """
+    try:
+        # As "utf-8-sig" does it, which is a module of its own.
+        return data.removeprefix(BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        raise _invalid("is not text in UTF-8") from None
 
 
 def _whole(text: str) -> Mapping[str, Any]:
@@ -154,17 +168,17 @@ def _whole(text: str) -> Mapping[str, Any]:
     try:
         whole = json.loads(text, parse_constant=no_number, object_pairs_hook=unique)
     except (ValueError, RecursionError) as failure:
-        raise invalid(f"is not JSON ({quote(str(failure), 80)})") from None
+        raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
     if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
-        raise invalid(f"does not say that it is one ({_FORMAT!r})")
+        raise _invalid(f"does not say that it is one ({_FORMAT!r})")
     if whole.get("version") != _VERSION:
-        raise invalid(
+        raise _invalid(
             f"has version {quote(repr(whole.get('version')), 40)}; this package reads version {_VERSION}"
         )
     return whole
 
 
-def invalid(why: str) -> RecordingInvalid:
+def _invalid(why: str) -> RecordingInvalid:
     """Return the error that a file is not a recording; `why` goes behind "The recording"."""
     return RecordingInvalid(
         f"The recording {why}.", cure="Get the file again from its source, or record it again."
@@ -185,7 +199,7 @@ def _record(number: int, record: Json) -> StoredCall:
     except (KeyError, TypeError, ValueError, RecursionError):
         fits = False
     if not fits:
-        raise invalid(
+        raise _invalid(
             f"has a record (number {number}) without a request, a model, a date or a source that is known"
         )
     try:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from codecs import BOM_UTF8
 from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from typing import TYPE_CHECKING
@@ -25,8 +24,8 @@ from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal.location import refuse_link
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
-    invalid,
     read_recording,
+    recording_text,
     write_end,
     write_record,
     write_records,
@@ -186,7 +185,7 @@ class Recording:
 
     def _load(self) -> None:
         try:
-            state = refuse_link(self.path, self.named)
+            state = refuse_link(self.path, "recording", self.named)
         except (OSError, ValueError) as failure:
             raise _failed(self.named, "read", failure) from None
         if state is None:
@@ -208,7 +207,7 @@ class Recording:
         try:
             data = self.path.read_bytes()
             try:
-                records, counts = read_recording(_text(data))
+                records, counts = read_recording(recording_text(data))
             except RecordingInvalid:
                 # A crash may have broken the end; with the former end the file is as it was before.
                 try:
@@ -217,7 +216,7 @@ class Recording:
                     at = end = b""
                 if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
-                records, counts = read_recording(_text(data[: int(at)] + end))
+                records, counts = read_recording(recording_text(data[: int(at)] + end))
         except OSError as failure:
             raise _failed(self.named, "read", failure) from None
         except RecordingInvalid as error:
@@ -291,7 +290,7 @@ class Recording:
             if len(data) > _MOST_BYTES:
                 # Below, what is stored here is forgotten.
                 raise self._unfit(_TOO_LARGE)
-            refuse_link(self.path, self.named)
+            refuse_link(self.path, "recording", self.named)
             write_whole(self.path, data)
             self._undo.unlink(missing_ok=True)
             self._seen = _version(self.path.stat())
@@ -376,14 +375,6 @@ def _version(state: os.stat_result) -> tuple[int, int, int]:
     return state.st_mtime_ns, state.st_size, state.st_ino
 
 
-def _text(data: bytes) -> str:
-    # As "utf-8-sig" does it, which is a module of its own.
-    try:
-        return data.removeprefix(BOM_UTF8).decode()
-    except UnicodeDecodeError:
-        raise invalid("is not text in UTF-8") from None
-
-
 def _write_at(file: FileIO, at: int, data: bytes) -> None:
     file.seek(at)
     left = memoryview(data)
@@ -412,7 +403,7 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
             f"A recording can contain at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
             cure="Select fewer with --notebook, --since or --model.",
         )
-    refuse_link(path)
+    refuse_link(path, "recording")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())

@@ -425,13 +425,16 @@ class BatchJob:
 
 def _together(jobs: list[StoredJob]) -> str:
     # Without a call a file never went up, and the rows are as they were, unless it is all that there is.
-    states = {job.state for job in jobs if job.call is not None} or {job.state for job in jobs}
+    sent = [job for job in jobs if job.call is not None] or jobs
+    states = {job.state for job in sent}
     under_way = states - FINAL
     if under_way:
         # A state that is not known yet is taken for one under way.
         return next((state for state in reversed(_ORDER) if state in under_way), min(under_way))
-    if states == {"SUCCEEDED"} or len(states) == 1:
-        return next(iter(states))
+    last = max(job.attempt for job in sent)
+    if len(states) == 1 or {job.state for job in sent if job.attempt == last} == {"SUCCEEDED"}:
+        # All that had failed before went again.
+        return sent[-1].state
     return "PARTIALLY_SUCCEEDED" if "SUCCEEDED" in states or "PARTIALLY_SUCCEEDED" in states else "FAILED"
 
 

@@ -51,17 +51,18 @@ def check_limits(context: Context, most: float | None, spent: Spent) -> None:
             "may exceed a limit.",
             cure=priced(name, limit, also="ask without such tools"),
         )
-    worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
-        raise errors.CostLimitExceeded(
-            f"{worst}, more than the limit of {usd_limit(limits.call)}.",
-            cure=to_fit("max_cost", limits.call, "send fewer rows"),
-        )
+        raise _too_much("max_cost", limits.call, most, ", more than the limit of")
     if limits.day is not None and spent.usd + most > limits.day:
-        raise errors.CostLimitExceeded(
-            f"{worst}; with what was spent today that is more than the daily limit of {usd_limit(limits.day)}.",
-            cure=to_fit("max_daily_cost", limits.day, "send fewer rows"),
-        )
+        so_far = "; with what was spent today that is more than the daily limit of"
+        raise _too_much("max_daily_cost", limits.day, most, so_far)
+
+
+def _too_much(name: str, limit: float, most: float, than: str) -> errors.CostLimitExceeded:
+    return errors.CostLimitExceeded(
+        f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price){than} {usd_limit(limit)}.",
+        cure=to_fit(name, limit, "send fewer rows"),
+    )
 
 
 def put_up(
@@ -136,6 +137,9 @@ def add_jobs(
     call_of, check = partial(context.call_of, batch), partial(check_limits, context, most)
     held: dict[int, int] = {}
     added: Sequence[StoredJob] = ()
+    if limit is not None and most is not None and budget.spent(local=local) + most > limit:
+        so_far = "; with what was spent in this session that is more than the session limit of"
+        raise _too_much("max_session_cost", limit, most, so_far)
     try:
         for job in jobs:
             held[job.number] = budget.reserve(job.cost_most, local=local, limit=limit)
