@@ -172,7 +172,7 @@ def field_refusals(model: Model | None, version: str, catalog: Catalog) -> Itera
             SAMPLING,
             model.name,
             why,
-            ("leave it out and steer with the prompt", spelled("leave it out and use {}", option("effort"))),
+            ("leave it out and steer with the prompt", spelled("use {} in its place", option("effort"))),
         )
 
 
