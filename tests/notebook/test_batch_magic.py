@@ -79,6 +79,23 @@ def test_another_kernel_lists_follows_and_collects_it(shell):
     assert "frame has the table with the answers" in later.page.text
 
 
+COLLECT = "%claude_batch labels --collect FRAME puts its answers into FRAME."
+
+
+def test_a_batch_that_has_ended_says_how_its_answers_are_read(shell):
+    """And not while it runs, nor once they were."""
+    shell.ok(CELL)
+    shell.ok("%claude_batch labels")
+    assert COLLECT not in shell.page.text
+    end(shell.ip.user_ns["labels"])
+    for line in ("%claude_batch labels", "%claude_batch labels --wait"):
+        shell.ok(line)
+        assert COLLECT in shell.page.text
+    for line in ("%claude_batch labels --collect frame", "%claude_batch labels"):
+        shell.ok(line)
+        assert COLLECT not in shell.page.text
+
+
 TYPE = """
 from pydantic import BaseModel
 

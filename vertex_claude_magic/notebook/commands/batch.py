@@ -189,6 +189,8 @@ def batch_from_line(host: Host, line: str) -> None:
             if host.panel is not None:
                 # It shows what was spent.
                 host.panel.draw()
+        elif job.cost is None and job.done and all(each.state in FINAL for each in job.jobs):
+            notes.append(f"%claude_batch {name} --collect FRAME puts its answers into FRAME.")
         page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
     except KeyboardInterrupt as stop:
         page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
