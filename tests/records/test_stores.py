@@ -67,8 +67,11 @@ def test_a_working_folder_that_was_deleted_costs_no_answer(claude_emulator, tmp_
     """Conversations and table runs go on too; what has its files there says that it cannot be written."""
     claude_emulator.answer(*["Hi."] * 5)
     (tmp_path / "gone").mkdir()
+    # Without the working folder in the path, as in a kernel: Python 3.13.0 raises a SystemError at a missing attribute of a
+    # module where that folder was deleted, and `import socket` looks one up.
+    flags = ["-P"] if sys.version_info >= (3, 11) else []
     printed = run_python(
-        GONE, FOLDER=str(tmp_path / "gone"), RECORDING=recording,
+        GONE, *flags, FOLDER=str(tmp_path / "gone"), RECORDING=recording,
         VERTEX_CLAUDE_JOURNAL=str(tmp_path / "j") if journal == "default" else journal,
         ANTHROPIC_VERTEX_BASE_URL=claude_emulator.base_url, ANTHROPIC_VERTEX_PROJECT_ID=claude_emulator.project,
     )  # fmt: skip
