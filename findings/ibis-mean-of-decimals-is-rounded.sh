@@ -2,8 +2,9 @@
 # ibis-framework 12.0.0 with duckdb 2.0.1: the mean of a column of decimals has no more digits than the column, so that
 # the mean of 4 and 5 is 4, and that of 1 and 2 is 2.
 #
-# Expected: 4.5 and 1.5. DuckDB itself answers so to `avg`, which is what ibis writes. The docstring of `mean` says "Return the
-# mean of a numeric column", of integers and floats the result is a float, and a division of decimals by ibis is one.
+# Expected: 4.5 and 1.5. DuckDB itself answers so to `avg`, which is what ibis writes. The docstring of `mean` says
+# "Return the mean of a numeric column", of integers and floats the result is a float, and a division of decimals by
+# ibis is one.
 #
 # Happens: ibis gives the mean the type of the column, as it takes a decimal for higher than a float, and casts the
 # answer of the database to that type, by `execute`, `to_pandas`, `to_pyarrow` and `to_polars`. The halves go to the

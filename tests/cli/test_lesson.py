@@ -229,8 +229,16 @@ def test_building_again_removes_nothing_outside_of_the_lesson_whatever_its_list_
             [LOAD.rpartition("\n")[0], ASK],
             ['its first cells need: %config ClaudeMagics.recording = "rivers.claude"'],
         ),
+        (
+            [LOAD, ASK, "%claude_models --check"],
+            [
+                "rivers.ipynb: 1 question, 1 recorded, 1 cell not rehearsed;",
+                "rivers.ipynb, cell 3: not rehearsed (needs Vertex AI itself)\nTake a cell that is not rehearsed out",
+            ],
+        ),
+        ([LOAD, "%claude_models --check"], ["rivers.ipynb: 0 questions, 0 recorded, 1 cell not rehearsed\n"]),
     ],
-    ids=["missing, failing, private", "no recording"],
+    ids=["missing, failing, private", "no recording", "not rehearsed", "nothing asked"],
 )
 def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, told):
     """Status 1, and the line says where and what; a secret is not repeated."""
@@ -238,6 +246,7 @@ def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, told):
     assert main(["lesson", "build", str(course), "--to", str(course.parent / "out"), "--no-browser"]) == 1
     said = capsys.readouterr().out
     assert [each for each in told if each not in said] == []
+    assert ("sets no recording" in said) == (LOAD not in cells)
     assert KEY not in said
     assert not (course.parent / "out").exists()
 

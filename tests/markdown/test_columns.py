@@ -157,9 +157,13 @@ def test_a_column_is_as_wide_when_it_is_whole_as_while_it_grows(text):
     ("a" * 24, "a" * 12 + "<wbr>" + "a" * 12),
     ("a" * 11 + "&" * 14, "a" * 11 + "&amp;<wbr>" + "&amp;" * 12 + "<wbr>&amp;"),
     ("two " + "b" * 20, "two " + "b" * 12 + "<wbr>" + "b" * 8),
+    ("a" * 12 + "\u0301" + "a" * 12, "a" * 12 + "\u0301a<wbr>" + "a" * 11),
+    ("\u0915\u094d\u0937" * 8, "\u0915\u094d\u0937" * 4 + "<wbr>" + "\u0915\u094d\u0937" * 4),
+    ("\u0915" * 11 + "\u094d" + "\u0937" * 12, "\u0915" * 11 + "\u094d" + "\u0937<wbr>" + "\u0937" * 11),
+    ("\U0001f469\u200d\U0001f469\u200d\U0001f467" * 5, "\U0001f469\u200d\U0001f469\u200d\U0001f467" * 5),
 ])  # fmt: skip
 def test_a_long_word_of_a_table_may_be_broken(word, shown):
-    """Never within the name of a sign; a word of ordinary length stays whole."""
+    """Never within the name of a sign or beside a mark that joins; a word of ordinary length stays whole."""
     assert f">{shown}</td>" in table_html([], [[word]])
 
 

@@ -351,6 +351,19 @@ def test_what_went_again_decides_what_a_batch_has_come_to(emulator, claude, befo
     assert (job.done == 6) == (again == "SUCCEEDED")
 
 
+def test_a_file_that_went_up_again_is_not_all_that_had_failed(emulator, claude, journal):
+    """Where the process was killed between the first file and the second."""
+    emulator.batches.ending = "FAILED"
+    job = claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, rows_per_job=1, max_tokens=200, name="labels")
+    finished(job).result()
+    emulator.batches.ending = "SUCCEEDED"
+    killed = job.retry().jobs[-1]
+    job.context.batches.save(dataclasses.replace(killed, state="WRITING", job="", owner="boot:1:999999999"))
+    later = finished(found(emulator, journal, "labels"))
+    assert [each.state for each in later.jobs] == ["FAILED", "FAILED", "SUCCEEDED", "FAILED"]
+    assert later.state == "PARTIALLY_SUCCEEDED"
+
+
 def test_a_later_process_finds_follows_and_collects_it(emulator, claude, journal):
     table = pd.DataFrame({"n": range(6)}, index=list("uvwxyz"))
     claude.batch(table, PROMPT, to=TO, rows_per_job=2, name="labels", max_tokens=200)

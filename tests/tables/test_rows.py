@@ -7,8 +7,10 @@ import itertools
 import json
 import keyword
 import re
+import sqlite3
 import uuid
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -165,10 +167,16 @@ def test_a_value_without_a_form_is_refused_by_column(value):
     assert failure.value.cure
 
 
+def row_of_sqlite() -> object:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("select 1 as id, 2 as id").fetchone()
+
+
 @pytest.mark.parametrize(
     "value",
-    [{1: "a", "1": "b"}, [{None: 1, "None": 2}], {"a": {(1,): 1, "[1]": 2}}],
-    ids=["number", "missing", "tuple"],
+    [{1: "a", "1": "b"}, [{None: 1, "None": 2}], {"a": {(1,): 1, "[1]": 2}}, row_of_sqlite()],
+    ids=["number", "missing", "tuple", "row of a database"],
 )
 def test_two_keys_that_are_one_text_are_refused(value):
     """One of the two values would be lost."""

@@ -42,8 +42,10 @@ _COLUMN = (
 _MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
 _SCROLLS = "overflow-x: auto"
-# A table gives each column the room of its longest word. A long one may end a line after so many characters.
-_LONG_WORD, _PIECE = re.compile(r"[^\s<>]{19,}"), re.compile(r"(?:&#?\w+;|[^&]){12}(?!$)")
+# A table gives each column the room of its longest word. A long one may end a line after so many characters, between
+# letters, digits and signs of ASCII: accents, vowel signs and joiners belong to the characters on both sides of them.
+_LONG_WORD = re.compile(r"[^\s<>]{19,}")
+_PIECE = re.compile(r"(?:&#?\w+;|[^&]){12}(?<=[\w!-~])(?=[\w!-~])")
 
 
 def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, rendered: bool = True) -> str:

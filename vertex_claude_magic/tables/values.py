@@ -21,6 +21,8 @@ from vertex_claude_magic.prompts.values.records import fields_of, hides, loose_f
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vertex_claude_magic.json_types import Json
 
 __all__ = ["column_named", "json_value"]
@@ -68,10 +70,9 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
     def inner(part: Any) -> Json:
         return json_value(part, where, depth + 1)
 
-    value = _with_names(value)
-    if isinstance(value, Mapping):
+    if (pairs := _pairs(value)) is not None:
         found: dict[str, Json] = {}
-        for name, part in value.items():
+        for name, part in pairs:
             key = str(inner(name))
             if key in found:
                 raise OptionError(
@@ -120,15 +121,16 @@ def _refuse(value: Any, where: str) -> None:
         )
 
 
-def _with_names(value: Any) -> Any:
-    """Return the fields of a record, and any other value as it is."""
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the names of a record or the keys of a mapping with their values, None of anything else."""
     if not isinstance(value, Enum) and stand_in(type(value)) is None:
         # What cannot be read is refused as a scalar.
         with suppress(Exception):
             # The repr of a class of attrs would show its private fields too.
             fields = loose_fields(value) if hides(type(value)) else fields_of(value)
-            return value if fields is None else dict(fields)
-    return value
+            if fields is not None:
+                return fields
+    return value.items() if isinstance(value, Mapping) else None
 
 
 def _scalar(value: Any, where: str) -> Json:

@@ -48,6 +48,9 @@ _SHOWN = 20
 _RECORD = 'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"'
 _STATUS = "exit codes: 0 nothing to mend, 1 something keeps it from being handed out, 2 wrong usage"
 _SENDING_CURE = "Take it out, or write live = false under [limits] into a claude-policy.toml of the lesson."
+_LEAVE_OUT = (
+    "Take a cell that is not rehearsed out, or give it the tag raises-exception: it fails without an account."
+)
 _TAKE_OUT = "Take it out; --allow TEXT lets a name, an address or a project pass."
 
 
@@ -209,21 +212,27 @@ def _finish(staged: Path, lesson: Lesson, options: argparse.Namespace, work: Pat
 
 def _say(lesson: Lesson) -> None:
     for name, run in lesson.runs.items():
-        count = len(run.questions)
+        skipped = sum(each.state == NOT_REHEARSED for each in run.questions)
         recorded = sum(each.state == "recorded" for each in run.questions)
         meant = sum(each.state != "recorded" and each.expected for each in run.questions)
         also = f", {meant} meant to fail" if meant else ""
+        also += f", {number_of(skipped, 'cell')} not rehearsed" if skipped else ""
         also += "; all answers are the emulator's, not Claude's" if run.emulated else ""
-        print(f"{quote(name)}: {number_of(count, 'question')}, {recorded} recorded{also}")
-    asked = (each for run in lesson.runs.values() for each in run.questions)
+        print(
+            f"{quote(name)}: {number_of(len(run.questions) - skipped, 'question')}, {recorded} recorded{also}"
+        )
     # What failed before it could ask is not cured by a recording, and its line says why it failed.
-    unrecorded = any(
-        each.state not in {"recorded", NOT_REHEARSED}
-        and not each.expected
-        and not each.why.startswith(NOT_ASKED)
-        for each in asked
-    )
-    cures = [_RECORD if unrecorded else "", tag_cure(lesson.runs.values())]
+    states = {
+        each.state
+        for run in lesson.runs.values()
+        for each in run.questions
+        if not each.expected and not each.why.startswith(NOT_ASKED)
+    }
+    cures = [
+        _RECORD if states - {"recorded", NOT_REHEARSED} else "",
+        _LEAVE_OUT if NOT_REHEARSED in states else "",
+        tag_cure(lesson.runs.values()),
+    ]
     for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, "\n".join(filter(None, cures)))):
         for line in lines[:_SHOWN]:
             print(f"  {quote(line, 400)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli.lesson.private import private_parts, text_of
-from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
+from vertex_claude_magic.cli.notebook_check import NOT_REHEARSED, Rehearsal, rehearse
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.records.notebook_file import read_notebook
@@ -160,7 +160,8 @@ def _unanswered(name: str, run: Rehearsal, root: Path) -> list[str]:
         if each.state != "recorded" and not each.expected
     ]
     problems += [f"{name}, cell {number} failed: {why}" for number, why in run.failed.items()]
-    if problems and run.questions and not run.recordings:
+    asked = any(each.state != NOT_REHEARSED for each in run.questions)
+    if problems and asked and not run.recordings:
         problems.append(
             f"{name} sets no recording; its first cells need: "
             f'%config ClaudeMagics.recording = "{name.rpartition("/")[2].removesuffix(".ipynb")}.claude"'

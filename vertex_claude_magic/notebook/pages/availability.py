@@ -12,7 +12,7 @@ from vertex_claude_magic.health.check import GridCell
 from vertex_claude_magic.models.prices import rate, usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row, Table
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,8 +91,7 @@ def _table(grid: Grid, catalog: Catalog, notes: Sequence[str]) -> Table:
 
 def _caption(grid: Grid, catalog: Catalog) -> str:
     when = next((cell.day for cell in grid.cells.values()), "")
-    plural = "" if grid.asked == 1 else "s"
-    how = f"{grid.asked} free count{plural}"
+    how = number_of(grid.asked, "free count")
     if grid.probe:
         total = 0.0
         for cell in grid.cells.values():
@@ -101,7 +100,7 @@ def _caption(grid: Grid, catalog: Catalog) -> str:
             if tier is not None and cell.state == "usable":
                 total += (_INPUT_TOKENS * (tier.input or 0) + (tier.output or 0)) / 1_000_000
         price = f" (together {usd_estimate(total)})" if total else ", which cost"
-        how = f"{grid.asked} one-token question{plural}{price}"
+        how = f"{number_of(grid.asked, 'one-token question')}{price}"
     going = f", {sum(not cell.proof for cell in grid.cells.values())} to go" if grid.going else ""
     return f"What project {quote(grid.project, 60)} may call, by {how} on {when}{going}."
 

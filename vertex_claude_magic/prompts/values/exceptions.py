@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits
 from vertex_claude_magic.prompts.values.stable_text import without_addresses
-from vertex_claude_magic.text import quote, without_home
+from vertex_claude_magic.text import number_of, quote, without_home
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +32,7 @@ _RUNNERS = re.compile(
 _COMPILED = re.compile(r"(?![/\\<]|\w:).*\.p[yx]\w?$")
 _MAGIC_CALL = re.compile(r"get_ipython\(\)\.run_(cell|line)_magic\(u?'(\w+)', u?'((?:[^'\\]|\\.)*)'")
 # What stands in the place of the frames between them, as Python writes it.
-_LEFT_OUT = re.compile(r'  File "\0([\d,]+)".*\n')
+_LEFT_OUT = re.compile(r'  File "\0([\d,]+ calls?)".*\n')
 _CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
@@ -68,7 +68,7 @@ def traceback_text(
         steps = error.__traceback__ if start is _WHOLE else start
         summary = traceback.TracebackException(type(error), error, steps, capture_locals=False)
         _tidy(summary, set(), libraries=libraries)
-        text = _LEFT_OUT.sub(r"  [\1 calls left out]\n", "".join(summary.format()))
+        text = _LEFT_OUT.sub(r"  [\1 left out]\n", "".join(summary.format()))
         text = without_addresses(text.rstrip("\n"))
         return text if libraries else _CARETS.sub("", text)
     except Exception as failed:  # noqa: BLE001 - the text of a user's exception may fail
@@ -120,7 +120,7 @@ def _tidy(summary: traceback.TracebackException | None, seen: set[int], *, libra
     summary.stack[:] = [frame for frame in summary.stack if not unwanted(frame.filename)]
     if len(summary.stack) > _FRAMES:
         half = _FRAMES // 2
-        left_out = f"\0{len(summary.stack) - 2 * half:,}"
+        left_out = f"\0{number_of(len(summary.stack) - 2 * half, 'call')}"
         summary.stack[half:-half] = [traceback.FrameSummary(left_out, 0, "", lookup_line=False, line="")]
     for number, frame in enumerate(summary.stack):
         if found := _MAGIC_CALL.search(frame.line or ""):

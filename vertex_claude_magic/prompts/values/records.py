@@ -48,7 +48,8 @@ def fields_of(value: Any) -> Fields | None:
         # Of C code, such as `time.struct_time` or an interval of Arrow; some have parts without a name.
         return _public(zip(parts, value, strict=True))
     if ROWS.get(kind.__module__.partition(".")[0]) == kind.__name__:
-        return [(str(name), value[name]) for name in value.keys()]  # noqa: SIM118 - a row is no mapping
+        # By number, because two columns may have one name.
+        return [(str(name), value[at]) for at, name in enumerate(value.keys())]
     return None
 
 

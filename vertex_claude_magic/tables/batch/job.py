@@ -432,8 +432,8 @@ def _together(jobs: list[StoredJob]) -> str:
         # A state that is not known yet is taken for one under way.
         return next((state for state in reversed(_ORDER) if state in under_way), min(under_way))
     last = max(job.attempt for job in sent)
-    if len(states) == 1 or {job.state for job in sent if job.attempt == last} == {"SUCCEEDED"}:
-        # All that had failed before went again.
+    if len(states) == 1 or {job.state for job in jobs if job.attempt == last} == {"SUCCEEDED"}:
+        # All that had failed before went again, and each file of them went up.
         return sent[-1].state
     return "PARTIALLY_SUCCEEDED" if "SUCCEEDED" in states or "PARTIALLY_SUCCEEDED" in states else "FAILED"
 
