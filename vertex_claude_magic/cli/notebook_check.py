@@ -194,13 +194,9 @@ def rehearse(
     noted = [note for note in every if "refused" not in note]
     skipped = _not_rehearsed(cells, {note["number"] for note in every if "refused" in note})
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
-    records: dict[str, Mapping[str, Any]] = {}
-    sources: dict[str, str] = {}
-    for recorded in filter(Path.is_file, asked_for):
-        for record in Recording(recorded).all():
-            digest = digest_of(record.canonical)
-            records[digest], sources[digest] = record.canonical, record.source
-    questions = sort_questions(noted, digests, records)
+    recorded = [record for file in filter(Path.is_file, asked_for) for record in Recording(file).all()]
+    records = {digest_of(record.canonical): record for record in recorded}
+    questions = sort_questions(noted, digests, {digest: each.canonical for digest, each in records.items()})
     failed = dict([stopped]) if stopped else {}
     meant = {
         number
@@ -238,7 +234,8 @@ def rehearse(
         failed={at: why for at, why in failed.items() if at not in known and "ReplayMiss" not in why},
         recordings=list(asked_for),
         digests=answered,
-        emulated=bool(answered) and all(sources.get(digest) == "emulator" for digest in answered),
+        emulated=bool(answered)
+        and all(digest in records and records[digest].source == "emulator" for digest in answered),
     )
 
 
