@@ -177,6 +177,15 @@ def test_a_table_is_a_table_in_its_column():
     ) in html
 
 
+@pytest.mark.parametrize(("line", "held"), [
+    ("haiku · first token 0.1 s · global", "haiku&nbsp;· first token 0.1&nbsp;s&nbsp;· global"),
+    ("16 tokens in / 131 out", "16 tokens in&nbsp;/ 131 out"),
+    ("⚠ Failed: 3 seconds", "⚠ Failed: 3 seconds"),
+])  # fmt: skip
+def test_no_line_of_the_facts_below_a_column_begins_with_a_sign_or_a_unit(line, held):
+    assert f">{held}</td>" in column_html("haiku", "", [line], of=3)
+
+
 def test_code_keeps_its_indentation():
     """HTML would show several blanks as one."""
     assert cell_html("if x:\n    y  z") == "if x:<br>&nbsp;&nbsp;&nbsp;&nbsp;y &nbsp;z"

@@ -42,6 +42,8 @@ _COLUMN = (
 _MOST_BESIDE = 4
 _CELL = "text-align: left; vertical-align: top"
 _SCROLLS = "overflow-x: auto"
+# In a line of facts, "2.1 s · 16 tokens in / 131 out": a line begins with no sign between two, and with no unit.
+_HELD = re.compile(r" (?=[·/] )|(?<=\d) (?=s\b)")
 # A table gives each column the room of its longest word. A long one may end a line after so many characters, between
 # letters, digits and signs of ASCII: accents, vowel signs and joiners belong to the characters on both sides of them.
 _LONG_WORD = re.compile(r"[^\s<>]{19,}")
@@ -71,7 +73,7 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, of: int, re
                 else "<br>".join(map(_line, cast("Iterator[str]", parts)))
             )
     # An empty cell would be a gap above the lines.
-    rows = [*([body] if body else []), *map(cell_html, lines)]
+    rows = [*([body] if body else []), *(_HELD.sub("&nbsp;", cell_html(line)) for line in lines)]
     cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
     style = _COLUMN.format(100 // min(of, _MOST_BESIDE) - 1)

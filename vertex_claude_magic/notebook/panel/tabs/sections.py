@@ -135,5 +135,5 @@ class ChatsSection:
             if rows
             else ""
         )
-        self._note.value = status_line(goes)
+        self._note.value = status_line(goes, lines=2)
         self._table.value = chats_table(rows, every=False).html("panel")

@@ -61,7 +61,7 @@ class HealthSection:
         said = f"{what} has not been checked yet."
         if found is not None:
             said = f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
-        self._last.value = status_line(said)
+        self._last.value = status_line(said, lines=2)
         self._note.value = status_line(health.check_note)
         self._grid.value = _grid_table(health.grid, look) if health.grid is not None else ""
         self._logging_note.value = status_line(health.logging_note)
