@@ -15,7 +15,7 @@ from shells import interrupt_while_waiting
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
-from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.records.budget import RunBudget, worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange, sum_of_rounds
 from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
 from vertex_claude_magic.vertex.reply import Reply as PlainReply
@@ -274,6 +274,38 @@ def test_an_exchange_that_was_closed_unsent_has_no_reply(session, claude_emulato
     with pytest.raises(errors.StreamInterrupted, match="before it was sent"):
         _ = asked.reply
     assert claude_emulator.requests == []
+
+
+class ClosingBudget(RunBudget):
+    """Has another thread close the question while a round of it is made ready to be sent."""
+
+    def close_at(self, round_number: int, asked: Exchange) -> None:
+        self.left, self.asked = round_number, asked
+
+    def reserve(self, *args, **named) -> int:
+        self.left -= 1
+        if not self.left:
+            in_a_thread(self.asked.close)
+        return super().reserve(*args, **named)
+
+
+@pytest.mark.parametrize("round_number", [1, 2])
+def test_a_round_that_is_made_ready_while_another_thread_closes_its_question_is_not_sent(
+    session, claude_emulator, round_number
+):
+    """Nobody would read its answer, and it would cost money."""
+    claude_emulator.answer(Reply(content="Oslo"), Reply(content=GOOD))
+    budget = ClosingBudget(session.records.budget, limit=1.0)
+    asked = Exchange(session, "Which city?", session.target({"as_": City}), budget=budget)
+    budget.close_at(round_number, asked)
+    list(asked)
+    sent = [each for each in claude_emulator.requests if "streamRawPredict" in each.path]
+    assert len(sent) == round_number - 1
+    with pytest.raises(errors.StreamInterrupted) as closed:
+        _ = asked.reply
+    texts_of_rounds = [each.text for each in closed.value.reply.rounds] if closed.value.reply else []
+    assert texts_of_rounds == ["Oslo"] * (round_number - 1)
+    assert budget.cost == session.records.budget.spent(local=True)
 
 
 def test_all_rounds_are_paid_for():

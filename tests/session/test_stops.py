@@ -58,7 +58,7 @@ LIMITS = {"no limit": {}, "of the day": {"max_daily_cost": 1e6}}
 ENDS = ((recorder, stream), ("begin", "_added", "_leave_secrets_out", "end", "_keep", "_ending", "attempt", "close",
                              "record", "stop", "_hang_up", "_pace", "_server"))  # fmt: skip
 STARTS = ((exchange, session, transport, process, session_records, budget, recorder, stream),
-          ("_open", "send", "start", "__init__", "start_thread", "reserve", "_begin_within", "_call", "begin"))  # fmt: skip
+          ("_begin", "_open", "send", "start", "__init__", "start_thread", "reserve", "_begin_within", "_call", "begin"))  # fmt: skip
 
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)

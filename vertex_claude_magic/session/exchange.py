@@ -268,7 +268,7 @@ class Exchange:
         """
         if not (self._streams or self.done):
             self._blocks_at_once = blocks_at_once
-            self._streams.append(self._open(self.request, self._question.found))
+            self._begin(self.request, self._question.found)
 
     def worst_case(self) -> float | None:
         """Return the most that the first request can cost in USD, nothing if it is recorded; None if that is not known.
@@ -308,6 +308,8 @@ class Exchange:
             )
         try:
             self.start()
+            if self.done:
+                return []
             events: list[Event] = []
             if self._ending is None:
                 stream = self._streams[-1]
@@ -369,7 +371,7 @@ class Exchange:
             return self._reply
         partial = self.partial()
         if partial is None:
-            raise errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
+            raise _closed_unsent()
         # Also between two calls of functions, when the answer that calls them is whole.
         error = interrupted("it was closed before its end was read")
         error.reply = partial if partial.blocks else None
@@ -470,8 +472,17 @@ class Exchange:
         # Journal and conversation may both say what is wrong with the file.
         return list(dict.fromkeys(found))
 
+    def _begin(self, request: Request, found: RecordedAnswer | None) -> Stream:
+        """Begin a round, and stop it where another thread has closed the question meanwhile."""
+        opened = self._open(request, found)
+        self._streams.append(opened)
+        # Behind the line above: `close` stops only what it finds there.
+        if self.done:
+            opened.stop()
+        return opened
+
     def _open(self, request: Request, found: RecordedAnswer | None) -> Stream:
-        """Begin a round: play its record, or send its request."""
+        """Play the record of a round, or send its request."""
         session, target, sources = self._session, self.target, self._sources
         note_question(request, sources, found=found is not None)
         context = StreamContext(
@@ -523,6 +534,8 @@ class Exchange:
         recorder: CallRecorder | None = None
         try:
             recorder = reserve() if limited else None
+            if self.done:
+                raise _closed_unsent()  # noqa: TRY301 - what is set aside is given back below
             response = session.send(
                 request,
                 target,
@@ -562,8 +575,7 @@ class Exchange:
                 # The record of this round comes before that of the next.
                 stream.close()
                 self._found = recorded
-                opened = self._open(found.request, recorded)
-                self._streams.append(opened)
+                opened = self._begin(found.request, recorded)
                 self._reasons += [found.why] if found.replaces else []
                 if self._tell is not None:
                     opened.watch(self._tell)
@@ -581,6 +593,10 @@ class Exchange:
             reply = self._conversation.settle(reply, stream.request)
         self._reply = reply
         self.done = True
+
+
+def _closed_unsent() -> errors.StreamInterrupted:
+    return errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
 
 
 _exchanges: WeakSet[Exchange] = WeakSet()
