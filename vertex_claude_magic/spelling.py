@@ -179,7 +179,7 @@ def ways(*each: str, end: str = ".") -> Spelled:
     Args:
         each: The alternatives as a sentence has them, in lower case; those that `spelled` or `changing` made know
             which options they tell to change.
-        end: What follows.
+        end: What follows them; where none of them is left, a full stop does.
 
     >>> ways(spelled("raise {}", option("timeout")), "ask for less", spelled("lower {}", option("effort")))
     'Raise --timeout, ask for less, or lower --effort.'
@@ -194,7 +194,9 @@ def ways(*each: str, end: str = ".") -> Spelled:
         ]
         held += holders
         free += [] if holders else [way]
-    *before, last = free or held[:1]
+    if not free:
+        free, end = held[:1], end and "."
+    *before, last = free
     made = spelled(f"{'{}, ' * len(before)}{'or ' * bool(before)}{{}}{{}}", *before, last, end)
     begun = Spelled(f"{made[0].upper()}{made[1:]}")
     begun.python, begun.changes = f"{made.python[0].upper()}{made.python[1:]}", made.changes

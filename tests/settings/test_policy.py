@@ -27,7 +27,7 @@ from vertex_claude_magic.settings.policy import OPEN, Policy
 from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
-from vertex_claude_magic.spelling import raised, spelled, ways
+from vertex_claude_magic.spelling import option, raised, spelled, ways
 from vertex_claude_magic.transport.connection import network_error
 from vertex_claude_magic.transport.failures import RequestNames, error_from_response
 from vertex_claude_magic.vertex.reply import Reply
@@ -324,7 +324,7 @@ CURES_UNDER_LOCKS = {
         {"journal": ("off",)}, lambda: ways(journal_off()),
         'Switch it on with %config ClaudeMagics.journal = "".', "Ask the author of p.toml, which fixes journal."),
     "the journal, for a limit of the day": (
-        {"journal": ("off",)}, lambda: spending_unknown("It is off.", journal_off(), 5.0).cure,
+        {"journal": ("off",)}, lambda: spending_unknown("It is off.", journal_off()).cure,
         'Switch it on with %config ClaudeMagics.journal = "", or clear max_daily_cost.', "Clear max_daily_cost."),
     "the journal, for a file that cannot be opened": (
         {"journal": ("off",)}, lambda: journal_error(Path("j"), sqlite3.OperationalError("unable to open")).cure,
@@ -335,6 +335,12 @@ CURES_UNDER_LOCKS = {
     "the model, for a cost of a policy": (
         {"model": ("haiku",), "max_cost": (0.1,)}, lambda: to_fit("max_cost", 0.1),
         "Lower --max-tokens, or raise --max-cost.", "Lower --max-tokens: p.toml sets this limit."),
+    "all that would help, for a cost of a policy": (
+        {"model": ("haiku",), "max_tokens": (500,), "max_cost": (0.1,)}, lambda: to_fit("max_cost", 0.1),
+        "Lower --max-tokens, or raise --max-cost.", "Ask the author of p.toml, which fixes max_tokens."),
+    "what follows a way that is not left": (
+        {"region": ("us-east5",)}, lambda: ways(spelled("use {}", option("region", "global")), end="; it is free."),
+        "Use --region global; it is free.", "Ask the author of p.toml, which fixes region."),
     "max_tokens, for a budget of thinking": (
         {"max_tokens": (2_000,)}, lambda: refusal(model="sonnet-4.5", max_tokens=2_000, thinking=4_000),
         "Raise --max-tokens above 4000, or add --force to send it anyway.", "Add --force to send it anyway."),
@@ -383,6 +389,16 @@ def test_no_cure_tells_to_change_what_a_policy_fixes(locks, cause, free, locked)
     assert cause() == free
     set_policy(Policy(locks=locks, origin="p.toml"))
     assert cause() == locked
+
+
+@pytest.mark.parametrize("name", ["max_cost", "max_session_cost", "max_daily_cost"])
+def test_a_limit_is_not_to_be_cleared_below_a_ceiling(name):
+    """The ceiling holds then, and the cost or what was spent is as little known as before."""
+    set_policy(Policy(ceilings={name: 9.0}, origin="p.toml"))
+    assert to_fit(name, 1.0).startswith("Lower --max-tokens, or raise ")
+    assert priced(name, 1.0) == "Use a model whose price the table knows: p.toml sets a limit."
+    if name == "max_daily_cost":
+        assert spending_unknown("It is off.", "unset J").cure == "Unset J: p.toml sets a limit."
 
 
 def test_a_ceiling_that_is_reached_is_not_to_be_raised():

@@ -305,4 +305,4 @@ def _begin_within(recorder: CallRecorder, day_limit: float, target: Target) -> N
         why, cure = error.message, error.cure.removesuffix(".")
     from vertex_claude_magic.settings.limit_cures import spending_unknown
 
-    raise spending_unknown(why, cure, day_limit)
+    raise spending_unknown(why, cure)

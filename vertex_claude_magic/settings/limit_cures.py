@@ -63,18 +63,17 @@ def to_fit(name: str, limit: float, *others: str) -> Spelled:
     return ways(less, *others, spelled("raise {}", raised(name, limit) if is_on_line else setting(name)))
 
 
-def spending_unknown(why: str, way: str, limit: float) -> CostLimitExceeded:
+def spending_unknown(why: str, way: str) -> CostLimitExceeded:
     """Return the error where a limit holds for the day and nobody can tell what was spent on it.
 
     Args:
         why: Why, a sentence.
-        way: What makes it known, as for `ways`; to clear the limit is added where the user can.
-        limit: The limit in USD.
+        way: What makes it known, as for `ways`; to clear the limit is added where that leaves none.
 
-    >>> spending_unknown("the journal is off.", "unset VERTEX_CLAUDE_JOURNAL", 5.0).cure
+    >>> spending_unknown("the journal is off.", "unset VERTEX_CLAUDE_JOURNAL").cure
     'Unset VERTEX_CLAUDE_JOURNAL, or clear max_daily_cost.'
     """
-    holder = _holder("max_daily_cost", limit)
+    holder = _holder("max_daily_cost")
     clear = "" if holder else spelled("clear {}", setting("max_daily_cost"))
     return CostLimitExceeded(
         spelled("Today's spending is not known: {}", why),
@@ -93,9 +92,10 @@ def priced(name: str, limit: float, also: str = "") -> Spelled:
     >>> priced("max_daily_cost", 5.0)
     "Add the model's prices with models_file, or clear max_daily_cost."
     """
-    if holder := _holder(name, limit):
+    if holder := _holder(name):
+        this = "this" if _holder(name, limit) else "a"
         known = changing("model", "use a model whose price the table knows")
-        return ways(known, also, end=f": {holder} sets this limit.")
+        return ways(known, also, end=f": {holder} sets {this} limit.")
     is_on_line = "line" in OPTIONS[name].places
     return ways(
         spelled("add the model's prices with {}", setting("models_file")),
@@ -104,5 +104,6 @@ def priced(name: str, limit: float, also: str = "") -> Spelled:
     )
 
 
-def _holder(name: str, limit: float) -> str:
+def _holder(name: str, limit: float = float("inf")) -> str:
+    # A limit that is cleared is above all others: a ceiling takes its place.
     return present_policy().holder(Change(name, above=limit))

@@ -118,7 +118,7 @@ class Policy(NamedTuple):
                 is_free = any(self._allows(name, value) for value in change.values)
             if not is_free:
                 return self.who(name, "locks")
-        if above is not None and above >= self.ceilings.get(name, float("inf")):
+        if above is not None and name in self.ceilings and above >= self.ceilings[name]:
             return self.who(name, "limits")
         undone = self._undone(name)
         if undone and any(change.values or (True,)):

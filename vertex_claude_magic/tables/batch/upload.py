@@ -42,7 +42,7 @@ def check_limits(context: Context, most: float | None, spent: Spent) -> None:
     if not limits:
         return
     if limits.day is not None and context.journal is None:
-        raise spending_unknown("the journal is off.", context.target.journal_cure, limits.day)
+        raise spending_unknown("the journal is off.", context.target.journal_cure)
     if most is None or (limits.day is not None and spent.unknown):
         given = {name: getattr(context.target, name) for name in USD_LIMITS}
         name, limit = next((name, each) for name, each in given.items() if each is not None)
