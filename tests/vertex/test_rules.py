@@ -85,6 +85,7 @@ def test_each_class_takes_its_kinds_of_thinking(model, thinking):
     with pytest.raises(ModelRuleError, match="does not take --thinking") as caught:
         body(model, thinking=thinking)
     assert "Use --thinking" in caught.value.cure
+    assert caught.value.cure.count(" or ") <= 2, "one before the last kind, one before --force"
 
 
 @pytest.mark.parametrize("model", CLASSES)

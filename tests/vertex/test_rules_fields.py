@@ -109,7 +109,7 @@ def test_thinking_between_tools_works_up_to_effort_high(effort, refused):
         return
     with pytest.raises(ModelRuleError, match="with thinking between tools only") as caught:
         build(SONNET, thinking="between_tools", effort=effort)
-    assert "--thinking between_tools" in caught.value.cure
+    assert "leave out --thinking between_tools" in caught.value.cure
 
 
 @pytest.mark.parametrize(("betas", "header", "sent"), [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import ModelRuleError
 from vertex_claude_magic.spelling import Spelling, changing, flag, option, raised, spelled, ways
+from vertex_claude_magic.text import alternatives
 from vertex_claude_magic.vertex.allowed import (
     THINKING_TYPES,
     allowed_budgets,
@@ -114,7 +115,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
     if kind == "enabled":
         chosen = spelled("{} with {}", option("thinking"), word)
     if kind not in (kinds := allowed_thinking(model)):
-        words = " or ".join(_WORDS.get(each, each) for each in kinds)
+        words = alternatives([_WORDS.get(each, each) for each in kinds])
         yield (
             spelled("{} does not take {}.", model.name, chosen),
             (spelled("use {} with {}", option("thinking"), words),),
@@ -129,7 +130,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
             f"{model.name} cannot work at effort {effort!r} {how}.",
             (
                 spelled("use {} or lower", option("effort", limit)),
-                changing("thinking", spelled("leave {} out", chosen)),
+                changing("thinking", spelled("leave out {}", chosen)),
             ),
             "effort",
         )
