@@ -7,7 +7,6 @@ held by a thread that the child does not have, and a copied SQLite connection ma
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import warnings
@@ -16,7 +15,7 @@ from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import PickleRefused, ThreadUnavailable
 from vertex_claude_magic.spelling import option, spelled
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     StartThread = Callable[[Callable[[], object], str], threading.Thread]
 
 __all__ = [
+    "LiveObjects",
     "ReusableThreads",
     "at_fork",
     "can_connect",
@@ -42,9 +42,23 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_numbers = itertools.count()
-# For each owner that lives: a weak reference to it, and what it does before a fork, then in parent and in child.
-_owners: dict[int, tuple[weakref.ref[Any], tuple[Callable[[Any], None] | None, ...]]] = {}
+
+
+class _Reference(weakref.ref[T]):
+    """A weak reference that is equal to itself only, so that it is found also when its object is gone.
+
+    What it calls then has to be C code, such as `dict.pop`: an object may be freed at any moment, and a stop that is
+    pressed meanwhile is raised in the first Python code that runs, where weak references and finalizers lose it
+    ("sys.unraisablehook", Python docs).
+    """
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+# For each owner that lives, what it does before a fork, then in parent and in child.
+_owners: dict[_Reference[Any], tuple[Callable[[Any], None] | None, ...]] = {}
 _immortal: list[object] = []
 _process = os.urandom(16).hex()
 # How long (seconds) a fork waits for a thread that has nothing to do any more but to end.
@@ -66,10 +80,35 @@ def at_fork(
         before: Called with it in the parent before the fork; it must not wait long.
         parent: Called with it in the parent after the fork.
     """
-    number = next(_numbers)
-    # At the end of the process the names of this module may be gone before the owner is.
-    gone = partial(_owners.pop, number, None)
-    _owners[number] = (weakref.ref(owner, lambda _: gone()), (before, parent, child))
+    _owners[_Reference(owner, _owners.pop)] = (before, parent, child)
+
+
+class LiveObjects(Generic[T]):
+    """Objects for as long as they live; each is added once.
+
+    In place of `weakref.WeakSet`, which runs Python code whenever one of its objects is freed.
+
+    >>> class Question: ...
+    >>> first, second = Question(), Question()
+    >>> open_questions: LiveObjects[Question] = LiveObjects()
+    >>> open_questions.add(first)
+    >>> open_questions.add(second)
+    >>> del second
+    >>> list(open_questions) == [first]
+    True
+    """
+
+    def __init__(self) -> None:
+        self._references: dict[_Reference[T], None] = {}
+
+    def add(self, thing: T) -> None:
+        """Add an object; it is not kept alive by this."""
+        self._references[_Reference(thing, self._references.pop)] = None
+
+    def __iter__(self) -> Iterator[T]:
+        # A copy, made at once: other threads may add some, and any may be freed.
+        things = [reference() for reference in list(self._references)]
+        return iter([thing for thing in things if thing is not None])
 
 
 def process_id() -> str:
@@ -323,7 +362,8 @@ def refuse_copies(what: str, cure: str) -> Callable[[object], NoReturn]:
 
 
 def _call(which: int) -> None:
-    for reference, hooks in list(_owners.values()):
+    # Not a list of its items: making their pairs may collect garbage, and with it an owner.
+    for reference, hooks in _owners.copy().items():
         owner, hook = reference(), hooks[which]
         if owner is not None and hook is not None:
             hook(owner)

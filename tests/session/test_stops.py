@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -74,3 +76,23 @@ def test_a_call_that_was_sent_is_kept_once(claude_emulator, limit, where, only):
     assert {call["state"] for call in calls} <= {"done", "stopped"}
     worst = [call["cost_most"] if call["cost"] is None else call["cost"] for call in calls]
     assert (sums._held, sums.spent(local=True)) == ({}, pytest.approx(sum(worst)))
+
+
+def test_freeing_a_question_runs_nothing_in_which_a_stop_is_lost(claude_emulator):
+    """Python only prints what is raised in a weak reference's callback or a finalizer (sys.unraisablehook).
+
+    One finalizer has to be: of a stream, which closes those that nobody closed.
+    """
+    claude = client(claude_emulator)
+    asked = claude.stream("Hello")
+    assert asked.reply.complete
+    run = []
+    gc.collect()
+    gc.disable()
+    try:
+        sys.setprofile(lambda frame, event, _: run.append(frame.f_code.co_name) if event == "call" else None)
+        del asked
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    assert set(run) <= {"__del__"}

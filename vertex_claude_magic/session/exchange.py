@@ -16,12 +16,11 @@ from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakSet
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.process import refuse_copies
+from vertex_claude_magic.process import LiveObjects, refuse_copies
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
@@ -599,7 +598,7 @@ def _closed_unsent() -> errors.StreamInterrupted:
     return errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
 
 
-_exchanges: WeakSet[Exchange] = WeakSet()
+_exchanges: LiveObjects[Exchange] = LiveObjects()
 
 
 def close_used_since(moment: float) -> None:
@@ -607,7 +606,7 @@ def close_used_since(moment: float) -> None:
 
     For a cell that was stopped: a loop of its own over a stream tells nobody that it has ended.
     """
-    for exchange in list(_exchanges):
+    for exchange in _exchanges:
         thread, used = exchange._used  # noqa: SLF001 - of its own kind
         if not exchange.done and thread == threading.get_ident() and used >= moment:
             exchange.close()

@@ -14,11 +14,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakSet
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.process import at_fork, refuse_copies
+from vertex_claude_magic.process import LiveObjects, at_fork, refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled, ways
 from vertex_claude_magic.text import quote
@@ -396,7 +395,7 @@ class _Unclosed:
 
     def _begin_anew(self) -> None:
         # Those so far are the parent's, which says how they ended.
-        self.streams: WeakSet[Stream] = WeakSet()
+        self.streams: LiveObjects[Stream] = LiveObjects()
         self._dropped: deque[Stream] = deque()
         self._lock = threading.Lock()
 
@@ -419,7 +418,7 @@ class _Unclosed:
     def record_all(self) -> None:
         """Record them all, because the interpreter ends."""
         self._close_dropped()
-        for stream in list(self.streams):
+        for stream in self.streams:
             # Another thread may read it still, so its connection is left alone.
             stream.record()
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-import weakref
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.process import at_fork, refuse_copies
+from vertex_claude_magic.process import LiveObjects, at_fork, refuse_copies
 from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
@@ -483,10 +482,10 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float, spent_h
 
 
 # Written back and closed where the interpreter ends in order; it keeps none of them alive.
-_open: weakref.WeakSet[Journal] = weakref.WeakSet()
+_open: LiveObjects[Journal] = LiveObjects()
 
 
 @atexit.register
 def _close_all() -> None:
-    for journal in list(_open):
+    for journal in _open:
         journal.close()
