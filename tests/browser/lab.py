@@ -228,6 +228,15 @@ class LabPage:
         self.page.evaluate(script)
         if kernel:
             self.wait_idle()
+        # Cells come one after another, and Markdown is written into its output later than other texts.
+        self.page.wait_for_function(
+            """() => {
+                const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+                return cells.filter(cell => cell.model.outputs).every(cell =>
+                    cell.outputArea.widgets.length === cell.model.outputs.length &&
+                    [...cell.node.querySelectorAll('.jp-RenderedMarkdown')].every(each => each.hasChildNodes()));
+            }"""
+        )
 
     def execute(self, code: str) -> str:
         """Run code in the notebook's kernel beside its cells, and return what it printed."""
