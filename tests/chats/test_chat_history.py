@@ -83,6 +83,15 @@ def test_a_refused_turn_is_not_sent_until_it_is_kept(claude, claude_emulator):
     ]  # fmt: skip
 
 
+def test_the_page_of_a_conversation_shows_how_answers_begin_without_the_marks_of_markdown(claude_emulator):
+    """Formulas and code stay as they were written."""
+    text = "# Means\n\n1. The **sample mean** $\\bar x$ of `x`.\n\n| a | b |\n|---|---|\n| *1* | 2 |"
+    claude_emulator.answer(text)
+    chat = client(claude_emulator).chat("talk")
+    chat.ask("Which?")
+    assert "Means 1. The sample mean $\\bar x$ of x. a b 1 2 " in turns_table("talk", chat.turns).plain()
+
+
 def test_a_refused_turn_is_listed_as_such(claude, claude_emulator, tmp_path):
     """Also after it was saved as a notebook and loaded again."""
     chat = claude.chat("talk")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.markdown.columns import lines_and_tables
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import ending_without_cell
 from vertex_claude_magic.notebook.display.live import with_sources
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "turns_table"]
 
-_SHOWN = 100
+# Characters of a prompt or an answer, and how many of the answer's Markdown are parsed for that.
+_SHOWN, _PARSED = 100, 500
 _STATES = {
     "ok": "",
     "stale": "stale",
@@ -71,6 +74,8 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
     ]
     rows = []
     for turn in turns:
+        parts = lines_and_tables(turn.reply.text[:_PARSED])
+        words = [part if isinstance(part, str) else " ".join(chain.from_iterable(part)) for part in parts]
         state = _STATES[turn.state]
         if turn.reply.stop_reason == "refusal":
             state = state.replace("interrupted", "refused")
@@ -81,7 +86,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
                 (
                     str(turn.number),
                     quote(turn.prompt, _SHOWN),
-                    quote(turn.reply.text, _SHOWN),
+                    quote(" ".join(words), _SHOWN),
                     quote(turn.reply.model, 60),
                     state,
                 )
