@@ -593,6 +593,17 @@ def test_what_the_status_says_is_read_whole_in_a_narrow_panel(front):
     assert hidden == 0
 
 
+@pytest.mark.parametrize("width", [320, 480, 680, 740, 800, 1000])
+def test_what_stands_below_the_chart_is_read_whole(front, width):
+    """The narrower the chart, the lower it is, and the more lines the text has."""
+    views(front)[0].evaluate("(element, width) => { element.style.width = `${width}px`; }", width)
+    front.settle()
+    box = views(front)[0].get_by_role("region", name="Chart", exact=True)
+    hidden = box.evaluate("box => box.scrollHeight - box.clientHeight")
+    views(front)[0].evaluate("element => { element.style.width = ''; }")
+    assert hidden == 0
+
+
 @pytest.mark.parametrize("width", [480, 1000])
 def test_a_region_with_what_a_check_found_is_read_whole(front, width):
     """The list that is closed has room for it."""

@@ -79,17 +79,19 @@ def chart(catalog: Catalog, location: str, chosen: str = "") -> str:
     title += f"; chosen: {named}, {cost}." if named else "."
     label = literal(title, formulas=True)
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" height="{_HEIGHT}" role="img" aria-label="{label}"',
+        # Lower where it is narrower, because the text below it has more lines there.
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" style="display:block;max-height:{_HEIGHT}px"',
+        f' role="img" aria-label="{label}"',
         ' font-size="11" fill="currentColor" xmlns="http://www.w3.org/2000/svg">',
         '<text x="0" y="11">Output, USD per million tokens</text>',
     ]
     steps = (step * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for step in (1, 2, 5))
-    for price in (each for each in steps if low - 0.01 <= math.log10(each) <= high + 0.01):
-        y = f"{down(price):.0f}"
-        parts.append(
-            f'<path d="M{_LEFT} {y}H{_RIGHT}" stroke="currentColor" stroke-opacity="0.15"/>'
-            f'<text x="{_LEFT - 6}" y="{y}" dy="4" text-anchor="end">{price:g}</text>'
-        )
+    shown = [(f"{down(each):.0f}", each) for each in steps if low - 0.01 <= math.log10(each) <= high + 0.01]
+    lines = "".join(f"M{_LEFT} {y}H{_RIGHT}" for y, _ in shown)
+    parts.append(f'<path d="{lines}" stroke="currentColor" stroke-opacity="0.15"/>')
+    parts += [
+        f'<text x="{_LEFT - 6}" y="{y}" dy="4" text-anchor="end">{price:g}</text>' for y, price in shown
+    ]
     parts += [
         f'<text x="{across(context):.0f}" y="{_BOTTOM + 12}" text-anchor="middle">{short_count(context)}</text>'
         for context in contexts
