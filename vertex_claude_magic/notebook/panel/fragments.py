@@ -75,7 +75,11 @@ def _reserved(text: str, role: str, lines: int) -> str:
 
 def boxed(html: str, height: int, *, label: str, hint: str = "") -> str:
     """Return HTML of our own in a place of a fixed height that is scrolled by keyboard too, and a text below it."""
-    below = f'<div style="line-height: 16px; font-size: 11px">{literal(hint)}</div>' if hint else ""
+    below = (
+        f'<div style="margin-top: 4px; line-height: 16px; font-size: 11px">{literal(hint)}</div>'
+        if hint
+        else ""
+    )
     return (
         f'<div role="region" tabindex="0" aria-label="{literal(label, formulas=True)}" '
         f'style="height: {height}px; {_SCROLLED}; line-height: 20px">{html}{below}</div>'
