@@ -85,7 +85,7 @@ class CallRecorder:
 
         Raises:
             CostLimitExceeded: with its worst case the day could cross `day_limit` (USD).
-            JournalError: there is a limit and no journal that could tell what was spent.
+            JournalError: there is a limit, and the journal cannot tell what was spent.
         """
         self._leave_secrets_out()
         self.begun = True
