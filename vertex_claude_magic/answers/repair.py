@@ -204,5 +204,6 @@ def repair_request(request: Request, reply: Reply, advice: str) -> Request:
     # Thinking alone is not an answer that could be corrected.
     answer = [{"role": "assistant", "content": blocks}] if blocks else []
     # Each call of a tool has to be answered by its result (Claude docs, "Tool use").
-    messages = [*request.body["messages"], *answer, {"role": "user", "content": results or advice}]
-    return replace(request, body={**request.body, "messages": messages})
+    return request.with_messages(
+        [*request.body["messages"], *answer, {"role": "user", "content": results or advice}]
+    )
