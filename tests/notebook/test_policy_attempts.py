@@ -348,7 +348,7 @@ def test_where_only_records_are_allowed_no_cure_is_to_ask_anew(cell, text, under
 
 def test_the_cure_names_a_way_to_ask_that_the_policy_allows(under):
     shell = under("[locks]\nreplay = ['only', 'refresh']\n")
-    cure = "Ask with --replay refresh to send it and keep the answer, or change it back."
+    cure = "Ask with --replay refresh to send it and keep the answer."
     assert shell.error("%%claude\nHi").cure == cure
     assert shell.error(NOT_RECORDED["a hint"]).cure.startswith("Run %claude_hint --replay refresh to send it")
 

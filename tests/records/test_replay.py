@@ -417,7 +417,7 @@ def test_an_error_is_given_again_only_if_it_is_asked_for(claude_emulator, tmp_pa
     sent = len(claude_emulator.requests)
     with pytest.raises(errors.ReplayMiss, match="only an error is recorded") as missed:
         claude.ask("Hello", replay="only")
-    cure = 'Set replay_errors to replay it. Ask with replay="auto" to send it and keep the answer, or change it back.'
+    cure = 'Set replay_errors to replay it. Ask with replay="auto" to send it and keep the answer.'
     assert missed.value.cure == cure
     for places in ({}, {"recording": None, "journal": None}):
         with pytest.raises(errors.PermissionDenied) as again:

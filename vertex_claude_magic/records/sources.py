@@ -176,6 +176,6 @@ class ReplaySources(NamedTuple):
         listed = "; ".join(parts[:_SHOWN_PARTS])
         return ReplayMiss(
             f"Nothing is recorded for this request. The nearest ({stored.recorded[:10]}) differs in {listed}{more}.",
-            cure=self.cure,
+            cure=spelled("{} To get the recorded answer, change the request back.", self.cure),
             details={"differences": parts, "recorded": stored.recorded},
         )
