@@ -268,7 +268,7 @@ def test_a_location_that_the_table_does_not_know_is_a_warning(diagnose, region, 
     )
     assert found["settings"].outcome == "warning"
     assert "knows no location of this name" in found["settings"].seen
-    assert found["settings"].cure == f"Use: --region {near}, if it is a slip."
+    assert found["settings"].cure == f"Use: --region {near}, if this is a typo."
 
 
 @pytest.mark.parametrize("region", ["mars", "us-east5", "europe-west1"])

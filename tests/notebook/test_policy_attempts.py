@@ -348,7 +348,7 @@ def test_where_only_records_are_allowed_no_cure_is_to_ask_anew(cell, text, under
 
 def test_the_cure_names_a_way_to_ask_that_the_policy_allows(under):
     shell = under("[locks]\nreplay = ['only', 'refresh']\n")
-    cure = "Ask with --replay refresh to send it and keep the answer, or change it back."
+    cure = "Ask with --replay refresh to send it and keep the answer."
     assert shell.error("%%claude\nHi").cure == cure
     assert shell.error(NOT_RECORDED["a hint"]).cure.startswith("Run %claude_hint --replay refresh to send it")
 
@@ -371,7 +371,7 @@ def test_where_live_calls_are_off_a_question_is_answered_from_records_only(under
     """A variable of the environment is overruled; without a record the question is not sent."""
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "auto")
     shell = under(LIVE)
-    assert "no request" in str(shell.error("%%claude\nHi")).lower() or not shell.emulator.requests
+    assert shell.error("%%claude\nHi").cure.startswith("Live calls are switched off by claude-policy.toml")
     assert not shell.emulator.requests
     assert shell.ok(f"{PYTHON}Claude().request('Hi').body['messages']")
     assert not shell.emulator.requests

@@ -103,8 +103,8 @@ WRONG = [
     ("temperature", "float('nan')", "temperature is nan. Give a number."),
     ("max_cost", "10**400", "max_cost is 10000"),
     ("journal_days", "10**5000", "journal_days is of the type int. Give a number of days above 0."),
-    ("label", "{'a': 1}", "label has a key or a value that is not a text."),
-    ("model", "None", "model is None. Give a text."),
+    ("label", "{'a': 1}", "label has a key or a value that is not a string."),
+    ("model", "None", "model is None. Give a string."),
     ("model", "'sonet'", "There is no model 'sonet'. Did you mean sonnet?"),
     ("model", "'OPUSS'", "There is no model 'OPUSS'. Did you mean opus?"),
 ]

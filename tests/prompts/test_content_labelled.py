@@ -89,12 +89,13 @@ def test_what_of_a_dataset_does_not_fit_is_said():
     assert len(notices) == 1
 
 
-def test_an_array_of_many_values_is_whole_or_its_cut_is_said():
+def test_an_array_of_many_values_is_whole():
     """Its library would show six of them."""
     import xarray as xr
 
     text, notices = sent(xr.DataArray(np.arange(1_000), dims="t"))
-    assert (" 500 " in text and " 501 " in text) or ("holds=" in text and notices)
+    assert " 500 501 " in " ".join(text.split())
+    assert notices == ()
 
 
 def test_more_arrays_than_fit_are_counted():

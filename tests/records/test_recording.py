@@ -253,12 +253,12 @@ def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, wh
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("region", 5, "'region' of an answer is not a text."),
-        ("stop_reason", 5, "'stop_reason' of an answer is not a text."),
+        ("region", 5, "'region' of an answer is not a string."),
+        ("stop_reason", 5, "'stop_reason' of an answer is not a string."),
         ("complete", 1, "'complete' of an answer is not true or false."),
         ("usage", [], "'usage' of an answer is not an object."),
         ("error", "no", "'error' of an answer is not an object."),
-        ("model", None, "'model' of an answer is not a text."),
+        ("model", None, "'model' of an answer is not a string."),
         ("stop_details", [], "'stop_details' of an answer is not an object."),
         ("pace", [[True, 1]], "'pace' of an answer is not lists of whole numbers."),
         ("pace", [[0, 10**9 + 1]], "'pace' of an answer is not lists of whole numbers."),
@@ -273,7 +273,7 @@ def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, wh
         (
             "content",
             [{"type": "thinking", "thinking": 5}],
-            "is not a list of blocks whose thinking is a text.",
+            "is not a list of blocks whose thinking is a string.",
         ),
         ("tool_results", ["x"], "'tool_results' of an answer is not a list of objects with a type."),
     ],

@@ -415,8 +415,10 @@ def test_an_error_is_given_again_only_if_it_is_asked_for(claude_emulator, tmp_pa
     with pytest.raises(errors.PermissionDenied) as first:
         claude.ask("Hello", replay_errors=True)
     sent = len(claude_emulator.requests)
-    with pytest.raises(errors.ReplayMiss, match="only an error is recorded"):
+    with pytest.raises(errors.ReplayMiss, match="only an error is recorded") as missed:
         claude.ask("Hello", replay="only")
+    cure = 'Set replay_errors to replay it. Ask with replay="auto" to send it and keep the answer.'
+    assert missed.value.cure == cure
     for places in ({}, {"recording": None, "journal": None}):
         with pytest.raises(errors.PermissionDenied) as again:
             claude.ask("Hello", replay="only", replay_errors=True, **places)
@@ -495,6 +497,11 @@ def test_an_emulators_answer_is_not_given_for_one_of_googles(claude_emulator):
         elsewhere.ask("Hello", replay="auto")
     # Who sends nothing can only mean what is there, and is told where it came from.
     assert elsewhere.ask("Hello", replay="only").recorded_from == "emulator"
+    with pytest.raises(
+        errors.ReplayMiss, match="For this request only an answer of the emulator is recorded"
+    ):
+        # Without credentials.
+        Claude(model="haiku", replay="auto").request("Hello")
 
 
 def test_an_answer_from_the_journal_joins_the_recording(claude_emulator, tmp_path):

@@ -464,8 +464,12 @@ def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
         claude.ask("Hello", max_daily_cost=1)
     assert caught.value.cure == 'Switch it on with journal="", or clear max_daily_cost.'
     (tmp_path / "j").write_text("Dear diary")
-    with pytest.raises(errors.CostLimitExceeded, match="is not a journal"):
+    with pytest.raises(errors.CostLimitExceeded, match="is not a journal") as caught:
         client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)
+    # The cure of the journal has several sentences, or alternatives of its own.
+    assert (
+        caught.value.cure == "Move the file away; a new one is created. Alternatively, clear max_daily_cost."
+    )
     assert asked(claude_emulator) == []
     assert claude._session.records.budget.spent(local=True) == 0
     assert claude.ask("Hello", max_cost=1, max_session_cost=1).complete

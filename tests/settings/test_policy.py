@@ -399,6 +399,7 @@ def test_a_limit_is_not_to_be_cleared_below_a_ceiling(name):
     assert priced(name, 1.0) == "Use a model whose price the table knows: p.toml sets a limit."
     if name == "max_daily_cost":
         assert spending_unknown("It is off.", "unset J").cure == "Unset J: p.toml sets a limit."
+        assert spending_unknown("It is full.", cure="Free space.").cure == "Free space. p.toml sets a limit."
 
 
 def test_a_ceiling_that_is_reached_is_not_to_be_raised():

@@ -196,16 +196,14 @@ class RepairOnce:
 def repair_request(request: Request, reply: Reply, advice: str) -> Request:
     """Build the request that shows Claude its own answer and what is wrong with it."""
     blocks = sent_back(reply)
-    messages = list(request.body["messages"])
-    if not blocks:
-        # Thinking alone is not an answer that could be corrected.
-        messages.append({"role": "user", "content": advice})
-        return replace(request, body={**request.body, "messages": messages})
     results = [
         {"type": "tool_result", "tool_use_id": block.get("id"), "is_error": True, "content": advice}
         for block in blocks
         if block["type"] == "tool_use"
     ]
+    # Thinking alone is not an answer that could be corrected.
+    answer = [{"role": "assistant", "content": blocks}] if blocks else []
     # Each call of a tool has to be answered by its result (Claude docs, "Tool use").
-    messages += [{"role": "assistant", "content": blocks}, {"role": "user", "content": results or advice}]
-    return replace(request, body={**request.body, "messages": messages})
+    return request.with_messages(
+        [*request.body["messages"], *answer, {"role": "user", "content": results or advice}]
+    )

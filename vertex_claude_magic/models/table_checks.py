@@ -29,7 +29,7 @@ def table_problems(table: Json, base: Mapping[str, Mapping[str, Json]] | None = 
         base: The table that it is laid over, whose entries need not be given in full.
 
     >>> list(table_problems({"models": [{"id": "claude-x", "family": 5}]}))
-    ['models[0].family must be a text, not 5']
+    ['models[0].family must be a non-empty string, not 5']
     """
     base = base or {}
     yield from _check(table, _TABLE, "the file")
@@ -90,7 +90,7 @@ def _list_of(*words: str) -> _Kind:
     )
 
 
-_TEXT = _Kind("a text", lambda value: isinstance(value, str) and bool(value))
+_TEXT = _Kind("a non-empty string", lambda value: isinstance(value, str) and bool(value))
 _TEXTS = _Kind("a list of strings", _is_texts)
 _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 _COUNT = _Kind("a whole number above 0", lambda value: type(value) is int and value > 0)

@@ -360,7 +360,7 @@ class CellWatch(threading.local):
 
         A `%%claude` cell that code of another cell runs (`run_cell`, `%rerun`) shares the outputs of that one.
         """
-        return len(self._under_way) == 1 and self._asks()
+        return len(self._under_way) == 1 and (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]
 
     def ends_in_question(self) -> bool:
         """Tell whether the value of the cell is what a magic of ours returns."""
@@ -369,9 +369,6 @@ class CellWatch(threading.local):
         begins, ends = (text.partition("\n")[0].split(maxsplit=1)[:1] for text in (source, last_line))
         magics = ("claude", "claude_compare")
         return begins in [[f"%%{name}"] for name in magics] or ends in [[f"%{name}"] for name in magics]
-
-    def _asks(self) -> bool:
-        return (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]
 
     def may_draw(self) -> bool:
         """Tell whether output of this thread appears below the right cell.

@@ -167,8 +167,8 @@ def refused_value(name: str, value: object, error: Exception) -> OptionError:
         reason = error.__context__
     if not isinstance(reason, OptionError):
         # An option of a question takes it, or leaves it out.
-        kinds = {"flag": "True or False", "texts": "a list of texts", "fields": "a dict"}
-        wanted = row.wanted or kinds.get(row.kind, "a text")
+        kinds = {"flag": "True or False", "texts": "a list of strings", "fields": "a dict"}
+        wanted = row.wanted or kinds.get(row.kind, "a string")
         reason = OptionError(f"{name} is {quote(repr(given), 60)}.", cure=f"Give {wanted}.")
     reason.spell_for_python()
     return reason

@@ -222,7 +222,7 @@ def _found(name: str, scope: Scope) -> Any:
                     "{}",
                     Spelling(
                         f"Repeat -a for each: {' '.join(f'-a {quote(each, 40)}' for each in several)}",
-                        "Give each as a text of its own.",
+                        "Give each as a separate string.",
                     ),
                 ),
             )

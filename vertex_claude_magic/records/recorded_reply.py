@@ -44,8 +44,8 @@ _LONGEST_WAIT = 24 * 3600.0
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "usage": ((Mapping,), "an object"),
     "complete": ((bool,), "true or false"),
-    "model": ((str,), "a text"),
-    "region": ((str,), "a text"),
+    "model": ((str,), "a string"),
+    "region": ((str,), "a string"),
     "stop_details": ((Mapping, type(None)), "an object"),
     "error": ((Mapping, type(None)), "an object"),
 }
@@ -212,7 +212,7 @@ def read_recorded_reply(value: Json) -> RecordedReply:
                 raise _unfit(name, "a number of seconds")
             found[name] = float(part)
         elif name in RecordedReply._fields:
-            kind, wanted = _KINDS.get(name, ((str, type(None)), "a text"))
+            kind, wanted = _KINDS.get(name, ((str, type(None)), "a string"))
             if not isinstance(part, kind):
                 raise _unfit(name, wanted)
             found[name] = part
@@ -227,7 +227,7 @@ def _objects(name: str, value: Json) -> tuple[Mapping[str, Any], ...]:
             raise _unfit(name, "a list of objects with a type")
         for key in ("text", "thinking"):
             if part["type"] == key and not isinstance(part.get(key, ""), str):
-                raise _unfit(name, f"a list of blocks whose {key} is a text")
+                raise _unfit(name, f"a list of blocks whose {key} is a string")
     return tuple(value)
 
 

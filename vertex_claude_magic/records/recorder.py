@@ -85,7 +85,7 @@ class CallRecorder:
 
         Raises:
             CostLimitExceeded: with its worst case the day could cross `day_limit` (USD).
-            JournalError: there is a limit and no journal that could tell what was spent.
+            JournalError: there is a limit, and the journal cannot tell what was spent.
         """
         self._leave_secrets_out()
         self.begun = True
@@ -100,8 +100,7 @@ class CallRecorder:
         messages = body.get("messages")
         each = messages if isinstance(messages, (list, tuple)) else ()
         # All but the messages has a digest of its own, so that what the rows of a table share is looked at once.
-        known = parts is not None and parts.content is self.call.canonical
-        frame = parts.frame_hash if parts is not None and known else b""
+        frame = parts.frame_hash if parts is not None else b""
         rest = [{**body, "messages": None} if each else body, self.call.canonical.get("beta")]
         # One by one, because those of the turns before were looked at before.
         looked_at = filter(None, (*each, *(() if frame in _harmless else rest)))
@@ -109,7 +108,7 @@ class CallRecorder:
         if found is not None:
             self.tell(f"Neither prompt nor answer is saved: the prompt seems to contain {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
-            self.call = self.call._replace(canonical=left_out, attachments={})
+            self.call = self.call._replace(canonical=left_out, attachments={}, parts=None)
         elif frame:
             if len(_harmless) >= _MOST_HARMLESS:
                 _harmless.clear()

@@ -296,13 +296,11 @@ def _begin_within(recorder: CallRecorder, day_limit: float, target: Target) -> N
     Raises:
         CostLimitExceeded: it does not, or what was spent today is not known.
     """
-    try:
-        if recorder.sources.journal is not None:
-            recorder.begin(day_limit=day_limit)
-            return
-        why, cure = "the journal is off.", target.journal_cure
-    except errors.JournalError as error:
-        why, cure = error.message, error.cure.removesuffix(".")
     from vertex_claude_magic.settings.limit_cures import spending_unknown
 
-    raise spending_unknown(why, cure)
+    if recorder.sources.journal is None:
+        raise spending_unknown("the journal is off.", target.journal_cure)
+    try:
+        recorder.begin(day_limit=day_limit)
+    except errors.JournalError as error:
+        raise spending_unknown(error.message, cure=error.cure) from None

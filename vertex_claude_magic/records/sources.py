@@ -164,15 +164,18 @@ class ReplaySources(NamedTuple):
             return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=self.cure)
         parts = differences(request.canonical, stored.canonical)
         if not parts:
-            # The same request, answered by an error or by a server on this machine.
+            if stored.answer.get("error") is None:
+                # It would go elsewhere.
+                by = "the emulator" if stored.source == "emulator" else "a local server"
+                return ReplayMiss(f"For this request only an answer of {by} is recorded.", cure=self.cure)
+            replayed = ways(spelled("set {} to replay it", setting("replay_errors")))
             return ReplayMiss(
-                "For this request only an error is recorded.",
-                cure=ways(spelled("set {}", setting("replay_errors")), self.cure, end=""),
+                "For this request only an error is recorded.", cure=spelled("{} {}", replayed, self.cure)
             )
         more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
         listed = "; ".join(parts[:_SHOWN_PARTS])
         return ReplayMiss(
             f"Nothing is recorded for this request. The nearest ({stored.recorded[:10]}) differs in {listed}{more}.",
-            cure=self.cure,
+            cure=spelled("{} To get the recorded answer, change the request back.", self.cure),
             details={"differences": parts, "recorded": stored.recorded},
         )

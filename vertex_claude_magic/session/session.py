@@ -426,7 +426,7 @@ def authorizer_of(
     if access_token is not None:
         if not isinstance(access_token, str) or access_token.lower().startswith("bearer "):
             raise errors.OptionError(
-                "access_token is not a bare token.", cure="Give the token alone, as a text."
+                "access_token is not a bare token.", cure="Give the token alone, as a string."
             )
         return FixedToken(access_token)
     if isinstance(credentials, ApplicationDefault):

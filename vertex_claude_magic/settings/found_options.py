@@ -46,7 +46,7 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "texts": (list, "a list of strings"),
     "fields": (dict, "a table"),
     "objects": (list, "a list"),
-    "any": ((str, int, dict), "a text"),
+    "any": ((str, int, dict), "a string"),
 }
 
 

@@ -63,22 +63,27 @@ def to_fit(name: str, limit: float, *others: str) -> Spelled:
     return ways(less, *others, spelled("raise {}", raised(name, limit) if is_on_line else setting(name)))
 
 
-def spending_unknown(why: str, way: str) -> CostLimitExceeded:
+def spending_unknown(why: str, way: str = "", *, cure: str = "") -> CostLimitExceeded:
     """Return the error where a limit holds for the day and nobody can tell what was spent on it.
 
     Args:
         why: Why, a sentence.
         way: What makes it known, as for `ways`; to clear the limit is added where that leaves none.
+        cure: The same as whole sentences, in place of a way.
 
     >>> spending_unknown("the journal is off.", "unset VERTEX_CLAUDE_JOURNAL").cure
     'Unset VERTEX_CLAUDE_JOURNAL, or clear max_daily_cost.'
+    >>> spending_unknown("The disk is full.", cure="Free space on it.").cure
+    'Free space on it. Alternatively, clear max_daily_cost.'
     """
-    holder = _holder("max_daily_cost")
-    clear = "" if holder else spelled("clear {}", setting("max_daily_cost"))
-    return CostLimitExceeded(
-        spelled("Today's spending is not known: {}", why),
-        cure=ways(way, clear, end=f": {holder} sets a limit." if holder else "."),
-    )
+    holder, clear = _holder("max_daily_cost"), spelled("clear {}", setting("max_daily_cost"))
+    if cure:
+        cure = spelled(
+            "{} {}", cure, f"{holder} sets a limit." if holder else spelled("Alternatively, {}.", clear)
+        )
+    else:
+        cure = ways(way, "" if holder else clear, end=f": {holder} sets a limit." if holder else ".")
+    return CostLimitExceeded(spelled("Today's spending is not known: {}", why), cure=cure)
 
 
 def priced(name: str, limit: float, also: str = "") -> Spelled:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.policy import Policy
 
 __all__ = [
-    "POLICY_VARIABLE",
     "Demo",
     "Loaded",
     "OpenFiles",
@@ -33,7 +32,7 @@ __all__ = [
     "settings_of",
 ]
 
-POLICY_VARIABLE = "VERTEX_CLAUDE_POLICY"
+_POLICY_VARIABLE = "VERTEX_CLAUDE_POLICY"
 _POLICY = "claude-policy.toml"
 
 
@@ -147,7 +146,7 @@ def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
             # One that cannot be read, such as a broken link, is there all the same.
             if os.path.lexists(path := folder / _POLICY)
         )
-        named = os.environ.get(POLICY_VARIABLE, "")
+        named = os.environ.get(_POLICY_VARIABLE, "")
         if named:
             # Hardly anybody has one.
             from vertex_claude_magic.text import trimmed
@@ -167,7 +166,7 @@ def present_policy() -> Policy:
             # Hardly anybody has one.
             from vertex_claude_magic.settings.policy_files import read_policies
 
-            _read.append(read_policies(found.paths, found.named, POLICY_VARIABLE))
+            _read.append(read_policies(found.paths, found.named, _POLICY_VARIABLE))
         else:
             from vertex_claude_magic.settings.policy import OPEN
 

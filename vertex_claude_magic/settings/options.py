@@ -213,7 +213,7 @@ def _joined(old: Any, new: Any, row: Option) -> Any:
         return Headers(joined) if row.name == "header" else joined
     if row.kind == "texts":
         if not isinstance(new, (str, Sequence)):
-            raise _unfit(row, new, "a text or a list of strings")
+            raise _unfit(row, new, "a string or a list of strings")
         return (*old, *((new,) if isinstance(new, str) else new))
     if row.kind == "objects":
         return (*old, *(new if isinstance(new, (list, tuple)) else (new,)))
@@ -223,7 +223,7 @@ def _joined(old: Any, new: Any, row: Option) -> Any:
 # What a value of a kind must be; `bool` is a number of Python and none of ours.
 _TYPES: Mapping[str, tuple[type, str]] = {
     "flag": (bool, "True or False"),
-    "text": (str, "a text"),
+    "text": (str, "a string"),
     "number": (Real, "a number"),
     "integer": (Integral, "a whole number"),
 }
@@ -242,7 +242,7 @@ _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
             isinstance(value, str)
             or (isinstance(value, (list, tuple)) and all(isinstance(each, Mapping) for each in value))
         ),
-        "a text, or a list of content blocks",
+        "a string, or a list of content blocks",
     ),
 }
 
@@ -273,15 +273,15 @@ def check_value(row: Option, value: Any) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and row.kind in {"number", "integer"}):
         raise _unfit(row, value, wanted)
     if row.kind == "texts" and not _has_texts_only(value):
-        raise _unfit(row, value, "a text or a list of strings")
+        raise _unfit(row, value, "a string or a list of strings")
     fits, form = _FORMS.get(row.name, (None, ""))
     if fits is not None and not fits(value):
         raise _unfit(row, value, form)
     if row.name in {"label", "header"} and not _has_texts_only(value):
         # Not quoted: a header may be a key.
         raise OptionError(
-            spelled("{} has a key or a value that is not a text.", _named(row)),
-            cure='Give a dict of texts, such as {"team": "lab"}.',
+            spelled("{} has a key or a value that is not a string.", _named(row)),
+            cure='Give a dict of strings, such as {"team": "lab"}.',
         )
     if row.kind in {"number", "integer"}:
         number = cast("float", value)

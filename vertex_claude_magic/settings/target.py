@@ -112,7 +112,7 @@ class Target(AskOptions):
         policy = present_policy()
         if mode := policy.sending_mode:
             way = option("replay", mode)
-            return spelled("Ask with {} to send it and keep the answer, or change it back.", way)
+            return spelled("Ask with {} to send it and keep the answer.", way)
         by = policy.who("replay", "locks")
         return f"replay is locked to only by {by}; only recorded answers are available here."
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.frames.read import FrameColumn
 
-__all__ = ["ITEM", "IntoRows", "MadeTable", "Rows", "read_rows"]
+__all__ = ["IntoRows", "MadeTable", "Rows", "read_rows"]
 
 # What `read_rows` takes, and what a run makes of it: the same kind, a lazy table computed, strings as dicts.
 IntoRows: TypeAlias = "IntoFrame | IntoLazyFrame | Sequence[Mapping[str, Any]] | Sequence[str] | Rows"
 MadeTable: TypeAlias = "IntoDataFrame | list[dict[str, Any]]"
 
 # The field of a list of strings.
-ITEM = "item"
+_ITEM = "item"
 _CURE = "Use a data frame (pandas, polars, pyarrow, DuckDB ...), a list of dicts, or a list of strings."
 
 
@@ -143,7 +143,7 @@ def read_rows(table: IntoRows, written: str = "") -> Rows:
     if isinstance(table, (list, tuple)):
         listed: list[Any] = list(table)
         if all(isinstance(each, str) for each in listed):
-            return Rows(kind="strings", count=len(listed), names=(ITEM,), native=listed)
+            return Rows(kind="strings", count=len(listed), names=(_ITEM,), native=listed)
         if not all(isinstance(each, Mapping) for each in listed):
             kinds = sorted({"dict" if isinstance(each, Mapping) else type(each).__name__ for each in listed})
             raise OptionError(f"The list contains {quote(' and '.join(kinds), 80)}.", cure=_CURE)

@@ -111,7 +111,7 @@ class ApplicationDefault:
         if credentials is not None:
             from google.auth.credentials import with_scopes_if_required
 
-            # Without one, Google gives a key no token.
+            # Google gives the key of a service account no token without a scope.
             credentials = with_scopes_if_required(credentials, [SCOPE])
         self._given = credentials
         self._make_request = request or _google_request

@@ -81,6 +81,7 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
         make_session,
         network_error,
         reporting_sockets,
+        surroundings,
     )
 
     host = urlsplit(base_url).netloc.rpartition("@")[2]
@@ -94,11 +95,13 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
 
     with make_session(loopback=is_loopback(base_url)) as session:
         request = requests.Request("GET", url, headers={"User-Agent": USER_AGENT}).prepare()
-        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
-        proxy = select_proxy(url, dict(around["proxies"]))
+        around = surroundings(session, url)
+        proxy = select_proxy(url, around["proxies"])
         try:
             with reporting_sockets(note):
-                response = session.send(request, allow_redirects=False, timeout=seconds, **around)
+                response = session.send(
+                    request, stream=True, allow_redirects=False, timeout=seconds, **around
+                )
         except (requests.exceptions.RequestException, OSError) as failure:
             if not isinstance(failure, requests.exceptions.ReadTimeout) or seen:
                 raise network_error(failure, host, seconds) from None

@@ -335,8 +335,8 @@ _cure_retry = _ways(
 
 
 # What the service says with these statuses, it says in an object: a page is a proxy's or a portal's (RFC 9110; 451 is
-# RFC 7725, 511 is RFC 6585). A page with 400 or 413
-# still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
+# RFC 7725, 511 is RFC 6585). A page with 400 or 413 still tells of the request, and one with 429 or 5xx of a service,
+# or of a proxy before it, that is busy or away.
 PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
 
 # First match wins. Rows that look at the text come before the general row of their status.

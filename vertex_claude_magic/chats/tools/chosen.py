@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["WEB_SEARCH", "ask_on_the_line", "tools_of"]
+__all__ = ["ask_on_the_line", "tools_of"]
 
-WEB_SEARCH = "web_search"
+_WEB_SEARCH = "web_search"
 _NO = frozenset({"no", "n"})
 _FUNCTIONS = Spelling("--tools load,plot", "tools=[load, plot]")
 
@@ -63,7 +63,7 @@ def tools_of(
         return None
     gone = list[str]()
     for given in _each(target.tools):
-        if inherited and given != WEB_SEARCH and not callable(names.get(given)):
+        if inherited and given != _WEB_SEARCH and not callable(names.get(given)):
             gone.append(given)
             continue
         if isinstance(given, str) and (given not in names or of_ipython(given, names[given])):
@@ -122,14 +122,14 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
         OptionError: there is none of this name, or Vertex AI does not serve it.
     """
     services = target.catalog.services
-    if name == WEB_SEARCH:
+    if name == _WEB_SEARCH:
         row = target.row
-        if row is not None and row.capabilities and WEB_SEARCH not in row.capabilities:
+        if row is not None and row.capabilities and _WEB_SEARCH not in row.capabilities:
             raise OptionError(
                 f"{row.name} has no web search on Vertex AI.",
                 cure=ways(changing("model", "choose another model")),
             )
-        return {"type": services[WEB_SEARCH]["tool"], "name": WEB_SEARCH}
+        return {"type": services[_WEB_SEARCH]["tool"], "name": _WEB_SEARCH}
     if any(name.startswith(start.rstrip("_")) for start in services["tools_not_served"]["refused_tools"]):
         raise OptionError(
             f"{quote(name, 40)} is not available on Vertex AI, only on Anthropic's own API.",
@@ -144,7 +144,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
             f"{quote(name, 40)!r} is a function of Python or IPython itself, not one of yours.",
             cure="Write a function that calls it, with types and a docstring.",
         )
-    near = nearest(name, [*(each for each in own_names(names) if callable(names[each])), WEB_SEARCH])
+    near = nearest(name, [*(each for each in own_names(names) if callable(names[each])), _WEB_SEARCH])
     raise OptionError(
         f"No function named {quote(name, 40)!r}.",
         cure=f"Did you mean {near}?" if near else "Define it in a cell above, or use web_search.",

@@ -217,8 +217,7 @@ def _going_on(request: Request, last: Reply, *more: Mapping[str, Any]) -> Reques
     """Return the request that continues an answer: the answer as it came, thinking and its signatures included."""
     blocks = sent_back(last)
     answer = [{"role": "assistant", "content": blocks}] if blocks else []
-    messages = [*request.body["messages"], *answer, *more]
-    return replace(request, body={**request.body, "messages": messages})
+    return request.with_messages([*request.body["messages"], *answer, *more])
 
 
 def _awaited(value: Any) -> Any:

@@ -121,7 +121,7 @@ def as_reply(value: Answerable) -> Scripted:
         return Reply(content=dict(value) if isinstance(value, Mapping) else value)
     raise OptionError(
         f"The emulator cannot answer with a {type(value).__name__}.",
-        cure="Give a text, content blocks, a message, stream events, bytes, a Reply, a Flood or a Fault.",
+        cure="Give a string, content blocks, a message, stream events, bytes, a Reply, a Flood or a Fault.",
     )
 
 

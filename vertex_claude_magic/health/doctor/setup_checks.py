@@ -116,7 +116,9 @@ def settings(setup: Setup) -> Finding:
     if target.region not in setup.catalog.locations():
         near = setup.catalog.nearest_location(target.region) or "global, us or eu"
         unknown = f"The model table, as of {setup.catalog.as_of}, knows no location of this name."
-        return Finding("warning", f"{seen} {unknown}", f"Use: --region {near}, if it is a slip.", about=about)
+        return Finding(
+            "warning", f"{seen} {unknown}", f"Use: --region {near}, if this is a typo.", about=about
+        )
     if target.notices:
         cure = "Correct the setting, or leave it as it is if this is intended."
         return Finding("warning", " ".join([seen, *target.notices]), cure, about=about)

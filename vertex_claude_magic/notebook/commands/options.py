@@ -16,7 +16,6 @@ __all__ = [
     "BATCH_FOLLOW_OPTIONS",
     "CHAT_OPTIONS",
     "COMMANDS",
-    "COMPARE_OPTIONS",
     "DOCTOR_OPTIONS",
     "HINT_OPTIONS",
     "LOGGING_OPTIONS",
@@ -72,7 +71,7 @@ CHAT_OPTIONS = (
     Option("export", value="FILE", candidates="files", help="write Markdown (.md) or a page (.html)"),
     _HELP,
 )  # fmt: skip
-COMPARE_OPTIONS = (
+_COMPARE_OPTIONS = (
     _MODEL._replace(value="ID,ID", help="the models to compare, such as haiku,sonnet"),
     Option("vary", value="OPTION=a,b", candidates="varied",
            help="another option whose values are compared, such as effort=low,high"),
@@ -161,7 +160,7 @@ COMMANDS = {
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True, refuses=("prompt", "with_")),
         Command("claude_hint", HINT_OPTIONS),
-        Command("claude_compare", COMPARE_OPTIONS, asks=True, refuses=("chat", "new", "after", "tools")),
+        Command("claude_compare", _COMPARE_OPTIONS, asks=True, refuses=("chat", "new", "after", "tools")),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),

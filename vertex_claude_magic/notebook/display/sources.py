@@ -11,9 +11,9 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["HEADING", "sources"]
+__all__ = ["sources"]
 
-HEADING = "**Sources**"
+_HEADING = "**Sources**"
 _MOST = 50
 _LONGEST_TITLE = 120
 
@@ -52,4 +52,4 @@ def sources(reply: Reply) -> OutputBody:
     if (more := len(titles) - _MOST) > 0:
         rest = f"… and {more:,} more in `Reply.citations`"
         markdown, plain = [*markdown, "", rest], [*plain, rest]
-    return OutputBody(markdown="\n".join([HEADING, "", *markdown]), plain="\n".join(["Sources:", *plain]))
+    return OutputBody(markdown="\n".join([_HEADING, "", *markdown]), plain="\n".join(["Sources:", *plain]))

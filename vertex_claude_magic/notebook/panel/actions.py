@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.trial import Trial
 
-__all__ = ["FIRST_PROMPT", "PanelActions"]
+__all__ = ["PanelActions"]
 
-FIRST_PROMPT = "Say hello in one sentence, and name the model that you are."
+_FIRST_PROMPT = "Say hello in one sentence, and name the model that you are."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         return (
             f"Empty: your last prompt again ({len(self._prompt):,} characters)"
             if self._prompt
-            else FIRST_PROMPT
+            else _FIRST_PROMPT
         )
 
     def try_prompt(self, typed: str) -> bool:
@@ -101,7 +101,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         from vertex_claude_magic.notebook.display.live import LiveAnswer
         from vertex_claude_magic.notebook.panel.trial import Trial
 
-        host, prompt = self._host, typed.strip() or self._prompt or FIRST_PROMPT
+        host, prompt = self._host, typed.strip() or self._prompt or _FIRST_PROMPT
         try:
             if self.trying:
                 raise OptionError("An answer is still streaming.", cure="Stop it first.")

@@ -16,7 +16,7 @@ __all__ = ["is_listed", "is_refused", "kind_name", "refusal"]
 # A list of one would never end.
 _ENDLESS = (itertools.count, itertools.cycle, itertools.repeat)
 _CAN_BE_GIVEN = (
-    "Use a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
+    "Use a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a string, "
     "a function, a class, a module or an exception, or the str() of this value"
 )
 # Library, classes, and what to give; {x} is how the user calls the value. Their reprs may look whole and tell nothing,

@@ -209,8 +209,7 @@ def add_content(
 
     Each of its parts and attachments is stored once, however often it is sent; `frames` as for `add_request`.
     """
-    known = call.parts is not None and call.parts.content is call.canonical
-    parts = call.parts if call.parts is not None and known else parts_of(call.canonical)
+    parts = parts_of(call.canonical) if call.parts is None else call.parts
     connection.execute(
         "INSERT INTO contents (call, request, frame, turn, answer) VALUES (?, x'', ?, ?, ?)",
         (number, *add_request(connection, parts, frames), None if answer is None else pack(answer)),

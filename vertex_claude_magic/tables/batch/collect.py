@@ -260,7 +260,7 @@ def _fail_the_rest(results: Results, jobs: list[StoredJob], gone: list[StoredJob
         raise errors.OptionError(
             f"The results of {'job' if len(gone) == 1 else 'the jobs'} {numbers} are gone: no line of "
             f"{number_of(answered, 'answered row')} is left in {quote(gone[0].results, 200)}.",
-            cure="Restore them there, or keep what was collected before; to send the table again is paid again.",
+            cure="Restore them there, or keep what was collected before; sending the table again is billed again.",
         )
     if not all(job.state in FINAL for job in jobs):
         return
@@ -314,9 +314,10 @@ def checked_rows(batch: Batch, table: IntoRows) -> Rows:
     rows = read_rows(table)
     same = rows.count == batch.rows and fingerprint(rows, batch.plan["used"]) == batch.plan["fingerprint"]
     if not same:
+        own = f"it has {number_of(rows.count, 'row')}, and {batch.rows:,} were sent"
         raise errors.OptionError(
-            f"This is not the table of the batch {quote(batch.name or batch.id, 60)}: its rows are "
-            f"{'others' if rows.count == batch.rows else f'{rows.count:,}, and {batch.rows:,} were sent'}.",
+            f"This is not the table of the batch {quote(batch.name or batch.id, 60)}: "
+            f"{'its rows are different' if rows.count == batch.rows else own}.",
             cure="Give the table as it was sent, or none: the answers are in the order of its rows.",
         )
     return rows
