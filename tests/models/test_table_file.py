@@ -128,7 +128,7 @@ def test_only_places_of_its_active_models_are_named_for_a_family_that_a_location
     ]
     with pytest.raises(OptionError, match="No active model of the family nova") as refused:
         load({"models": rows}).model_id("nova", "global")
-    assert "Choose a region that does: eu, or" in refused.value.cure
+    assert "Choose a region that does (eu), or" in refused.value.cure
 
 
 def test_the_id_of_a_model_wins_over_an_alias_of_another(load):

@@ -205,7 +205,7 @@ def _model_id(catalog: Catalog, name: str, location: str) -> str:
         raise OptionError(
             f"No active model of the family {key} is served in {location}.",
             cure=ways(
-                changing("region", f"choose a region that does: {places}") if places else "",
+                changing("region", f"choose a region that does ({places})") if places else "",
                 changing(
                     "model", "give a model id" if places else f"give a model id, for example {rows[0].id}"
                 ),

@@ -149,7 +149,7 @@ def refused_value(name: str, value: object, error: Exception) -> OptionError:
     >>> refused_value("max_cost", "0.5", TraitError()).message
     "max_cost is '0.5'."
     >>> refused_value("beta", "a-1", TraitError()).cure
-    'Give a list of texts.'
+    'Give a list of strings.'
     """
     from vertex_claude_magic.errors import OptionError
     from vertex_claude_magic.settings.options import AskOptions, merge

@@ -9,7 +9,7 @@ from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rate, usd, usd_limit
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.notebook.panel.picker.chart import chart
+from vertex_claude_magic.notebook.panel.picker.chart import WIDTH, chart
 from vertex_claude_magic.notebook.panel.picker.rows import Filters, pick_rows
 from vertex_claude_magic.settings.choices import model_choices, model_value
 
@@ -71,12 +71,14 @@ def without_kernel(look: PanelModel) -> str:
     The chart is an image with its own data, because sanitizers of notebooks take SVG elements away; it is light.
     """
     svg = chart(look.catalog, look.region, look.listed_id)
-    # An image has no text around it whose colour it could take.
-    data = base64.b64encode(svg.replace("currentColor", "#808080").encode()).decode()
+    # An image has no text around it whose colour and font it could take.
+    alone = svg.replace("currentColor", "#808080").replace("<svg ", '<svg font-family="sans-serif" ', 1)
+    data = base64.b64encode(alone.encode()).decode()
     here = rate(look.row, look.region) if look.row is not None else None
     prices = f", {usd_limit(here.input)} in / {usd_limit(here.output)} out" if here is not None else ""
     text = (
         f"{look.name} ({look.model_id}) at {look.region}{prices} per million tokens" if prices else look.name
     )
-    image = f'<img alt="Current models by output price and context" src="data:image/svg+xml;base64,{data}">'
+    source = f'width="{WIDTH}" src="data:image/svg+xml;base64,{data}"'
+    image = f'<img alt="Current models by output price and context" {source}>'
     return f"<p><strong>{literal(text)}</strong></p>{image if svg else ''}<p>{NEEDS_KERNEL}</p>"

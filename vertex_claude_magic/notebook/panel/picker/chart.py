@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
-__all__ = ["chart"]
+__all__ = ["WIDTH", "chart"]
 
-_WIDTH, _HEIGHT = 360, 224
+# Pixels; where there is less room it is drawn smaller.
+WIDTH, _HEIGHT = 360, 224
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 250, 14, 198
 # Seen on white and on black, three to one or better. Families of a table of the user's own share the last one.
 _COLOURS = {
@@ -80,7 +81,7 @@ def chart(catalog: Catalog, location: str, chosen: str = "") -> str:
     label = literal(title, formulas=True)
     parts = [
         # Lower where it is narrower, because the text below it has more lines there.
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" style="display:block;max-height:{_HEIGHT}px"',
+        f'<svg viewBox="0 0 {WIDTH} {_HEIGHT}" width="100%" style="display:block;max-height:{_HEIGHT}px"',
         f' role="img" aria-label="{label}"',
         ' font-size="11" fill="currentColor" xmlns="http://www.w3.org/2000/svg">',
         '<text x="0" y="11">Output, USD per million tokens</text>',
