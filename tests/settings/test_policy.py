@@ -27,7 +27,7 @@ from vertex_claude_magic.settings.policy import OPEN, Policy
 from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.settings.target import resolve_target
-from vertex_claude_magic.spelling import option, raised, spelled, ways
+from vertex_claude_magic.spelling import Change, option, raised, spelled, ways
 from vertex_claude_magic.transport.connection import network_error
 from vertex_claude_magic.transport.failures import RequestNames, error_from_response
 from vertex_claude_magic.vertex.reply import Reply
@@ -468,6 +468,39 @@ def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
     ) as caught:
         resolve_target(AskOptions())
     assert "invented" not in str(caught.value)
+
+
+def test_the_file_that_the_variable_names_holds_together_with_the_one_beside_the_notebook(
+    tmp_path, monkeypatch
+):
+    """It adds what it fixes, and its defaults come first."""
+    (tmp_path / "claude-policy.toml").write_text('[defaults]\neffort = "low"\n[limits]\nmax_cost = 2\n')
+    school = tmp_path / "school.toml"
+    school.write_text('[locks]\nregion = "eu"\n[defaults]\neffort = "high"\n[limits]\nmax_cost = 1\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", str(school))
+    policy = present_policy()
+    assert policy.files == ("school.toml (VERTEX_CLAUDE_POLICY)", "claude-policy.toml")
+    assert policy.locks == {"region": ("eu",)}
+    assert policy.defaults == {"effort": "high"}
+    assert policy.ceilings == {"max_cost": 1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "change", "is_held"),
+    [
+        (Policy(locks={"max_tokens": (100, 200)}), Change("max_tokens", above=150), False),
+        (Policy(locks={"max_tokens": (100, 200)}), Change("max_tokens", above=200), True),
+        (Policy(forbids=frozenset({"live"})), Change("replay", ("only",)), False),
+        (Policy(forbids=frozenset({"live"})), Change("replay", ("auto",)), True),
+        (Policy(forbids=frozenset({"tools"})), Change("tools", ("only",)), True),
+        (Policy(ceilings={"max_daily_cost": 1}), Change("journal", ("",)), False),
+        (Policy(ceilings={"max_daily_cost": 1}), Change("journal", ("my.sqlite",)), True),
+        (Policy(ceilings={"max_daily_cost": 1}), Change("journal"), True),
+    ],
+)
+def test_a_cure_is_held_only_where_the_policy_refuses_every_value_that_would_do(policy, change, is_held):
+    assert bool(policy.holder(change)) is is_held
 
 
 @pytest.mark.parametrize("value", ["", " ", "\t \n", "\u200b", " \u200b "])
