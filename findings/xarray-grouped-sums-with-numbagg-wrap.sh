@@ -2,12 +2,12 @@
 # xarray 2026.9.0 with flox 0.11.2 and numbagg 0.9.6 (its extra "accel"): with `skipna=True`, grouped sums and products
 # of small integers wrap around, so that a count of 400 pixels comes out as 144.
 #
-# Expected: `groupby(...).sum(skipna=True)` gives what `sum(skipna=True)` of each group gives. The documentation of `sum`
-# says that integers have no missing value to skip, and of `use_flox` that flox speeds up the same reductions. Both are
-# used wherever they are installed.
+# Expected: `groupby(...).sum(skipna=True)` gives what `sum(skipna=True)` of each group gives. The documentation of
+# `sum` says that integers have no missing value to skip, and of `use_flox` that flox speeds up the same reductions.
+# Both are used wherever they are installed.
 #
-# Happens: with `skipna=True` flox hands the work to numbagg, which sums int8, uint8, int16, int32 and uint32 in that very
-# type; only then it becomes int64. No error and no warning. Without `skipna`, without flox or numbagg, and without
+# Happens: with `skipna=True` flox hands the work to numbagg, which sums int8, uint8, int16, int32 and uint32 in that
+# very type; only then it becomes int64. No error and no warning. Without `skipna`, without flox or numbagg, and without
 # groups the sums are right. The same holds for `prod` and for `resample`.
 #
 # Concerns: rasters, masks and satellite bands are uint8 or int16, counts in netCDF files int32. `skipna=True` is passed

@@ -6,15 +6,16 @@
 # documentation says of `count` that it counts what is not missing, and of `use_flox` that flox speeds up the same
 # reductions. It is used wherever it is installed.
 #
-# Happens: `groupby(...).count()` counts NaT too. `mean()` takes the number that stands for NaT, the least int64, into the
-# average, with or without `skipna=True`, and `min(skipna=True)` is NaT; `max(skipna=True)` is right. No error and no
-# warning, and a group in which nothing is missing is right.
+# Happens: `groupby(...).count()` counts NaT too. `mean()` takes the number that stands for NaT, the least int64, into
+# the average, with or without `skipna=True`, and `min(skipna=True)` is NaT; `max(skipna=True)` is right. No error and
+# no warning, and a group in which nothing is missing is right.
 #
 # Concerns: whoever averages or counts times by group: the day of the first frost by region, the time of delivery by
 # week. In a figure the mean is off the axis; the counts, and rates that are made of them, look plausible. A way out is
 # `set_options(use_flox=False)`, or `to_series()` and pandas.
 #
-# Known? Not found (searched 2026-12); https://github.com/pydata/xarray/issues/10169 (closed) is an error of grouped times.
+# Known? Not found (searched 2026-12); https://github.com/pydata/xarray/issues/10169 (closed) is of an error that
+# grouped times raised.
 #
 # This product computes nothing with xarray. Code that a model writes often does.
 set -euo pipefail
