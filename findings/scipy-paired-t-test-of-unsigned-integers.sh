@@ -10,8 +10,8 @@
 # `tmean` sums in the type of the values since it serves other array libraries too. No error and no warning.
 #
 # Concerns: scores, counts and ages before and after, held in small unsigned types by Parquet, SPSS and Stata files, by
-# `pd.to_numeric(downcast="unsigned")` and by polars. Whoever reads only p publishes an effect that is not there.
-# A way out is `astype(float)`, or `ttest_1samp` of the differences of floats.
+# `pd.to_numeric(downcast="unsigned")` and by counts of polars. Whoever reads only p publishes an effect that is not
+# there. A way out is `astype(float)`, or `ttest_1samp` of the differences of floats.
 #
 # Known? Not found (searched 2026-12).
 #
