@@ -16,6 +16,7 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.messages.demo import PROMPTS, demo_text
 from vertex_claude_magic.markdown.sanitize import safe_markdown
+from vertex_claude_magic.prompts.ran_cells import RanCell, context_text
 
 # Their answers are written beside the notebook, which plays them.
 OWN = {
@@ -75,6 +76,16 @@ def test_the_prompts_of_the_readme_with_variables_have_written_answers(claude, p
         text = claude.ask(prompt, names=names).text
         assert says in text
         assert text.strip() in ANSWERS
+
+
+def test_an_example_among_the_cells_of_context_is_not_what_is_asked(claude):
+    ran = [RanCell(f"%%claude\n{PROMPTS[0]}", output=PROMPTS[1], error=PROMPTS[2])]
+    context, _ = context_text(ran, 4_000)
+    short, _ = context_text(ran, 60)
+    assert "beginning of cell" in short
+    for before in (context, short):
+        assert claude.ask([before, "What did I do?"]).text.startswith("This is the emulator")
+        assert claude.ask([before, PROMPTS[1]]).text == claude.ask(PROMPTS[1]).text
 
 
 def test_the_table_of_the_readme_has_written_answers(claude):

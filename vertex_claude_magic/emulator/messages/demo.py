@@ -24,6 +24,8 @@ __all__ = ["PROMPTS", "demo_data", "demo_text", "schema_in"]
 _SECTION = re.compile(r"^<!-- prompt: (.+?) -->\n", re.MULTILINE)
 # What stands around a value of a variable; its name and type are not words of the prompt.
 _DATA_TAG = re.compile(r"</?data\b[^>]*>")
+# The cells that `--context` sends, which may be examples: the question comes after them.
+_CONTEXT = re.compile(r'<data name="(?:[a-z ]+ of )?cell \d+".*?</data>', re.DOTALL)
 _SCHEMA = re.compile(r"JSON schema:\n(\{.*\})\s*\Z", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"\*\*(\d+)\*\*\.?")
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
@@ -49,7 +51,7 @@ def _answers() -> Mapping[str, str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_DATA_TAG.sub("", text).casefold().replace("’", "'").split())
+    return " ".join(_DATA_TAG.sub("", _CONTEXT.sub("", text)).casefold().replace("’", "'").split())
 
 
 def _written(prompt: str) -> str | None:
