@@ -83,6 +83,20 @@ def test_a_command_stands_in_code(shell):
     assert f"<strong>Run:</strong> <code>{command}</code>" in shell.page.outputs[0]["text/html"]
 
 
+REMARKS = {
+    "curl -v https://example.com/ (who answers there?)": ("curl -v https://example.com/", "(who answers there?)"),
+    "df -h '/a (1)' (free space there)": ("df -h &#x27;/a (1)&#x27;", "(free space there)"),
+    "mv '/a (1)' '/a (1).old'": ("mv &#x27;/a (1)&#x27; &#x27;/a (1).old&#x27;", ""),
+}
+
+
+@pytest.mark.parametrize("run", REMARKS)
+def test_only_what_is_to_be_run_looks_like_code(run):
+    command, remark = REMARKS[run]
+    html = doctor_page.html([Finding("failure", "No.", f"Run: {run}", name="network")])
+    assert f"<code>{command}</code>{remark and f' {remark}'}</td>" in html
+
+
 def test_what_a_server_says_is_only_text(shell):
     """No markup, no formula, no control character, in HTML and in plain text."""
     shell.emulator.fail(Fault(status=401, body=b"{}"), Fault(status=403, message=HOSTILE))

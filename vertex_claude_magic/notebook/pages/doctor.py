@@ -29,6 +29,8 @@ _COLUMNS = (
     Column("Time", wrap="never"),
 )
 _CONSOLE = re.compile(r"(https://(?:console|status)\.cloud\.google\.com(?:/[^\s\"'<>]*)?)((?: .*)?)")
+# A command, and a remark for the reader; a path with brackets is quoted, so none ends in one.
+_COMMAND = re.compile(r"(.*?)( \([^()]*\))?", re.DOTALL)
 
 
 def html(findings: Sequence[Finding], running: str = "") -> str:
@@ -68,8 +70,8 @@ def _row(finding: Finding) -> Row:
         if console is not None:
             address = literal(console[1])
             text += (" ", Inline(f'<a href="{literal(console[1], formulas=True)}">{address}</a>'), console[2])
-        elif word == "Run" and colon:
-            text += (" ", span("code", rest))
+        elif word == "Run" and (run := _COMMAND.fullmatch(rest)):
+            text += (" ", span("code", run[1]), run[2] or "")
         else:
             text += (" " if colon else "", rest)
     return Row((finding.name, result, text, finding.took))
