@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from vertex_claude_magic.emulator import Emulator, Fault
+from vertex_claude_magic.emulator.messages.demo import demo_text
 
 HEADERS = {"Authorization": "Bearer emulator"}
 
@@ -78,6 +79,16 @@ def test_a_job_runs_and_its_results_come_in_another_order(emulator):
     assert [line["custom_id"] for line in lines] == ["r3", "r2", "r1", "r0"]
     assert lines[0]["response"]["content"][0]["text"] == "Four."
     assert lines[0]["status"] == ""
+
+
+def test_in_demo_mode_a_row_has_the_answer_that_a_question_has():
+    with Emulator(demo=True) as emulator:
+        emulator.buckets.make("rows", "us-east5")
+        put(emulator, 1)
+        (line,) = results(emulator, follow(emulator, create(emulator))[1])
+    text = line["response"]["content"][-1]["text"]
+    assert line["response"]["stop_reason"] == "max_tokens"
+    assert text == demo_text("Hi", 1)[: len(text)] != ""
 
 
 def test_rows_that_fail_and_rows_that_break_a_rule_have_a_status_and_no_response(emulator):

@@ -84,7 +84,10 @@ def test_a_command_stands_in_code(shell):
 
 
 REMARKS = {
-    "curl -v https://example.com/ (who answers there?)": ("curl -v https://example.com/", "(who answers there?)"),
+    "curl -v https://example.com/ (who answers there?)": (
+        "curl -v https://example.com/",
+        "(who answers there?)",
+    ),
     "df -h '/a (1)' (free space there)": ("df -h &#x27;/a (1)&#x27;", "(free space there)"),
     "mv '/a (1)' '/a (1).old'": ("mv &#x27;/a (1)&#x27; &#x27;/a (1).old&#x27;", ""),
 }

@@ -172,7 +172,7 @@ class Service:
         if row is None or not body:
             return None, "INVALID_ARGUMENT: the row contains no request."
         asked = Route(project=self.project, location=location, model=model)
-        ask = Ask(route=asked, body=body, model=row, catalog=self.catalog)
+        ask = Ask(route=asked, body=body, model=row, catalog=self.catalog, demo=self._demo)
         if (problem := refusal(ask)) is not None:
             return None, json.dumps(problem.body(), ensure_ascii=False)
         response, _ = self._reply(ask)
