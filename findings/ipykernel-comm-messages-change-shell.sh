@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ipykernel 7.4.0: a message from the page to a widget goes to the shell from which the widget spoke last, whatever
-# shell the message names, so that a button does not react while a cell runs, and never again once that shell is deleted.
+# shell the message names, so that a button does not react while a cell runs, and never again once that shell is
+# deleted.
 #
 # Expected: the subshell handles the message. The documentation of the messaging protocol (jupyter_client, "Messaging
 # in Jupyter", the message header) says of `subshell_id` that a shell message is handled by the subshell of that id,

@@ -3,14 +3,16 @@
 #
 # Versions: nbval 0.11.0, pytest-randomly 5.1.0, pytest 9.2.0, Python 3.11.
 #
-# Expected: the cells of one notebook run from top to bottom, because each is a test item that needs the kernel state which the
-# cells above it left.
+# Expected: the cells of one notebook run from top to bottom, because each is a test item that needs the kernel state
+# which the cells above it left.
 #
-# Seen: with pytest-randomly installed beside it, which needs no option to be active, the items of one notebook file are shuffled as
-# tests of one module are. A notebook whose second cell reads a name that its first cell sets fails for the seeds that put the
-# second cell first, with a NameError in a notebook that is correct. With `-p no:randomly` it passes for each seed.
-# Known? Yes, since 2022: https://github.com/pytest-dev/pytest-randomly/issues/495. A repository with example notebooks meets it
-# when pytest-randomly comes along with another tool.
+# Seen: with pytest-randomly installed beside it, which needs no option to be active, the items of one notebook file are
+# shuffled as tests of one module are. A notebook whose second cell reads a name that its first cell sets fails for the
+# seeds that put the second cell first, with a NameError in a notebook that is correct. With `-p no:randomly` it passes
+# for each seed.
+#
+# Known? Yes, since 2022: https://github.com/pytest-dev/pytest-randomly/issues/495. A repository with example notebooks
+# meets it when pytest-randomly comes along with another tool.
 set -euo pipefail
 
 folder=$(mktemp -d)

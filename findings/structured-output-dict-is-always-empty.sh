@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# anthropic 2.14.0 with pydantic 2.14.4: a field of type `dict[str, float]` is sent with a structured output as an object
-# without any names, which the service fills with {}: the data look valid and are empty.
+# anthropic 2.14.0 with pydantic 2.14.4: a field of type `dict[str, float]` is sent with a structured output as an
+# object without any names, which the service fills with {}: the data look valid and are empty.
 #
 # Expected: an error before anything is sent, or the data. The page "Structured outputs" of the API says under "JSON
 # Schema limitations" that `additionalProperties` may only be false, and that what the SDK has to take out of a schema

@@ -6,10 +6,10 @@
 # argument. The docstring of `ToolError` says that for any other exception the result has its `repr`, and an exception
 # that the body of the function raises does reach the model with its words.
 #
-# Happens: `beta_tool` checks the arguments before the function runs and puts an error of its own in place of pydantic's.
-# A wrong choice, a missing and an unknown argument, and a validator that its author has given a sentence for the model,
-# all give the same result, "Invalid arguments for function book". The sentence is in the log. The asynchronous
-# runner does the same.
+# Happens: `beta_tool` checks the arguments before the function runs and puts an error of its own in place of
+# pydantic's. A wrong choice, a missing and an unknown argument, and a validator that its author has given a sentence
+# for the model, all give the same result, "Invalid arguments for function book". The sentence is in the log. The
+# asynchronous runner does the same.
 #
 # Concerns: tools whose types say more than a schema is sure to bring about, such as dates, ranges and rules between
 # fields: the model guesses, with a request for each guess, or gives up and answers without the tool. A way out
