@@ -37,8 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if str(item.path).startswith(here):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.slow)
-            # In one process, because one JupyterLab and one browser serve all of them.
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            # In two processes, each with a JupyterLab and a browser of its own: those of the panel take half the time.
+            panel = item.path.name.startswith("test_panel")
+            item.add_marker(pytest.mark.xdist_group("panel" if panel else "browser"))
 
 
 @pytest.fixture(scope="session")
