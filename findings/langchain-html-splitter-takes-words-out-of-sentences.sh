@@ -22,7 +22,7 @@
 # https://github.com/langchain-ai/langchain/issues/38404, open. For this class not found (searched
 # 2026-12).
 #
-# This product has no splitter; of a page that is attached it sends the text as it stands.
+# This product has no splitter of documents.
 set -euo pipefail
 
 folder=$(mktemp -d)
