@@ -20,7 +20,7 @@
 #
 # Known? Not found in the issues of altair and vegafusion (searched 2026-12).
 #
-# This product draws no charts. Code that a model writes often does so with altair.
+# This product draws a chart for a prompt by the transformer that is on (prompts/values/figures.py).
 set -euo pipefail
 
 folder=$(mktemp -d)
