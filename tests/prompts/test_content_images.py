@@ -714,8 +714,9 @@ def test_a_chart_whose_data_has_a_url_is_refused_also_beside_a_table(tmp_path, t
     table = alt.Chart(pl.DataFrame({"a": [1]})).mark_point().encode(x="a:Q")
     for url in (str(path), path.as_uri(), "https://example.com/a.csv"):
         outside = alt.Chart(url).mark_point().encode(x="a:Q")
+        beside = table.transform_lookup("a", from_=alt.LookupData(alt.UrlData(url), "a", ["b"]))
         with alt.data_transformers.enable(transformer):
-            for chart in (outside, table + outside):
+            for chart in (outside, table + outside, beside):
                 assert "takes its data from a URL" in refused(chart).message
 
 

@@ -207,7 +207,7 @@ def _altair(value: _Chart, limits: ValueLimits) -> bytes:
 
 
 def _data_urls(spec: Json) -> list[str]:
-    """List the URLs from which a chart, or one that it is made of, takes data."""
+    """List the URLs from which a chart, or one that it is made of, takes data; its rows may hold any."""
     urls: list[str] = []
     found: list[Json] = [spec]
     while found:
@@ -215,9 +215,7 @@ def _data_urls(spec: Json) -> list[str]:
         if isinstance(each, dict):
             if isinstance(data := each.get("data"), dict) and "url" in data:
                 urls.append(str(data["url"]))
-            found += [
-                inner for key, inner in each.items() if key not in ("datasets", "values")
-            ]  # not the rows
+            found += [inner for key, inner in each.items() if key not in ("datasets", "values")]
         elif isinstance(each, list):
             found += each
     return urls
