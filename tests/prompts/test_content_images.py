@@ -685,6 +685,50 @@ def test_a_chart_fetches_neither_data_nor_pictures():
 
 
 @pytest.mark.slow
+def test_a_chart_whose_table_goes_to_vegafusion_is_drawn_as_in_the_notebook():
+    """A null is 0 in the arithmetic of JavaScript and none in that of vegafusion, so its bar has another length."""
+    pytest.importorskip("vegafusion")
+    import altair as alt
+    import polars as pl
+
+    def longer_bar(rows):
+        table = pl.DataFrame(rows, schema=["ward", "wait"], orient="row")
+        bars = alt.Chart(table).transform_calculate(later="datum.wait + 10").mark_bar(color="#ff0000")
+        return bars.encode(x=alt.X("mean(later):Q").scale(domain=[0, 20]), y="ward:N").properties(width=200)
+
+    gap, known = longer_bar([("A", 9.0), ("A", None)]), longer_bar([("A", 9.0)])
+    usual = red(drawn(gap))
+    with alt.data_transformers.enable("vegafusion"):
+        assert red(drawn(gap)) == red(drawn(known)) > usual
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transformer", ["default", "vegafusion"])
+def test_a_chart_whose_data_has_a_url_is_refused_also_beside_a_table(tmp_path, transformer):
+    """Of a file the picture would be empty, and vegafusion would read it."""
+    import altair as alt
+    import polars as pl
+
+    path = tmp_path / "private.csv"
+    path.write_text("a,b\n1,2\n")
+    table = alt.Chart(pl.DataFrame({"a": [1]})).mark_point().encode(x="a:Q")
+    for url in (str(path), path.as_uri(), "https://example.com/a.csv"):
+        outside = alt.Chart(url).mark_point().encode(x="a:Q")
+        beside = table.transform_lookup("a", from_=alt.LookupData(alt.UrlData(url), "a", ["b"]))
+        with alt.data_transformers.enable(transformer):
+            for chart in (outside, table + outside, beside):
+                assert "takes its data from a URL" in refused(chart).message
+
+
+@pytest.mark.slow
+def test_a_url_in_a_row_of_a_chart_is_no_source_of_its_data():
+    import altair as alt
+
+    rows = alt.Data(values=[{"data": {"url": "https://example.com/a.csv"}, "b": 1}])
+    assert red(drawn(alt.Chart(rows).mark_bar(color="#ff0000").encode(x="b:Q"))) > 0
+
+
+@pytest.mark.slow
 def test_a_huge_chart_is_drawn_no_larger_than_the_model_looks():
     """Its pixels in full would take gigabytes."""
     import altair as alt

@@ -55,7 +55,7 @@ class _PlotlyFigure(Protocol):
 class _Chart(Protocol):
     """A chart of altair."""
 
-    def to_dict(self) -> dict[str, Json]: ...
+    def to_dict(self, *, format: str = ..., context: dict[str, bool] = ...) -> dict[str, Json]: ...  # noqa: A002
 
 
 def figure_parts(
@@ -185,17 +185,20 @@ def _altair(value: _Chart, limits: ValueLimits) -> bytes:
         raise MissingExtra(
             "An image of an altair chart needs vl-convert.", cure="Run: pip install vl-convert-python"
         ) from None
-    spec = value.to_dict()
-    try:
-        # No base URL is allowed, so that a chart cannot fetch its data from anywhere; images have no such guard.
-        svg: str = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
-    except ValueError as error:
-        if _has_url(spec):
-            raise OptionError(
-                "The altair chart takes its data from a URL, and nothing is fetched for a prompt.",
-                cure="Load the data into a frame, and make the chart of that.",
-            ) from error
-        raise
+    spec = value.to_dict(context={"pre_transform": False})
+    urls = _data_urls(spec)
+    # Under this prefix altair names the tables that it hands to vegafusion, which would read any other URL or path.
+    if not all(url.startswith("vegafusion+dataset://") for url in urls):
+        raise OptionError(
+            "The altair chart takes its data from a URL, and nothing is fetched for a prompt.",
+            cure="Load the data into a frame, and make the chart of that.",
+        )
+    # No base URL is allowed, so that a chart cannot fetch its data from anywhere; images have no such guard.
+    svg: str
+    if urls:
+        svg = vl_convert.vega_to_svg(json.dumps(value.to_dict(format="vega")), allowed_base_urls=[])
+    else:
+        svg = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
     svg = _OUTSIDE.sub('href=""', svg)
     size = _SIZE.search(svg)
     longest = max(map(float, size.groups())) if size else 1.0
@@ -203,18 +206,19 @@ def _altair(value: _Chart, limits: ValueLimits) -> bytes:
     return data
 
 
-def _has_url(spec: Json) -> bool:
-    """Tell whether a chart, or one that it is made of, names a URL for its data."""
+def _data_urls(spec: Json) -> list[str]:
+    """List the URLs from which a chart, or one that it is made of, takes data; its rows may hold any."""
+    urls: list[str] = []
     found: list[Json] = [spec]
     while found:
         each = found.pop()
         if isinstance(each, dict):
-            if isinstance(each.get("data"), dict) and "url" in each["data"]:
-                return True
-            found += each.values()
+            if isinstance(data := each.get("data"), dict) and "url" in data:
+                urls.append(str(data["url"]))
+            found += [inner for key, inner in each.items() if key not in ("datasets", "values")]
         elif isinstance(each, list):
             found += each
-    return False
+    return urls
 
 
 _DRAW: Mapping[str, Callable[[Any, ValueLimits], bytes]] = {
