@@ -687,7 +687,6 @@ def test_a_chart_fetches_neither_data_nor_pictures():
 @pytest.mark.slow
 def test_a_chart_whose_table_goes_to_vegafusion_is_drawn_as_in_the_notebook():
     """A null is 0 in the arithmetic of JavaScript and none in that of vegafusion, so its bar has another length."""
-    pytest.importorskip("vegafusion")
     import altair as alt
     import polars as pl
 
