@@ -16,8 +16,8 @@
 #
 # Known? In part: https://github.com/mangiucugna/json_repair/issues/164 (open) has it of empty strings.
 #
-# This product does not use json_repair: answers that are cut are read by pydantic, and answers that are not valid are
-# asked for again.
+# This product does not use json_repair: pydantic reads the data of an answer, and an answer that is not valid JSON is
+# requested again.
 set -euo pipefail
 
 folder=$(mktemp -d)
