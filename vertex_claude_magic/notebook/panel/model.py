@@ -25,7 +25,7 @@ __all__ = ["PanelModel", "field_label", "own_options", "panel_model"]
 # Settings whose names are no words.
 _WORDS = {
     "max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking",
-    "system": "system prompt",
+    "system": "system prompt", "emulator": "demo mode",
 }  # fmt: skip
 
 
