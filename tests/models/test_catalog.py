@@ -335,9 +335,10 @@ def test_a_floor_is_worded_as_a_floor():
 
 
 def test_a_location_is_explained_by_its_kind():
-    """Unknown regions are explained as regions."""
+    """No note names a place that was not chosen; unknown regions are explained as regions."""
     assert "no surcharge" in CATALOG.location_note("global")
-    assert CATALOG.location_note("us") == CATALOG.location_note("eu")
+    assert CATALOG.location_note("us") == "Data stays within the United States."
+    assert CATALOG.location_note("eu") == "Data stays within the European Union."
     assert CATALOG.location_note("us-east5") == CATALOG.location_note("antarctica-south1")
 
 

@@ -156,7 +156,7 @@ def test_a_repeated_note_goes_into_the_fold():
 def test_a_stopped_answer_does_not_pretend_to_know_its_output():
     """The service counts output tokens in its last events; the first event's count of 1 is no count."""
     reply = Reply(model="m", usage=Usage(input_tokens=20, output_tokens=1), seconds=1.0, complete=False)
-    assert footer(reply) == "m · 1.0 s · over 20 tokens · cost unknown"
+    assert footer(reply) == "m · 1.0 s · 20 tokens in / output not counted · cost unknown"
     assert details(reply) == "m · 20 tokens in / output not counted · cost unknown"
 
 

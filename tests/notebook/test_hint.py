@@ -431,7 +431,7 @@ def test_checks_run_here_and_no_model_is_asked(shell):
     shell.ok(WRONG)
     shell.ok("%claude_hint --check mean")
     page = shell.page.text
-    assert page.startswith("The mean: 0 of 2 checks passed\n")
+    assert page.startswith("The mean: 0 of 2 checks passed.\n")
     assert "1      ✗ failed  The mean of 1, 2 and 3 is 2.\n" in page
     assert "The checks of exercises/mean.toml ran in this kernel; no model was asked." in page
     assert not shell.emulator.requests

@@ -170,10 +170,21 @@ def test_where_a_value_comes_from_is_said_in_one_way(under):
     rows = [line.split() for line in shell.page.text.splitlines()]
     assert [row[-1] for row in rows if row[0] in {"model", "region"}] == ["(claude-policy.toml)"] * 2
     shell.ok("%claude_panel")
-    assert "From claude-policy.toml. " in shell.magics.panel._picker._note.value
+    note = shell.magics.panel._picker._note.value
+    assert "Region is locked to eu by claude-policy.toml." in note
+    # The lock has named the file.
+    assert "From claude-policy.toml" not in note
     shell.ok("%claude_doctor")
     said = next(line for line in shell.page.text.splitlines() if "settings" in line)
     assert said.count("from claude-policy.toml") == 2
+
+
+def test_the_panel_names_the_file_of_a_default(under, monkeypatch):
+    """Which no lock names."""
+    shell = under('[defaults]\nregion = "eu"\n')
+    monkeypatch.delenv("CLOUD_ML_REGION")
+    shell.ok("%claude_panel")
+    assert "From claude-policy.toml. " in shell.magics.panel._picker._note.value
 
 
 def test_what_the_user_sets_under_a_policy_is_called_a_setting(under):

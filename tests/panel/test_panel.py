@@ -95,6 +95,9 @@ def test_config_moves_it(shell, front):
     assert front.picked() == "Haiku 4.5"
     assert front.chosen("Region") == "us-east5"
     assert "Changed outside the panel: region." in front.text()
+    shell.ok("%claude_demo")
+    assert "Changed outside the panel: demo mode." in front.text()
+    shell.ok("%claude_demo stop")
 
 
 def test_opened_twice_it_is_one_panel(shell, front):

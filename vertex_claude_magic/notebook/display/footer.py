@@ -98,7 +98,11 @@ def footer(reply: Reply) -> str:
     usage = reply.usage
     total = usage.total_input_tokens + usage.output_tokens
     # The count of output tokens comes with the last events, so an answer that was stopped has none.
-    tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
+    tokens = (
+        f"{total:,} tokens"
+        if reply.complete
+        else f"{usage.total_input_tokens:,} tokens in / output not counted"
+    )
     # What was not asked here, such as a turn that was loaded, has no name.
     row = Catalog.load().find(reply.model) if reply.model and not reply.model_name else None
     place = f"follows {reply.follows}" if reply.follows else ""

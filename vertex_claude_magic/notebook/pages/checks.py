@@ -28,13 +28,13 @@ def checks_table(exercise: Exercise, results: Sequence[CheckResult]) -> Table:
     >>> check = ExerciseCheck("mean([2]) == 2", "The mean of 2 is 2.")
     >>> exercise = Exercise("mean", "The mean", "Write mean.", "", (check,))
     >>> print(checks_table(exercise, [CheckResult(1, exercise.checks[0], passed=False)]).plain())
-    The mean: 0 of 1 checks passed
+    The mean: 0 of 1 checks passed.
     Check  Result    What it found
     1      ✗ failed  The mean of 2 is 2.
     The checks of exercises/mean.toml ran in this kernel; no model was asked. %claude_hint gives a hint.
     """
     passed = sum(each.passed for each in results)
-    caption = span("strong", f"{exercise.title}: {passed} of {len(results)} checks passed")
+    caption = span("strong", f"{exercise.title}: {passed} of {len(results)} checks passed.")
     note = f"The checks of {exercise.label} ran in this kernel; no model was asked."
     more = "" if passed == len(results) else " %claude_hint gives a hint."
     rows = []

@@ -25,7 +25,7 @@ __all__ = ["PanelModel", "field_label", "own_options", "panel_model"]
 # Settings whose names are no words.
 _WORDS = {
     "max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking",
-    "system": "system prompt",
+    "system": "system prompt", "emulator": "demo mode",
 }  # fmt: skip
 
 
@@ -141,7 +141,10 @@ def panel_model(target: Target, seen: Seen = Sightings, *, emulated: bool = Fals
         models=_allowed(choices.model_choices(target, seen())),
         region=target.region,
         regions=choices.region_choices(target, seen()),
-        region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")
+        # A lock names its file in its own sentence.
+        region_note=(
+            "" if origin in {"setting", "default"} or "region" in policy.locks else f"From {origin}. "
+        )
         + choices.region_note(target),
         project="" if emulated else target.project or "",
         project_note=project_note,

@@ -82,7 +82,10 @@ def price_table(rows: Sequence[PriceRow], *, location: str, chosen: str = "") ->
         costs = (shown(each, row) for each in (row.input_cost, row.answer_cost, row.most_cost))
         current = row.id == chosen
         body.append(Row((named(row.name, current=current), counted(row), *costs), current=current))
-    caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {ANSWER_TOKENS:,} tokens, at most."
+    caption = (
+        f"Estimates in USD at {location}: the prompt alone; with an answer of {ANSWER_TOKENS:,} tokens; "
+        "with the longest answer."
+    )
     return Table(
         columns=(_NAME, *(Column(head, "right") for head in ("Tokens", "Prompt", "Answer", "At most"))),
         rows=body,
