@@ -301,6 +301,34 @@ def test_a_property_called_title_stays():
     }
 
 
+def properties_and_values(properties: Range, title="Sums", default: dict = {"title": "Report"}):  # noqa: B006
+    """With names that a schema has for other things, and a value that has one too."""
+
+
+def test_only_the_titles_of_schemas_are_left_out():
+    schema = function_tool("f", properties_and_values).schema
+    assert list(schema["properties"]) == ["properties", "title", "default"]
+    assert schema["properties"]["title"] == {"default": "Sums"}
+    assert schema["properties"]["default"]["default"] == {"title": "Report"}
+    assert "title" not in schema["$defs"]["Range"]
+    assert schema["$defs"]["Range"]["properties"]["title"] == {"default": "", "type": "string"}
+
+
+KEY = "sk-ant-" + "a1B2" * 10
+
+
+def with_keys(key: str = KEY, more: dict = {"key": KEY}, count: int = 3):  # noqa: B006
+    """With defaults that hold a key."""
+
+
+def test_a_default_that_holds_a_key_stays_here():
+    """The function has it, and the model has no use for it."""
+    schema = function_tool("f", with_keys).schema
+    assert KEY not in json.dumps(schema)
+    assert schema["properties"]["count"]["default"] == 3
+    assert "required" not in schema
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "bound"),
     [

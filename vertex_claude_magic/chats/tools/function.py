@@ -44,6 +44,8 @@ _FIELD = re.compile(r":[^:]+:(?:\s.*)?")
 _REMARKS = {"notes", "warnings"}
 # Hides from the parser that a line, or a docstring, begins here.
 _PAD = "\0"
+# What a schema holds of values, which may have a "title" of their own.
+_VALUES = frozenset({"default", "const", "enum", "examples"})
 
 
 class ArgumentsInvalid(Exception):
@@ -189,7 +191,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     return FunctionTool(
         name=own,
         description="\n\n".join(filter(None, map(_unpadded, [doc.description, *remarks]))),
-        schema=_untitled(schema),
+        schema=cast("dict[str, Any]", _untitled(schema)),
         function=function,
         model=model,
         parameters=tuple(parameters),
@@ -359,16 +361,16 @@ def _generator() -> type[GenerateJsonSchema]:
     return Quiet
 
 
-def _untitled(schema: Mapping[str, Json], *, names: bool = False) -> dict[str, Json]:
-    """Return a schema without the titles that pydantic makes of names; a property may itself be called "title"."""
-
-    def part_of(value: Json, *, names: bool = False) -> Json:
-        if isinstance(value, list):
-            return [part_of(each) for each in value]
-        return _untitled(value, names=names) if isinstance(value, Mapping) else value
-
+def _untitled(schema: Json, *, names: bool = False) -> Json:
+    """Return a schema without the titles that pydantic makes of names; with `names` its keys name properties."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
     return {
-        key: part_of(part, names=not names and key in {"properties", "$defs"})
+        key: part
+        if key in _VALUES and not names
+        else _untitled(part, names=not names and key in {"properties", "$defs"})
         for key, part in schema.items()
-        if names or key != "title" or not isinstance(part, str)
+        if names or key != "title"
     }
