@@ -174,6 +174,18 @@ def test_a_number_that_is_no_turn_is_refused(claude, claude_emulator, number):
     assert len(chat.turns) == 1
 
 
+def test_a_turn_is_removed_and_kept_by_keyword(claude, claude_emulator):
+    """`n`, as `--remove N` and `--keep N` call it."""
+    chat = claude.chat("talk")
+    claude_emulator.answer("1", REFUSED, "3")
+    chat.ask("One")
+    chat.ask("Two")
+    chat.keep(n=2)
+    chat.remove(n=1)
+    chat.ask("Three")
+    assert [texts(each) for each in sent(claude_emulator)] == ["Two", "Well, first you", "Three"]
+
+
 def test_thinking_behind_a_removed_turn_is_left_out(claude, claude_emulator):
     """Its conversation was another one."""
     chat = claude.chat("talk")

@@ -215,7 +215,7 @@ class Chat:
             store.rename(self._home, self.name, new)
         self.name = new
 
-    def remove(self, number: int) -> None:
+    def remove(self, n: int) -> None:
         """Take a turn out; those behind it move up, and are stale.
 
         Raises:
@@ -223,12 +223,12 @@ class Chat:
         """
 
         def work(entries: list[TurnEntry]) -> list[TurnEntry]:
-            self._check(number, entries)
-            return [entry for at, entry in enumerate(entries, start=1) if at != number]
+            self._check(n, entries)
+            return [entry for at, entry in enumerate(entries, start=1) if at != n]
 
         self._change(work)
 
-    def keep(self, number: int) -> None:
+    def keep(self, n: int) -> None:
         """Send an interrupted or refused turn too, with the part of its answer that had arrived.
 
         Raises:
@@ -236,11 +236,11 @@ class Chat:
         """
 
         def work(entries: list[TurnEntry]) -> list[TurnEntry]:
-            self._check(number, entries)
-            if entries[number - 1].state == "ok":
-                raise OptionError(f"Turn {number} was not interrupted.", cure="It is sent anyway.")
+            self._check(n, entries)
+            if entries[n - 1].state == "ok":
+                raise OptionError(f"Turn {n} was not interrupted.", cure="It is sent anyway.")
             return [
-                entry._replace(state="sent") if at == number else entry
+                entry._replace(state="sent") if at == n else entry
                 for at, entry in enumerate(entries, start=1)
             ]
 
