@@ -104,6 +104,17 @@ HIDDEN: dict[str, tuple[Any, Any]] = {
     "more behind the answer": (SHOWN, f"Four. {EVIL}"),
     "a block behind the answer": (SHOWN, [text("Four."), text(EVIL)]),
     "a comment in the answer": (SHOWN, f"Four.<!-- {EVIL} -->"),
+    # What a cell shows around an answer, and the answer of a file does not hold.
+    "a warning": (SHOWN, f"Four.\n\n⚠ {EVIL}"),
+    "sources": (SHOWN, f"Four.\n\n**Sources**\n\n1. {EVIL}"),
+    "a footer": (SHOWN, f"Four.\n\n<small>{EVIL}</small>"),
+    "thinking": (SHOWN, f"<details><summary>Thinking</summary>{EVIL}</details>\n\nFour."),
+    # Types that no set can be asked for.
+    "a block of no type": ([{"type": [EVIL], "source": IMAGE["source"]}, text(SHOWN)], "Four."),
+    "data of no type": (
+        [{"type": "image", "source": {**IMAGE["source"], "media_type": [EVIL]}}, text(SHOWN)],
+        "Four.",
+    ),
 }
 
 
@@ -117,6 +128,21 @@ def test_what_the_cells_of_a_file_do_not_show_is_not_sent(saved, sent, prompt, a
     found = sent(changed(saved(SHOWN), hide))
     assert [text_of(each) for each in found] == [SHOWN, "Four."]
     assert EVIL not in json.dumps(found)
+
+
+def test_an_answer_that_ends_with_a_list_of_sources_comes_back_whole(saved, sent):
+    """The list is its own, and the cell shows it."""
+    answer = "Four.\n\n**Sources**\n\n1. Euclid"
+    assert [text_of(each) for each in sent(saved(SHOWN, answer))] == [SHOWN, answer]
+
+
+@pytest.mark.parametrize("by", [["vertex"], {"vertex": 1}, 7, "Claude"])
+def test_who_answered_is_not_known_where_a_file_says_what_nobody_is_called(saved, sent, by):
+    path = saved(SHOWN)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["cells"][1]["outputs"][0]["metadata"]["vertex_claude_magic"]["answered_by"] = by
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert [text_of(each) for each in sent(path)] == [SHOWN, "Four."]
 
 
 def test_beside_the_value_of_a_template_nothing_is_hidden(saved, sent):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,10 @@ _SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\nâ€
 _OBJECT = "\N{OBJECT REPLACEMENT CHARACTER}"
 _ATTACHED = re.compile(rf"\A(?:(?:{_OBJECT}|<(data(?:-\d+)?) .*?</\1>)\s*)*", re.DOTALL)
 _VALUE_LINE = re.compile(r"^<\w+>$", re.MULTILINE)
-_DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
+# Not sets, because a file may have a list where a text belongs.
+_DATA_BLOCKS = ("image", "document")
+_DATA_KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+_ANSWERERS = ("vertex", "gateway", "local", "emulator")
 
 
 def cell_source(name: str, entry: TurnEntry) -> str:
@@ -176,11 +179,11 @@ def read_turns(path: Path) -> list[TurnEntry]:
     for cell in content["cells"][:_MOST_CELLS]:
         for output in cell.get("outputs") or ():
             found = find_provenance(output)
-            text = _answer_text(output.get("data"))
+            shown = _shown_text(output.get("data"))
             # Several answers to one prompt are not a turn.
-            if found is not None and "answers" not in found and text.strip():
+            if found is not None and "answers" not in found and _answer_text(shown):
                 edited = answer_edited(output.get("data"), found.get("answer_hash"))
-                entries.append(_entry(cell, text, found, edited=edited is not False))
+                entries.append(_entry(cell, shown, found, edited=edited is not False))
     if not entries:
         raise OptionError(
             f"{quote_path(str(path))} contains no answer from Claude.",
@@ -189,7 +192,8 @@ def read_turns(path: Path) -> list[TurnEntry]:
     return [entry._replace(before=before) for entry, before in zip(entries, chain(entries), strict=False)]
 
 
-def _entry(cell: Mapping[str, Json], text: str, found: Mapping[str, Json], *, edited: bool) -> TurnEntry:
+def _entry(cell: Mapping[str, Json], shown: str, found: Mapping[str, Json], *, edited: bool) -> TurnEntry:
+    text = _answer_text(shown)
     source = _text(cell.get("source"))
     body, line = _QUESTION.match(source), _LINE.fullmatch(source)
     prompt = source if body is None else source[body.end() :]
@@ -211,14 +215,14 @@ def _entry(cell: Mapping[str, Json], text: str, found: Mapping[str, Json], *, ed
         stop_reason="refusal" if refused else "end_turn" if complete else None,
         lineage=Lineage(
             date=named.get("date"),
-            answered_by=by if by in {"vertex", "gateway", "local", "emulator"} else None,
+            answered_by=by if by in _ANSWERERS else None,
         ),
     )
     metadata = cell.get("metadata")
     ours = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
     whole = None
     if isinstance(ours, Mapping) and not edited and prompt_edited(source, found.get("source_hash")) is False:
-        whole = _checked(ours.get("messages"), prompt, text)
+        whole = _checked(ours.get("messages"), prompt, {text, shown.strip()})
     if whole is not None:
         # What was sent holds data that the text of the cell only names, and the answer as it came.
         answer = "".join(block["text"] for block in answer_blocks(whole))
@@ -249,10 +253,12 @@ def _behind_options(line: str) -> str:
     return line.removeprefix("-- ")
 
 
-def _answer_text(data: Json) -> str:
-    if not isinstance(data, Mapping):
-        return ""
-    text = _text(data.get("text/markdown") or data.get("text/plain"))
+def _shown_text(data: Json) -> str:
+    return _text(data.get("text/markdown") or data.get("text/plain")) if isinstance(data, Mapping) else ""
+
+
+def _answer_text(text: str) -> str:
+    """Return the answer without what a cell shows around it."""
     return _SOURCES.sub("", _CALL.sub("", _BELOW.sub("", _THINKING.sub("", text)))).strip()
 
 
@@ -278,7 +284,7 @@ def _is_plain_block(block: Mapping[str, Any]) -> bool:
     source = block.get("source")
     titles = {name: value for name, value in block.items() if name in {"title", "context"}}
     return (
-        block.get("type") in {"image", "document"}
+        block.get("type") in _DATA_BLOCKS
         and set(block) - {"title", "context"} == {"type", "source"}
         and all(isinstance(value, str) for value in titles.values())
         and isinstance(source, Mapping)
@@ -289,10 +295,12 @@ def _is_plain_block(block: Mapping[str, Any]) -> bool:
     )
 
 
-def _checked(value: Json, prompt: str, answer: str) -> tuple[Mapping[str, Any], ...] | None:
+def _checked(value: Json, prompt: str, answers: Container[str]) -> tuple[Mapping[str, Any], ...] | None:
     """Return a prompt and an answer from a file, None unless they are just that, and are what the cell shows.
 
-    The values of templates and objects, and attachments in front of the prompt, are what it cannot show.
+    The values of templates and objects, and attachments in front of the prompt, are what it cannot show. Of the answer
+    from the file nothing is left out, so that it has nothing more than the cell: `answers` are what that shows, with
+    and without what may be around an answer.
     """
     if not isinstance(value, list) or len(value) != 2:
         return None
@@ -304,7 +312,7 @@ def _checked(value: Json, prompt: str, answer: str) -> tuple[Mapping[str, Any], 
     if roles != ["user", "assistant"] or not all(map(_is_plain, value)):
         return None
     said = [block.get("text") for block in answer_blocks(value)]
-    if None in said or _answer_text({"text/markdown": safe_markdown("".join(said))}) != answer:
+    if None in said or safe_markdown("".join(said)).strip() not in answers:
         return None
     blocks = content_blocks(value[0]["content"])
     sent = "".join(block["text"] if block["type"] == "text" else _OBJECT for block in blocks)
